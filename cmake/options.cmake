@@ -1,0 +1,36 @@
+# Build type, language, warnings, sanitizers.
+set(DG_SANITIZE "" CACHE STRING "address (with undefined behaviour), thread, or empty")
+set_property(CACHE DG_SANITIZE PROPERTY STRINGS "" address thread)
+option(DG_WERROR "warnings are errors" ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
+endif()
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+# No compiler flag may decide where a product is fused with a sum: the same bits everywhere.
+add_compile_options(-ffp-contract=off -Wall -Wextra -Wshadow -Wstrict-prototypes
+    -Wmissing-prototypes -Wdouble-promotion -Wvla)
+if(DG_WERROR)
+    add_compile_options(-Werror)
+endif()
+
+if(DG_SANITIZE STREQUAL "address")
+    set(DG_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=all)
+elseif(DG_SANITIZE STREQUAL "thread")
+    set(DG_SANITIZE_FLAGS -fsanitize=thread)
+elseif(NOT DG_SANITIZE STREQUAL "")
+    message(FATAL_ERROR "DG_SANITIZE=${DG_SANITIZE}: choose address, thread, or nothing")
+endif()
+if(DG_SANITIZE_FLAGS)
+    # After the build type's -O3, so this one counts.
+    add_compile_options(${DG_SANITIZE_FLAGS} -fno-omit-frame-pointer -g -O1)
+    add_link_options(${DG_SANITIZE_FLAGS})
+endif()
