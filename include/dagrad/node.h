@@ -1,0 +1,191 @@
+/* A node: two functions, f forward and G, the adjoint, plus what the rest must know of them.
+ *
+ *     x = f(z1, z2, theta)              forward
+ *     [d1, d2, g] = G(eps, z1, z2, theta)
+ *         d1 = A1^t eps, d2 = A2^t eps, g = B^t eps      adjoint; A, B are the Jacobians of f,
+ *                                                        which G never forms
+ *     dx = A1 dz1 + A2 dz2 + B dtheta   tangent
+ *
+ * Parameters are inputs of a node like any other: B^t eps is what comes back for that input. A node
+ * is pure functions on a call. It writes, it never adds; where a value feeds several nodes, the
+ * engine adds what comes back. Built-in nodes and a user's nodes are the same structs. */
+#ifndef DAGRAD_NODE_H
+#define DAGRAD_NODE_H
+
+#include <dagrad/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { DG_MAX_NUMBERS = 16, DG_MAX_OUT = 32, DG_ABI = 1 };
+
+/* ---- Attributes ------------------------------------------------------------------------------ */
+
+/* Kinds; an attribute that takes one or the other has both bits (padding: a word or numbers). */
+enum { DG_ATTR_INT = 1, DG_ATTR_REAL = 2, DG_ATTR_BOOL = 4, DG_ATTR_WORD = 8, DG_ATTR_TEXT = 16 };
+
+typedef struct dg_attr_spec {
+    const char *name;
+    unsigned kind;
+    int max_count;      /* numbers it may hold: 1, or up to DG_MAX_NUMBERS (a list) */
+    double low, high;   /* range of each number, inclusive */
+    const char *preset; /* default as a user would write it: "1", "same"; "": may be absent (count 0
+                           and word -1); NULL: must be given */
+    const char *words;  /* for DG_ATTR_WORD: the words, separated by spaces: "same valid" */
+    const char *text;   /* one line for the reference */
+} dg_attr_spec;
+
+/* The value of an attribute: a word (its index in words, else -1), numbers, or a text. A Boolean is
+ * the number 0 or 1. */
+typedef struct dg_attr_value {
+    int count, word;
+    const char *text;
+    double number[DG_MAX_NUMBERS];
+} dg_attr_value;
+
+/* The attributes of a node, in the order of its specification, checked against it. */
+typedef struct dg_attrs {
+    int n;
+    const dg_attr_value *v;
+} dg_attrs;
+
+static inline double dg_attr_real(const dg_attrs *a, int k)
+{
+    return a->v[k].number[0];
+}
+
+static inline int64_t dg_attr_int(const dg_attrs *a, int k)
+{
+    return (int64_t)a->v[k].number[0];
+}
+
+/* ---- A call: one part of a node's work ------------------------------------------------------- */
+
+/* Parts write disjoint results, may run on any thread in any order, and their number comes from
+ * sizes alone. Pointers are those of whole values, 64-byte aligned; a node flagged DG_ROWS works on
+ * rows row0 to row1-1 of axis 0 of those inputs whose axis 0 is that of the outputs, and any cut into
+ * rows must give the same bits. Others work on part `part` of `parts`. */
+typedef struct dg_call {
+    size_t size;
+    const dg_attrs *attrs;
+    int n_in, n_out;
+    const dg_shape *in_shape, *out_shape; /* of the whole batch; no DG_N in them */
+    int64_t row0, row1;                   /* rows of axis 0 of the outputs (rank 0: 0 to 1) */
+    int part, parts;
+    int training;    /* 0: inference (dropout passes its input) */
+    int add;         /* only for DG_ACCUMULATES: delta holds a value to start from */
+    uint64_t key[2]; /* chance: a function of seed, step and node; the index is the element's */
+    const void *const *in; /* NULL entry: input not given; in adjoint also: not saved */
+    void *const *out;      /* in adjoint and tangent: read only, NULL if not saved */
+    const void *const *eps;  /* adjoint: error vectors of the outputs, never NULL */
+    void *const *delta;      /* adjoint: what comes back for each input; NULL: not wanted */
+    const void *const *din;  /* tangent: perturbations of the inputs; NULL: zero */
+    void *const *dout;       /* tangent: perturbations of the outputs */
+    void *saved;   /* bytes() of the whole node: written by forward, read by adjoint and tangent */
+    void *scratch; /* bytes() of the calling thread: garbage before and after */
+    dg_diag *why;  /* the thread's own: dg_diag_set(c->why, ...) before returning a status */
+} dg_call;
+
+typedef dg_status (*dg_fn)(const dg_call *c); /* pure, thread-safe; not DG_OK: the step stops */
+
+typedef struct dg_math {
+    dg_fn forward, adjoint, tangent; /* tangent may be NULL in a user's node */
+} dg_math;
+
+/* ---- Inputs ---------------------------------------------------------------------------------- */
+
+enum {
+    DG_IN_OPTIONAL = 1,  /* may be absent; given by keyword: weight=w */
+    DG_IN_PARAMETER = 2, /* the graph makes it where it is not given (see `parameter` below) */
+    DG_IN_INT = 4,       /* takes labels or ids (DG_I32) only */
+    DG_IN_ANY = 8        /* takes real values or DG_I32 */
+};
+
+typedef struct dg_input_spec {
+    const char *name;
+    unsigned flags;
+    const char *init; /* DG_IN_PARAMETER: default initialiser; "auto": he before a relu, else glorot */
+} dg_input_spec;
+
+/* ---- Test data ------------------------------------------------------------------------------- */
+
+/* Shapes of the inputs and what is in them, in the language's own notation. Small letters are free
+ * sizes: a test draws them, the same letter the same size, also in attrs. One fill for each input,
+ * separated by ";" (the last is repeated):
+ *     uniform(a,b)   in [a, b]
+ *     away(r,a,b,k..)  uniform in [a, b], but at least r from each kink k
+ *     distinct(a,b)  all values of the call differ, equally spaced over [a, b] in random order
+ *     simplex        rows (last axis) that are positive and add up to 1
+ *     labels(n)      integers 0 to n-1; n a number or a letter */
+typedef struct dg_case {
+    const char *in;    /* "n,a; a,b; b" */
+    const char *attrs; /* "units=b, bias=true" */
+    const char *fill;  /* "uniform(-1,1)" */
+    double radius;     /* distance of those values to the nearest kink or singularity; HUGE: none */
+} dg_case;
+
+/* ---- The type -------------------------------------------------------------------------------- */
+
+enum {
+    DG_ROWS = 1,         /* rows of axis 0 are independent: see dg_call */
+    DG_LINEAR = 2,       /* linear in its inputs: f is its own tangent */
+    DG_POINTWISE = 4,    /* out[0] may be the memory of any in[i] of its shape and type, delta[i] that
+                            of eps[0]; implies DG_ROWS */
+    DG_ACCUMULATES = 8,  /* adjoint of an input without rows obeys c->add: old value, then a left
+                            fold over blocks of the batch */
+    DG_RANDOM = 16,      /* reads key */
+    DG_VIEW = 32,        /* out[0] is in[0], of another shape: no work at all */
+    DG_VARIADIC = 64,    /* the last input specification may repeat */
+    DG_LOSS = 128        /* inputs 0, 1 are target and estimate; out[0] is rho, one a pair */
+};
+
+typedef struct dg_node_type {
+    size_t size;
+    const char *name;    /* as in the language */
+    const char *formula; /* one line: "x = max(z, 0)" */
+    const char *onnx;    /* ONNX operator, NULL if none */
+    const dg_attr_spec *attrs;
+    int n_attrs;
+    const dg_input_spec *inputs;
+    int n_inputs;
+    int n_out; /* 0: outputs() says */
+    uint32_t flags;
+    uint32_t saves_in, saves_out; /* bit i: adjoint and tangent read in[i], out[i] */
+
+    /* Shapes of the outputs, n_out of them. dim[0] of an input may be DG_N (the batch); then it must
+     * stay axis 0 of the outputs or vanish. Absent inputs have rank -1. Never divides by zero,
+     * never overflows: sizes are checked by the caller afterwards. */
+    dg_status (*shape)(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
+                       dg_diag *why);
+    int (*outputs)(const dg_attrs *a); /* NULL: n_out */
+    /* Shape of parameter input k, from the inputs before it; rank -1: this node has none. */
+    dg_status (*parameter)(const dg_attrs *a, int n_in, const dg_shape in[], int k, dg_shape *out,
+                           dg_diag *why);
+    /* Bytes of saved (whole node) and scratch (a thread, largest of all its calls). NULL: none. */
+    void (*bytes)(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
+                  size_t *scratch);
+    /* Number of parts: input -1: forward and tangent (ignored with DG_ROWS); input i: adjoint of
+     * input i on its own. NULL: one. A node without DG_ROWS gets all its deltas in one call if
+     * parts is NULL, else each on its own. */
+    int (*parts)(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input);
+    /* Floating-point operations: of forward (input -1), of the adjoint of input i. NULL: one an
+     * element of the outputs. */
+    double (*flops)(const dg_attrs *a, int n_in, const dg_shape in[], int input);
+    int64_t (*pairs)(const dg_call *c); /* DG_LOSS with labels: pairs that count; NULL: all */
+    int64_t (*limit)(const dg_attrs *a, int n_in, const dg_shape in[], int input);
+    /* ids and labels of input i are 0 to limit-1 */
+
+    dg_math f32, f64; /* built-in nodes leave these empty: theirs are compiled for each processor */
+    const dg_case *cases;
+    int n_cases;
+} dg_node_type;
+
+/* A plug-in (shared object) exports two symbols:
+ *     const int dg_abi = DG_ABI;
+ *     const dg_node_type *const dg_nodes[] = {&mine, &other, NULL}; */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

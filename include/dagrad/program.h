@@ -1,0 +1,122 @@
+/* A program: what the engine makes of a graph for given sizes, a flat list of calls over one arena.
+ * Its peak of memory is known before the first step and exact, and a step allocates nothing. */
+#ifndef DAGRAD_PROGRAM_H
+#define DAGRAD_PROGRAM_H
+
+#include <dagrad/graph.h>
+#include <dagrad/optimizer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dg_program dg_program;
+
+typedef enum {
+    DG_VALUE,        /* z */
+    DG_ERROR_VECTOR, /* eps: gradient of the loss with respect to a value */
+    DG_GRADIENT,     /* the same, of a parameter or an input */
+    DG_TANGENT       /* dz */
+} dg_part;
+
+typedef enum { DG_RUN_INFER, DG_RUN_GRADIENT, DG_RUN_TRAIN } dg_mode;
+
+typedef struct {
+    size_t size;
+    dg_mode mode;
+    int64_t batch;  /* rows of a batch (DG_N), >= 1; 1 for a graph without inputs */
+    int64_t last;   /* rows of a second, smaller batch; 0: none */
+    int threads;    /* 0: one for each processor the process may use */
+    uint64_t seed;  /* of chance, and of parameters that have not been initialised */
+    const dg_value *wrt; /* gradients wanted; n_wrt 0: all parameters that are not frozen */
+    int n_wrt;
+    const dg_value *keep; /* values to keep readable after a step, with their error vectors */
+    int n_keep;
+    const dg_optimizer *optimizer; /* DG_RUN_TRAIN: moments are made for it; NULL: gd */
+    int tangent;          /* 1: dg_tangent will be called */
+    int naive;            /* 1: no fusion, no reuse, one thread: the oracle of the tests */
+    const char *isa;      /* NULL: the best this processor has, or $DAGRAD_ISA */
+    void *arena;          /* 64-byte aligned memory of the caller, or NULL */
+    size_t arena_bytes;
+} dg_options;
+
+DG_API dg_options dg_options_default(dg_mode mode, int64_t batch);
+
+/* Never NULL unless out of memory: ask its status. The graph must outlive it and not change. */
+DG_API dg_program *dg_compile(dg_graph *g, const dg_options *o);
+DG_API void dg_program_free(dg_program *p);
+DG_API dg_status dg_program_status(const dg_program *p, dg_diag *first);
+
+/* Copies in: an input (DG_VALUE), an error vector to start from (DG_ERROR_VECTOR: of a value in keep),
+ * a perturbation (DG_TANGENT: of an input or parameter). Rows: those of t, batch or last. Type, shape,
+ * and the range of labels and ids are checked: DG_EDATA names row and value. u8 and i32 are converted
+ * to real, f32 to f64. */
+DG_API dg_status dg_set(dg_program *p, dg_value v, dg_part what, const dg_tensor *t);
+/* Copies out an output, a loss, a kept value or error vector, a gradient, a tangent. data NULL: fills
+ * type, shape and bytes. Shapes are those of the last dg_forward. */
+DG_API dg_status dg_get(dg_program *p, dg_value v, dg_part what, dg_tensor *t);
+
+/* A forward pass. rows = batch or last, else DG_EUSAGE. step: keys chance (dropout). */
+DG_API dg_status dg_forward(dg_program *p, int64_t rows, uint64_t step);
+/* The loss of the last forward pass, with 1/K; term -1: the weighted sum of all, else one term. Losses
+ * are summed in f64. pairs: see dg_adjoint. */
+DG_API dg_status dg_loss_value(dg_program *p, int term, int64_t pairs, double *value);
+/* Pairs of a loss term in the last forward pass (labels that are not ignored). */
+DG_API int64_t dg_loss_pairs(dg_program *p, int term);
+/* Errors back, from the losses, or from those kept values whose error vector was set since the last
+ * forward. pairs: K of the whole batch, 0: counted from the rows of the last forward. add: onto the
+ * gradients there are (the parts of a batch, the bits of the whole). */
+DG_API dg_status dg_adjoint(dg_program *p, int64_t pairs, int add);
+/* Perturbations forward, from those set. After dg_forward. */
+DG_API dg_status dg_tangent(dg_program *p);
+/* Descends one step (counted from 0). Refuses gradients that are not finite with DG_EFINITE, naming the
+ * parameter, and changes nothing then. */
+DG_API dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step);
+/* The Jacobian d of / d by, [count of, count by], formed by columns or rows, whichever are fewer. */
+DG_API dg_status dg_jacobian(dg_program *p, dg_value of, dg_value by, dg_tensor *t);
+
+/* Moment k of a parameter: memory of the program, as large as the parameter. NULL: none. */
+DG_API void *dg_program_moment(dg_program *p, dg_value parameter, int k);
+
+/* ---- Looking at a program -------------------------------------------------------------------- */
+
+typedef struct {
+    size_t size;
+    size_t arena;       /* bytes, exact for these threads */
+    size_t live;        /* the largest live set */
+    size_t memory;      /* all memory of the program, arena, moments and lists included */
+    int calls, segments, fusions, in_place, views, pruned;
+    int threads;
+    double flops;       /* of a step of `batch` rows */
+    const char *isa;
+} dg_program_info;
+
+DG_API void dg_program_look(const dg_program *p, dg_program_info *info);
+DG_API size_t dg_program_bytes(const dg_program *p); /* the whole arena, exact, for these threads */
+
+/* The program as text, a line at a time. after: a pass ("order", "needs", "fuse", "save", "plan"), NULL:
+ * the last. DG_EUSAGE: no such pass; why lists them. */
+DG_API dg_status dg_program_print(const dg_program *p, const char *after,
+                                  void (*line)(void *user, const char *text), void *user,
+                                  dg_diag *why);
+
+/* Seconds spent in each node's calls since the last reset, phase 0 forward, 1 adjoint, 2 commit; NULL
+ * name at the end of the nodes. Off until dg_program_clock(p, 1). */
+DG_API void dg_program_clock(dg_program *p, int on);
+DG_API dg_status dg_program_time(const dg_program *p, int node, int phase, const char **name,
+                                 double *seconds, double *flops);
+
+/* Root mean square of a kept value (DG_VALUE) or its error vector (DG_ERROR_VECTOR). */
+DG_API dg_status dg_rms(dg_program *p, dg_value v, dg_part what, double *rms);
+
+/* ---- Files (library dagrad-io) --------------------------------------------------------------- */
+
+/* Parameters and states as safetensors; atomic: the old file or the new one, whole. */
+DG_API dg_status dg_save(const dg_graph *g, const char *path, dg_diag *why);
+/* All names, shapes and types must match, else DG_EDATA lists the differences and nothing is changed. */
+DG_API dg_status dg_load(dg_graph *g, const char *path, dg_diag *why);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,58 @@
+/* The graph from inside: what graph/ builds and engine/ reads. See <dagrad/graph.h> for the manual. */
+#ifndef DG_GRAPH_GRAPH_H
+#define DG_GRAPH_GRAPH_H
+
+#include "base/arena.h"
+#include <dagrad/graph.h>
+
+/* A value; ids count from 1, so values[id - 1]. */
+typedef struct dg_vertex {
+    const char *name;
+    dg_kind kind;
+    dg_type type;
+    dg_shape shape;   /* dim[0] may be DG_N */
+    int32_t node;     /* of a result: index of its node, else -1 */
+    int part;         /* which result of it */
+    void *data;       /* parameter, state, constant: its elements, 64-byte aligned, owned by the graph */
+    const char *init; /* parameter, state */
+    int frozen;
+    int set;          /* parameter, state: 1 once dg_graph_set wrote it (dg_graph_init leaves it) */
+    int start, end;
+} dg_vertex;
+
+typedef struct dg_node {
+    const dg_node_type *type;
+    int builtin;      /* index in ops.def, -1 for a user's type */
+    const char *name;
+    int n_in, n_out;
+    const int32_t *in; /* ids, 0: not given */
+    int32_t out;       /* id of the first output; the others follow it */
+    const dg_attrs *attrs;
+    int start, end;
+} dg_node;
+
+typedef struct dg_term {
+    const char *name;
+    int32_t value;
+    double weight; /* of a loss; unused for an output */
+} dg_term;
+
+struct dg_graph {
+    dg_host host;
+    dg_memory memory;
+    dg_arena arena;
+    dg_type real;
+    dg_diag diag;
+    dg_vertex *values;
+    int n_values, room_values;
+    dg_node *nodes; /* in the order they were made: inputs of a node come before it */
+    int n_nodes, room_nodes;
+    dg_term *outputs, *losses;
+    int n_outputs, room_outputs, n_losses, room_losses;
+    const dg_node_type **types; /* the user's */
+    int n_types, room_types;
+    int initialised;
+    int start, end; /* place that new values carry */
+};
+
+#endif
