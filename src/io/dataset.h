@@ -1,0 +1,139 @@
+/* What a `data` block becomes: named columns over the same rows. Each is a source, kept in memory
+ * in the type of its file, and a pipe of transforms, run when rows are read.
+ *
+ *     dg_store *store = dg_store_new("folder/of/model", n_dirs, dirs);
+ *     dg_dataset *d = dg_dataset_new(store);
+ *     dg_dataset_add(d, 1, (const char *[]){"image"}, &idx, 1, &scale, &why);
+ *     dg_dataset_seal(d, 0, 1, NULL, &why);                       rows equal? part, shuffle
+ *     dg_dataset_fit(d, dg_dataset_rows(d), say, user, &why);     train; the others: adopt
+ *     dg_column_read(dg_dataset_find(d, "image"), rows, 64, how, DG_F32, buffer, &why);
+ *
+ * The first failure sticks to the dataset: later calls return it.
+ * A store owns the sources, so blocks that name the same file share it; it outlives its datasets.
+ * Handles belong to one thread at a time; two columns may be read by two threads.
+ *
+ * Failures: DG_EUSAGE what the model says is wrong (exit 2), DG_EDATA what a file holds (exit 3).
+ * why->file, line, column are those of the data file, why->node is the column, why->start and end
+ * the place of the call in the model. */
+#ifndef DG_IO_DATASET_H
+#define DG_IO_DATASET_H
+
+#include "io/array.h"
+#include <dagrad/graph.h>
+
+/* A source or a transform as the language gives it. An attribute without a name is positional. A
+ * list of texts is one text (in dg_attr.word), its items separated by "\n"; a text comes without
+ * its quotes. */
+typedef struct {
+    const char *name;
+    int n_attr;
+    const dg_attr *attr;
+    int start, end; /* place in the model, or 0 */
+} dg_io_call;
+
+/* ---- What there is: for `nodes`, spelling suggestions, the reference ------------------------- */
+
+typedef struct {
+    const char *name;
+    const char *text; /* one line */
+    const dg_attr_spec *attrs;
+    int n_attrs;
+    int columns;    /* of a source: names it fills (chars: 2) */
+    int augmenting; /* of a transform: 1: in training only */
+} dg_io_type;
+
+const dg_io_type *dg_source_at(int k); /* NULL at the end */
+const dg_io_type *dg_transform_at(int k);
+
+/* ---- Store ----------------------------------------------------------------------------------- */
+
+typedef struct dg_store dg_store;
+
+/* Places as in dg_places_make. NULL: out of memory. */
+dg_store *dg_store_new(const char *model_folder, int n_dirs, const char *const dirs[]);
+void dg_store_free(dg_store *s);
+
+/* The files read so far, k from 0; path NULL at the end. Their hashes are taken when asked for. */
+const char *dg_store_file(const dg_store *s, int k);
+dg_status dg_store_hash(dg_store *s, int k, char hex[65], uint64_t *size, dg_diag *why);
+
+/* ---- Dataset --------------------------------------------------------------------------------- */
+
+typedef struct dg_dataset dg_dataset;
+typedef struct dg_column dg_column;
+
+dg_dataset *dg_dataset_new(dg_store *s); /* NULL: out of memory */
+void dg_dataset_free(dg_dataset *d);
+
+/* NAME, ... = source(...) | transform(...) | ...  Several names: no transforms. Float sources must
+ * be finite: DG_EDATA names row and element. */
+dg_status dg_dataset_add(dg_dataset *d, int n_names, const char *const names[],
+                         const dg_io_call *source, int n_transforms, const dg_io_call transforms[],
+                         dg_diag *why);
+/* The same from an array, which the store takes over also when this fails. */
+dg_status dg_dataset_take(dg_dataset *d, const char *name, dg_array *array, int n_transforms,
+                          const dg_io_call transforms[], dg_diag *why);
+
+/* All columns must have the same number of rows (else DG_EDATA naming two and their numbers). Then
+ * rows floor(a n + 1/2) to floor(b n + 1/2) are the dataset's, after a permutation by *shuffle if
+ * given; an empty part is DG_EDATA. 0 <= a < b <= 1. */
+dg_status dg_dataset_seal(dg_dataset *d, double a, double b, const uint64_t *shuffle, dg_diag *why);
+
+int64_t dg_dataset_rows(const dg_dataset *d);
+/* The number of a row in its file, from 0. */
+int64_t dg_dataset_source_row(const dg_dataset *d, int64_t row);
+int dg_dataset_columns(const dg_dataset *d);
+dg_column *dg_dataset_column(const dg_dataset *d, int k);
+dg_column *dg_dataset_find(const dg_dataset *d, const char *name); /* NULL: none */
+
+/* Takes mean and deviation of every `standardize` from rows 0 to rows-1. A deviation of 0 makes the
+ * elements 0 and is told once a column: say(user, "column 'x': ..."); say may be NULL. */
+dg_status dg_dataset_fit(dg_dataset *d, int64_t rows, void (*say)(void *user, const char *text),
+                         void *user, dg_diag *why);
+/* Columns of the same name must have the same fixed transforms as in `from` (else DG_EUSAGE); takes
+ * their statistics. */
+dg_status dg_dataset_adopt(dg_dataset *d, const dg_dataset *from, dg_diag *why);
+
+/* ---- Column ---------------------------------------------------------------------------------- */
+
+const char *dg_column_name(const dg_column *c);
+/* Shape of what dg_column_read gives, dim[0] = DG_N. In training and otherwise the same. */
+dg_shape dg_column_shape(const dg_column *c);
+/* 0 if an input or target of this type and shape can take it: the same dimensions but for those of
+ * 1, or all of a row on one axis; a dimension of DG_N other than the first is free (rank equal
+ * then). Else a status whose text names both shapes. */
+dg_status dg_column_fits(const dg_column *c, dg_type type, const dg_shape *shape, dg_diag *why);
+
+/* How rows are read: training 1 runs the augmenting transforms, keyed by seed, epoch, the row's
+ * number in the source, and the ordinal of the transform among those of its pipe: the same in every
+ * column, so input and target move together. training 0: they are left out; crop_random takes the
+ * middle. */
+typedef struct {
+    int training;
+    uint64_t seed, epoch;
+} dg_reading;
+
+/* Rows rows[0..n-1] (0 to dg_dataset_rows - 1) one behind the other into out, as type: DG_F32,
+ * DG_F64 (the transforms are computed in f64 and rounded once), or DG_I32 (each must be whole and
+ * fit: DG_EDATA names row and value). Allocates nothing. */
+dg_status dg_column_read(dg_column *c, const int64_t *rows, int64_t n, dg_reading how, dg_type type,
+                         void *out, dg_diag *why);
+
+/* Predictions in the units of before `standardize`: undoes it and what comes after it, in place. n
+ * whole rows of DG_F32 or DG_F64; nothing happens without a standardize. */
+int dg_column_is_standardized(const dg_column *c);
+dg_status dg_column_inverse(const dg_column *c, int64_t n, dg_type type, void *values,
+                            dg_diag *why);
+
+/* The fixed transforms, "scale(0.00392156862745098,0) | standardize"; lives as long as c. */
+const char *dg_column_pipe(const dg_column *c);
+/* Characters of a chars column as UTF-8, in the order of their ids; else NULL. */
+const char *dg_column_vocabulary(const dg_column *c);
+
+/* The statistics, to be kept with the model: k from 0; 0: there is no such one. t: DG_F64 [2,
+ * features], means, then deviations, memory of c. name: "@data.COLUMN.ORDINAL", of size bytes. */
+int dg_column_state(const dg_column *c, int k, dg_tensor *t, char *name, size_t size);
+/* Sets the k-th; its shape must be right: else DG_EDATA. */
+dg_status dg_column_restore(dg_column *c, int k, const dg_tensor *t, dg_diag *why);
+
+#endif

@@ -1,0 +1,58 @@
+/* The data formats, one file each: idx.c csv.c npy.c npz.c digits.c chars.c (safetensors has its
+ * own header). A reader takes a dg_reader from its first byte to its end and fills *out, which the
+ * caller frees with dg_array_free; after a failure *out is zeroed. All input is hostile: products
+ * are checked, what a header claims is compared with the bytes that are there before memory is
+ * taken, and a message names the file and the byte (CSV: line and column). */
+#ifndef DG_IO_FORMATS_H
+#define DG_IO_FORMATS_H
+
+#include "io/array.h"
+#include "io/reader.h"
+#include "io/writer.h"
+
+/* IDX (the format of MNIST): u8 stays u8; i8, i16, i32 become DG_I32; f32, f64. Rank 1 to 8. */
+dg_status dg_idx_read(dg_reader *r, dg_array *out);
+
+/* CSV: UTF-8, commas, "quoted" fields (a quote in them doubled), lines ended by \n or \r\n. */
+typedef enum { DG_HEADER_AUTO, DG_HEADER_YES, DG_HEADER_NO } dg_header;
+typedef struct {
+    dg_header header; /* auto: the first line is a header unless all its fields are numbers */
+    int n_columns;    /* 0: all columns, in their order */
+    const char *const *column; /* names of the header, or numbers from 1 */
+} dg_csv_options;
+/* out: DG_F64 [rows, columns]; with one column named, [rows]. Every field must be a finite number:
+ * an empty one, NaN, Inf, "1,5", or a line with another number of fields is DG_EDATA with line and
+ * column. A last line without an end is taken; empty lines at the end are. o NULL: all of it,
+ * header auto. */
+dg_status dg_csv_read(dg_reader *r, const dg_csv_options *o, dg_array *out);
+/* Rows of axis 0, the other axes flattened; names: one for each column, NULL: no header. Numbers
+ * are written so that reading them gives the same bits. */
+dg_status dg_csv_write(dg_writer *w, const char *const *names, const dg_tensor *t);
+
+/* NPY versions 1 to 3: f4 f8 i4 u1 as they are, i8 (must fit) to DG_I32, b1 to DG_U8;
+ * little-endian. Fortran order is turned into C order. Others are refused, with the call that
+ * converts them. */
+dg_status dg_npy_read(dg_reader *r, dg_array *out);
+dg_status dg_npy_write(dg_writer *w, const dg_tensor *t); /* version 1, C order */
+
+/* NPZ: a zip of NPY files, stored or deflated. name NULL: the only array there is. Open with
+ * DG_READ_RAW. What is inflated is limited as in reader.h. DG_EDATA lists the names if there is
+ * none such. */
+dg_status dg_npz_read(dg_reader *r, const char *name, dg_array *out);
+/* Stored; at most 65535 arrays of less than 4 GiB each, 4 GiB together. */
+dg_status dg_npz_write(dg_writer *w, int n, const char *const names[], const dg_tensor t[]);
+
+/* The embedded pictures of digits: "image" DG_U8 [1797, 8, 8, 1], 0 to 16; "label" DG_U8 [1797]. */
+dg_status dg_digits_read(const char *which, dg_array *out, dg_diag *why);
+
+/* A text as one id a character (a code point of UTF-8). vocabulary NULL: all characters that occur,
+ * in order of their code points; else those it has, in its order, and any other is DG_EDATA. out:
+ * [characters], DG_U8 for up to 256 characters, else DG_I32. *used: the vocabulary as UTF-8, to be
+ * freed. */
+dg_status dg_chars_read(dg_reader *r, const char *vocabulary, dg_array *out, char **used);
+
+/* Any file by its first bytes and its name: IDX, NPY, NPZ (its only array), else CSV. For predict.
+ * path "-": standard input. */
+dg_status dg_data_read(const char *path, dg_array *out, dg_diag *why);
+
+#endif
