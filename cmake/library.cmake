@@ -4,6 +4,8 @@ if(NOT EXISTS ${placeholder})
     file(WRITE ${placeholder} "typedef int dg_placeholder;\n")
 endif()
 
+set(house ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+
 # dg_library(TARGET NAME OBJECTS...): TARGET_static and TARGET_shared, both as lib<NAME>.
 function(dg_library target name)
     foreach(kind static shared)
@@ -37,7 +39,7 @@ set(DG_HAVE_IO FALSE)
 if(ZLIB_FOUND AND JANSSON_FOUND)
     set(DG_HAVE_IO TRUE)
 else()
-    message(WARNING "zlib or jansson is missing: the core library is built, files and program are not")
+    message(WARNING "zlib or jansson is missing: only the core library is built, no program")
 endif()
 
 if(DG_HAVE_IO)
@@ -55,7 +57,8 @@ if(DG_HAVE_IO)
 
     dg_objects(io io data)
     dg_library(dagrad_io dagrad_io ${io})
-    target_link_libraries(dagrad_io_static PUBLIC dagrad_static PRIVATE ZLIB::ZLIB PkgConfig::JANSSON)
+    target_link_libraries(dagrad_io_static PUBLIC dagrad_static
+        PRIVATE ZLIB::ZLIB PkgConfig::JANSSON)
     # The shared one takes what it needs of the core's hidden functions from the archive.
     target_link_libraries(dagrad_io_shared PUBLIC dagrad_shared
         PRIVATE $<BUILD_INTERFACE:$<TARGET_FILE:dagrad_static>> ZLIB::ZLIB PkgConfig::JANSSON)
@@ -68,8 +71,8 @@ if(DG_HAVE_IO)
     # Everything below the program, for the program and the tests.
     dg_objects(upper lang train)
     add_library(dg_all STATIC ${placeholder} ${upper})
-    target_link_libraries(dg_all PUBLIC dagrad_io_static dagrad_static PkgConfig::JANSSON ZLIB::ZLIB)
-    target_include_directories(dg_all PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+    target_link_libraries(dg_all PUBLIC dagrad_io_static PkgConfig::JANSSON ZLIB::ZLIB)
+    target_include_directories(dg_all PUBLIC ${house})
     if(DG_CLI_SOURCES)
         add_executable(dagrad ${DG_CLI_SOURCES})
         target_link_libraries(dagrad PRIVATE dg_all)
@@ -80,5 +83,5 @@ if(DG_HAVE_IO)
 else()
     add_library(dg_all INTERFACE)
     target_link_libraries(dg_all INTERFACE dagrad_static)
-    target_include_directories(dg_all INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+    target_include_directories(dg_all INTERFACE ${house})
 endif()

@@ -34,3 +34,13 @@ if(DG_SANITIZE_FLAGS)
     add_compile_options(${DG_SANITIZE_FLAGS} -fno-omit-frame-pointer -g -O1)
     add_link_options(${DG_SANITIZE_FLAGS})
 endif()
+
+# The kernels need a compiler that knows the x86-64 levels (gcc 11, clang 12).
+include(CheckCCompilerFlag)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    check_c_compiler_flag(-march=x86-64-v4 DG_KNOWS_X86_64_V4)
+    if(NOT DG_KNOWS_X86_64_V4)
+        message(FATAL_ERROR "this compiler does not know -march=x86-64-v4: take gcc 11, clang 12, "
+            "or newer")
+    endif()
+endif()

@@ -7,6 +7,11 @@ if(DG_HAVE_IO)
     list(APPEND targets dagrad_io_static dagrad_io_shared)
     list(APPEND pcs dagrad-io)
 endif()
+add_custom_target(install_set) # what `make install` has to build
+add_dependencies(install_set ${targets})
+if(TARGET dagrad)
+    add_dependencies(install_set dagrad)
+endif()
 install(TARGETS ${targets} EXPORT dagrad
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET dagrad)
@@ -18,6 +23,8 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/docs/dagrad.1)
     install(FILES ${PROJECT_SOURCE_DIR}/docs/dagrad.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
+# From the folder of the .pc files to the prefix, so that the installed tree can be moved.
+file(RELATIVE_PATH DG_UP /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 foreach(pc ${pcs})
     configure_file(${PROJECT_SOURCE_DIR}/cmake/${pc}.pc.in ${pc}.pc @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/${pc}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -2,7 +2,9 @@
 #   tests/<storey>/shim_NAME.c   a shared object for LD_PRELOAD, build/tests/shim_NAME.so
 #   any other tests/**/*.c       helpers, in one archive that every test is linked with
 # Each test finds in its environment DAGRAD_PROGRAM (the program), DAGRAD_SOURCE (this folder) and
-# DAGRAD_BUILD (the build folder).
+# DAGRAD_BUILD (the build folder). `make bigcheck` sets DAGRAD_BIGCHECK=1: the long version. A test
+# that cannot run here ends with status 77, skipped, and prints why. A test named *hash* appends the
+# hashes it found to $DAGRAD_BUILD/hashes.txt, a line each: gcc's and clang's must be the same.
 set(DG_TEST_ENVIRONMENT DAGRAD_PROGRAM=${PROJECT_BINARY_DIR}/dagrad
     DAGRAD_SOURCE=${PROJECT_SOURCE_DIR} DAGRAD_BUILD=${PROJECT_BINARY_DIR}
     UBSAN_OPTIONS=print_stacktrace=1)
@@ -36,6 +38,21 @@ foreach(file ${shims})
     set_target_properties(${name} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY tests)
 endforeach()
 
+# The labels of a test: its storey; hash if its name says so; threads for what the thread sanitizer
+# is to see. tests_<label> builds all tests of a label.
+function(dg_labels out storey name)
+    set(labels ${storey})
+    if(name MATCHES "hash")
+        list(APPEND labels hash)
+    endif()
+    if(storey STREQUAL "engine" OR name MATCHES "team|thread")
+        list(APPEND labels threads)
+    endif()
+    set(${out} ${labels} PARENT_SCOPE)
+endfunction()
+
+add_custom_target(tests_hash)
+add_custom_target(tests_threads)
 foreach(file ${sources})
     get_filename_component(folder ${file} DIRECTORY)
     get_filename_component(storey ${folder} NAME)
@@ -48,13 +65,20 @@ foreach(file ${sources})
     if(helpers)
         target_link_libraries(${target} PRIVATE dg_test_helpers)
     endif()
-    target_link_libraries(${target} PRIVATE dg_all ${CMOCKA_LIBRARY})
-    if(TARGET dagrad AND storey MATCHES "^(cli|train)$")
+    target_link_libraries(${target} PRIVATE dg_all ${CMOCKA_LIBRARY} m)
+    if(TARGET dagrad AND storey MATCHES "^(cli|train|examples)$")
         add_dependencies(${target} dagrad ${DG_SHIMS})
     endif()
+    dg_labels(labels ${storey} ${name})
+    foreach(label ${labels})
+        if(NOT TARGET tests_${label})
+            add_custom_target(tests_${label})
+        endif()
+        add_dependencies(tests_${label} ${target})
+    endforeach()
     add_test(NAME ${storey}.${name} COMMAND ${target})
-    set_tests_properties(${storey}.${name} PROPERTIES LABELS ${storey} TIMEOUT 300
-        ENVIRONMENT "${DG_TEST_ENVIRONMENT}")
+    set_tests_properties(${storey}.${name} PROPERTIES LABELS "${labels}"
+        SKIP_RETURN_CODE 77 ENVIRONMENT "${DG_TEST_ENVIRONMENT}")
 endforeach()
 
 # Tests of the house itself: scripts, exit 77 for 'skipped, and why'.
@@ -64,7 +88,7 @@ foreach(file ${scripts})
     get_filename_component(storey ${folder} NAME)
     get_filename_component(name ${file} NAME_WE)
     string(REGEX REPLACE "^test_" "" name ${name})
-    add_test(NAME ${storey}.${name} COMMAND bash ${file})
-    set_tests_properties(${storey}.${name} PROPERTIES LABELS ${storey} TIMEOUT 300
+    add_test(NAME ${storey}.${name} COMMAND bash ${file} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(${storey}.${name} PROPERTIES LABELS ${storey}
         SKIP_RETURN_CODE 77 ENVIRONMENT "${DG_TEST_ENVIRONMENT};DAGRAD_CC=${CMAKE_C_COMPILER}")
 endforeach()

@@ -1,0 +1,53 @@
+# The front door. Everything here is a line that calls CMake or a script.
+#
+#   make               the program, build/dagrad
+#   make demo          all set-up, then a network trained on real pictures
+#   make test          all set-up, then every test
+#   make install       program, library, headers, manual page (PREFIX=/usr/local, DESTDIR=)
+#   make setup         only installs what is missing (Debian, Ubuntu)
+#   make bench         dagrad beside its peers (make bench-peers installs those once)
+#   make bigcheck      the long versions of the tests: hours
+#   make tidy          style: format, line length, long functions, includes, macros
+#   make clean         removes build/
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+CONFIGURE = cmake -S . -B build
+
+all: build/CMakeCache.txt
+	@cmake --build build --target dagrad -j $(JOBS)
+
+build/CMakeCache.txt:
+	@$(CONFIGURE)
+
+setup:
+	@bash scripts/setup.sh build demo test tidy
+
+demo:
+	@bash scripts/demo.sh
+
+test:
+	@bash scripts/test.sh
+
+install: build/CMakeCache.txt
+	@cmake --build build --target install_set -j $(JOBS)
+	@cmake --install build --prefix '$(PREFIX)'
+
+bench: build/CMakeCache.txt
+	@cmake --build build --target bench -j $(JOBS)
+	@bash scripts/bench.sh
+
+bench-peers:
+	@bash scripts/peers.sh
+
+bigcheck: build/CMakeCache.txt
+	@cmake --build build -j $(JOBS)
+	@cd build && DAGRAD_BIGCHECK=1 ctest --output-on-failure --timeout 86400
+
+tidy:
+	@bash scripts/tidy.sh
+
+clean:
+	@rm -rf build
+
+.PHONY: all setup demo test install bench bench-peers bigcheck tidy clean
