@@ -1,0 +1,68 @@
+/* Aligned memory over the host's two functions. Before each piece lies what is needed to give it
+ * back: the host's own pointer and the size that was asked for. */
+#include "base/memory.h"
+
+#include "base/checked.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN = 64 };
+
+typedef struct {
+    void *raw;
+    size_t bytes;
+} head;
+
+static void *host_alloc(dg_memory *memory, size_t bytes)
+{
+    return memory && memory->alloc ? memory->alloc(memory->user, bytes) : malloc(bytes);
+}
+
+static void host_free(dg_memory *memory, void *p)
+{
+    if (memory && memory->free)
+        memory->free(memory->user, p);
+    else
+        free(p);
+}
+
+void *dg_memory_alloc(dg_memory *memory, size_t bytes)
+{
+    size_t whole;
+    if (!dg_add_size(bytes > 0 ? bytes : 1, sizeof(head) + ALIGN - 1, &whole))
+        return NULL;
+    char *raw = host_alloc(memory, whole);
+    if (!raw)
+        return NULL;
+    uintptr_t first = (uintptr_t)raw + sizeof(head);
+    char *p = raw + sizeof(head) + (ALIGN - first % ALIGN) % ALIGN;
+    memcpy(p - sizeof(head), &(head){raw, bytes}, sizeof(head));
+    if (memory) {
+        memory->allocs++;
+        memory->bytes += bytes;
+        if (memory->peak < memory->bytes)
+            memory->peak = memory->bytes;
+    }
+    return p;
+}
+
+void *dg_memory_zeroed(dg_memory *memory, size_t bytes)
+{
+    void *p = dg_memory_alloc(memory, bytes);
+    if (p)
+        memset(p, 0, bytes);
+    return p;
+}
+
+void dg_memory_free(dg_memory *memory, void *p)
+{
+    if (!p)
+        return;
+    head h;
+    memcpy(&h, (char *)p - sizeof(head), sizeof(head));
+    if (memory) {
+        memory->frees++;
+        memory->bytes -= h.bytes;
+    }
+    host_free(memory, h.raw);
+}

@@ -1,0 +1,297 @@
+/* A team of threads over two gates. A gate is a number that grows; who waits for it to grow spins,
+ * then sleeps. The run gate grows when a run starts, the barrier's when its last thread arrives.
+ *
+ * Nobody sleeps through a step of a gate: the sleeper counts itself and then reads the gate, the
+ * opener moves the gate and then reads the count, all sequentially consistent, so at least one of
+ * them sees the other. */
+#define _GNU_SOURCE
+#include "base/team.h"
+
+#include "base/fpenv.h"
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE = 64, SPIN_NS = 50000, PAUSES = 32, YIELDS = 4 };
+
+typedef struct {
+    _Alignas(LINE) atomic_uint step;
+    atomic_uint sleepers;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+} gate;
+
+typedef struct {
+    dg_team *team;
+    int number;
+    pthread_t thread;
+} member;
+
+struct dg_team {
+    int threads;
+    bool crowded;   /* more threads than processors */
+    unsigned forks; /* what forks_seen was when the team was made */
+    dg_memory *memory;
+    int started;     /* threads that were made: 1 .. started */
+    member *members; /* of every thread but 0 */
+    void (*fn)(void *, int);
+    void *arg;
+    bool stop;
+    gate run, barrier;
+    _Alignas(LINE) atomic_int missing; /* threads that have not reached the barrier */
+    _Alignas(LINE) atomic_llong next;  /* task */
+    _Alignas(LINE) atomic_bool running;
+};
+
+static atomic_uint forks_seen; /* how many forks led from the first process to this one */
+
+static void count_fork(void)
+{
+    atomic_fetch_add(&forks_seen, 1);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, count_fork);
+}
+
+static void rest(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int dg_team_processors(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                        : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? n : 1;
+}
+
+static bool gate_make(gate *g)
+{
+    atomic_init(&g->step, 0);
+    atomic_init(&g->sleepers, 0);
+    if (pthread_mutex_init(&g->mutex, NULL) != 0)
+        return false;
+    if (pthread_cond_init(&g->wake, NULL) == 0)
+        return true;
+    pthread_mutex_destroy(&g->mutex);
+    return false;
+}
+
+static void gate_free(gate *g)
+{
+    pthread_cond_destroy(&g->wake);
+    pthread_mutex_destroy(&g->mutex);
+}
+
+static void gate_open(gate *g)
+{
+    atomic_fetch_add(&g->step, 1);
+    if (atomic_load(&g->sleepers) == 0)
+        return;
+    pthread_mutex_lock(&g->mutex);
+    pthread_cond_broadcast(&g->wake);
+    pthread_mutex_unlock(&g->mutex);
+}
+
+static bool has_moved(gate *g, unsigned from)
+{
+    return atomic_load_explicit(&g->step, memory_order_acquire) != from;
+}
+
+/* Waits awake for a while; false if the gate has not moved. Threads that share a processor with
+ * those they wait for give it to them at once. */
+static bool gate_spin(gate *g, unsigned from, bool crowded)
+{
+    for (int i = 0; i < PAUSES; i++) {
+        if (has_moved(g, from))
+            return true;
+        rest();
+    }
+    if (crowded) {
+        for (int i = 0; i < YIELDS; i++) {
+            sched_yield();
+            if (has_moved(g, from))
+                return true;
+        }
+        return false;
+    }
+    for (int64_t end = now_ns() + SPIN_NS; now_ns() < end;)
+        for (int i = 0; i < PAUSES; i++) {
+            if (has_moved(g, from))
+                return true;
+            rest();
+        }
+    return false;
+}
+
+/* Returns when the gate is no more at step `from`. */
+static void gate_wait(gate *g, unsigned from, bool crowded)
+{
+    if (gate_spin(g, from, crowded))
+        return;
+    pthread_mutex_lock(&g->mutex);
+    atomic_fetch_add(&g->sleepers, 1);
+    while (atomic_load(&g->step) == from)
+        pthread_cond_wait(&g->wake, &g->mutex);
+    atomic_fetch_sub(&g->sleepers, 1);
+    pthread_mutex_unlock(&g->mutex);
+}
+
+void dg_team_barrier(dg_team *team)
+{
+    gate *g = &team->barrier;
+    unsigned from = atomic_load_explicit(&g->step, memory_order_relaxed);
+    if (atomic_fetch_sub_explicit(&team->missing, 1, memory_order_acq_rel) > 1) {
+        gate_wait(g, from, team->crowded);
+        return;
+    }
+    atomic_store_explicit(&team->missing, team->threads, memory_order_relaxed);
+    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    if (team->threads > 1)
+        gate_open(g);
+}
+
+int64_t dg_team_next(dg_team *team, int64_t count)
+{
+    /* Looking first keeps the counter from growing without end. */
+    if (atomic_load_explicit(&team->next, memory_order_relaxed) >= count)
+        return -1;
+    int64_t task = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
+    return task < count ? task : -1;
+}
+
+static void work(dg_team *team, int thread)
+{
+    dg_fpenv found = dg_fpenv_enter();
+    team->fn(team->arg, thread);
+    dg_fpenv_leave(found);
+    dg_team_barrier(team);
+}
+
+static void *live(void *p)
+{
+    member *m = p;
+    for (unsigned step = 0;; step++) {
+        gate_wait(&m->team->run, step, m->team->crowded);
+        if (m->team->stop)
+            return NULL;
+        work(m->team, m->number);
+    }
+}
+
+static bool is_child(const dg_team *team)
+{
+    return team->threads > 1 && team->forks != atomic_load(&forks_seen);
+}
+
+static bool start_threads(dg_team *team)
+{
+    /* Signals are for the program's own threads. */
+    sigset_t all, found;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &found);
+    for (member *m = team->members; team->started < team->threads - 1; m++, team->started++) {
+        *m = (member){.team = team, .number = team->started + 1};
+        if (pthread_create(&m->thread, NULL, live, m) != 0)
+            break;
+    }
+    pthread_sigmask(SIG_SETMASK, &found, NULL);
+    return team->started == team->threads - 1;
+}
+
+static void stop_threads(dg_team *team)
+{
+    team->stop = true;
+    gate_open(&team->run);
+    for (int i = 0; i < team->started; i++)
+        pthread_join(team->members[i].thread, NULL);
+    gate_free(&team->run);
+    gate_free(&team->barrier);
+}
+
+static bool populate(dg_team *team)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    team->forks = atomic_load(&forks_seen);
+    team->crowded = team->threads > dg_team_processors();
+    if (!gate_make(&team->run))
+        return false;
+    if (!gate_make(&team->barrier)) {
+        gate_free(&team->run);
+        return false;
+    }
+    if (start_threads(team))
+        return true;
+    stop_threads(team);
+    return false;
+}
+
+dg_status dg_team_new(int threads, dg_memory *memory, dg_team **team)
+{
+    *team = NULL;
+    if (threads < 1 || threads > DG_TEAM_MOST)
+        return DG_EUSAGE;
+    size_t bytes = sizeof(dg_team) + (size_t)threads * sizeof(member);
+    dg_team *made = dg_memory_zeroed(memory, bytes);
+    if (!made)
+        return DG_EMEMORY;
+    made->threads = threads;
+    made->memory = memory;
+    made->members = (member *)(made + 1);
+    atomic_init(&made->missing, threads);
+    atomic_init(&made->next, 0);
+    atomic_init(&made->running, false);
+    if (threads > 1 && !populate(made)) {
+        dg_memory_free(memory, made);
+        return DG_EMEMORY;
+    }
+    *team = made;
+    return DG_OK;
+}
+
+void dg_team_free(dg_team *team)
+{
+    if (!team)
+        return;
+    if (team->threads > 1 && !is_child(team))
+        stop_threads(team);
+    dg_memory_free(team->memory, team);
+}
+
+int dg_team_threads(const dg_team *team)
+{
+    return team->threads;
+}
+
+dg_status dg_team_run(dg_team *team, void (*fn)(void *arg, int thread), void *arg)
+{
+    if (is_child(team) || atomic_exchange_explicit(&team->running, true, memory_order_acquire))
+        return DG_EUSAGE;
+    team->fn = fn;
+    team->arg = arg;
+    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    if (team->threads > 1)
+        gate_open(&team->run);
+    work(team, 0);
+    atomic_store_explicit(&team->running, false, memory_order_release);
+    return DG_OK;
+}
