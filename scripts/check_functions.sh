@@ -19,7 +19,10 @@ FNR == 1 { excuse = -100; open = 0; macro = 0 }
 macro { text = text $0 }
 macro && !/\\$/ {
     # One statement is what a row of an X-list becomes; more is a function in disguise.
-    if (text ~ /[{]/ || gsub(/;/, ";", text) > 1) { printf "%s:%d: code in a macro\n", FILENAME, macro; bad = 1 }
+    if (text ~ /[{]/ || gsub(/;/, ";", text) > 1) {
+        printf "%s:%d: code in a macro\n", FILENAME, macro
+        bad = 1
+    }
     macro = 0
 }
 /^[a-zA-Z]/ { before = $0 }
