@@ -8,11 +8,13 @@
 #if DG_OPS_REAL == 32
 #define ST float
 #define SI int32_t
+#define SI_MAX INT32_MAX
 #define LANES (DG_VEC_BYTES / 4)
 #define ROUNDER 8388608.0F /* 2^23: from here on every float is whole */
 #else
 #define ST double
 #define SI int64_t
+#define SI_MAX INT64_MAX
 #define LANES (DG_VEC_BYTES / 8)
 #define ROUNDER 4503599627370496.0 /* 2^52 */
 #endif
@@ -152,7 +154,7 @@ DG_INLINE VT V(_fma)(VT a, VT b, VT c)
 
 DG_INLINE VT V(_abs)(VT a)
 {
-    return (VT)((IT)a & (IT)~(IT)V(_set1)((ST)-0.0));
+    return (VT)((IT)a & V(_iset1)(SI_MAX));
 }
 
 DG_INLINE VT V(_sqrt)(VT a)
@@ -268,6 +270,7 @@ DG_INLINE ST V(_top)(VT a)
 #undef IT
 #undef ST
 #undef SI
+#undef SI_MAX
 #undef LANES
 #undef ROUNDER
 #undef X
