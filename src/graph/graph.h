@@ -37,6 +37,12 @@ typedef struct dg_term {
     double weight; /* of a loss; unused for an output */
 } dg_term;
 
+/* A hash table of names, see names.c. */
+typedef struct dg_names {
+    int32_t *slots;
+    int n, room; /* room: 0 or a power of 2 */
+} dg_names;
+
 struct dg_graph {
     dg_host host;
     dg_memory memory;
@@ -53,6 +59,7 @@ struct dg_graph {
     int n_types, room_types;
     int initialised;
     int start, end; /* place that new values carry */
+    dg_names names;
 };
 
 #endif
