@@ -6,6 +6,7 @@
 #ifndef DG_IO_FORMATS_H
 #define DG_IO_FORMATS_H
 
+#include "base/text.h"
 #include "io/array.h"
 #include "io/reader.h"
 #include "io/writer.h"
@@ -30,10 +31,12 @@ dg_status dg_csv_read(dg_reader *r, const dg_csv_options *o, dg_array *out);
 dg_status dg_csv_write(dg_writer *w, const char *const *names, const dg_tensor *t);
 
 /* NPY versions 1 to 3: f4 f8 i4 u1 as they are, i8 (must fit) to DG_I32, b1 to DG_U8;
- * little-endian. Fortran order is turned into C order. Others are refused, with the call that
- * converts them. */
+ * other integers too. Either byte order. Fortran order is turned into C order. Other types are
+ * refused, with the call that converts them. */
 dg_status dg_npy_read(dg_reader *r, dg_array *out);
 dg_status dg_npy_write(dg_writer *w, const dg_tensor *t); /* version 1, C order */
+/* Appends what stands before the elements; false: out of memory. */
+bool dg_npy_header(const dg_tensor *t, dg_text *h);
 
 /* NPZ: a zip of NPY files, stored or deflated. name NULL: the only array there is. Open with
  * DG_READ_RAW. What is inflated is limited as in reader.h. DG_EDATA lists the names if there is

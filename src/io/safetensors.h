@@ -35,8 +35,8 @@ dg_status dg_safetensors_read(dg_reader *r, dg_tensors *out, int *sealed);
 void dg_tensors_free(dg_tensors *t); /* of one that was read */
 
 /* Tensors are ordered by the size of their elements, then by name, as the reference implementation
- * does. The first note is the checksum "sha256": SHA-256 of the whole file, the digest itself
- * counted as 64 zeros. Names and keys must be UTF-8 and differ: else DG_EUSAGE. */
+ * does. The first note is the checksum "dagrad.sha256": SHA-256 of the whole file, the digest
+ * itself counted as 64 zeros. Names and keys must be UTF-8 and differ: else DG_EUSAGE. */
 dg_status dg_safetensors_write(dg_writer *w, const dg_tensors *t);
 
 const dg_tensor *dg_tensors_find(const dg_tensors *t, const char *name); /* NULL: none */

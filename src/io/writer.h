@@ -22,7 +22,7 @@ typedef struct dg_writer dg_writer;
 /* why is kept, and may be NULL. */
 dg_status dg_writer_open(dg_writer **w, const char *path, dg_diag *why);
 dg_status dg_writer_put(dg_writer *w, const void *bytes, size_t n);
-dg_status dg_writer_print(dg_writer *w, const char *format, ...) DG_PRINTF(2, 3); /* no %f, %g */
+dg_status dg_writer_print(dg_writer *w, const char *format, ...) DG_PRINTF(2, 3);
 dg_diag *dg_writer_diag(dg_writer *w);
 uint64_t dg_writer_at(const dg_writer *w); /* bytes put so far */
 

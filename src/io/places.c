@@ -1,0 +1,93 @@
+/* Where data files are looked for. */
+#include "io/file.h"
+
+#include "base/text.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int add_place(dg_places *p, const char *dir, size_t n)
+{
+    char **more = realloc(p->dir, ((size_t)p->n + 1) * sizeof *more);
+    if (!more)
+        return 0;
+    p->dir = more;
+    p->dir[p->n] = strndup(n > 0 ? dir : ".", n > 0 ? n : 1);
+    return p->dir[p->n] ? ++p->n : 0;
+}
+
+/* The folders of a list separated by ":"; empty ones are left out. */
+static int add_list(dg_places *p, const char *list)
+{
+    for (const char *at = list; at && *at;) {
+        size_t n = strcspn(at, ":");
+        if (n > 0 && !add_place(p, at, n))
+            return 0;
+        at += n + (at[n] == ':');
+    }
+    return 1;
+}
+
+dg_status dg_places_make(dg_places *p, const char *model_folder, int n, const char *const dirs[],
+                         dg_diag *why)
+{
+    *p = (dg_places){0};
+    const char *first = model_folder ? model_folder : ".";
+    int good = add_place(p, first, strlen(first));
+    for (int i = 0; good && i < n; i++)
+        good = add_place(p, dirs[i], strlen(dirs[i]));
+    static const char last[] = "/usr/share/datasets";
+    if (good && add_list(p, getenv("DAGRAD_DATA")) && add_place(p, last, sizeof last - 1))
+        return DG_OK;
+    dg_places_free(p);
+    return dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
+void dg_places_free(dg_places *p)
+{
+    for (int i = 0; i < p->n; i++)
+        free(p->dir[i]);
+    free(p->dir);
+    *p = (dg_places){0};
+}
+
+/* NULL with errno: no such regular file. */
+static char *try_path(const char *path)
+{
+    struct stat s;
+    if (stat(path, &s) != 0)
+        return NULL;
+    if (!S_ISDIR(s.st_mode))
+        return realpath(path, NULL);
+    errno = EISDIR;
+    return NULL;
+}
+
+static dg_status not_found(const dg_places *p, const char *name, dg_diag *why)
+{
+    dg_text list = dg_text_make(NULL);
+    for (int i = 0; i < p->n; i++)
+        dg_text_printf(&list, "%s%s", i ? ", " : "", p->dir[i]);
+    dg_status status =
+        dg_file_fail(why, DG_EDATA, name, 0, 0, "no such file in any of: %s", list.data);
+    dg_text_free(&list);
+    return status;
+}
+
+dg_status dg_find_file(const dg_places *p, const char *name, char **path, dg_diag *why)
+{
+    *path = NULL;
+    if (name[0] == '/') {
+        *path = try_path(name);
+        return *path ? DG_OK : dg_file_errno(why, name, "read", errno);
+    }
+    for (int i = 0; name[0] && i < p->n && !*path; i++) {
+        dg_text full = dg_text_make(NULL);
+        dg_text_printf(&full, "%s/%s", p->dir[i], name);
+        if (full.failed)
+            return dg_diag_set(why, DG_EMEMORY, "out of memory");
+        *path = try_path(full.data);
+        dg_text_free(&full);
+    }
+    return *path ? DG_OK : not_found(p, name, why);
+}
