@@ -32,9 +32,11 @@ typedef struct {
     int n_wrt;
     const dg_value *keep; /* values to keep readable after a step, with their error vectors */
     int n_keep;
+    const dg_value *start; /* values whose error vectors the caller sets; n_start 0: from the losses */
+    int n_start;
     const dg_optimizer *optimizer; /* DG_RUN_TRAIN: moments are made for it; NULL: gd */
     int tangent;          /* 1: dg_tangent will be called */
-    int naive;            /* 1: no fusion, no reuse, one thread: the oracle of the tests */
+    int measure;          /* 1: dg_rms works for every value of the program, kept or not */
     const char *isa;      /* NULL: the best this processor has, or $DAGRAD_ISA */
     void *arena;          /* 64-byte aligned memory of the caller, or NULL */
     size_t arena_bytes;
@@ -47,8 +49,8 @@ DG_API dg_program *dg_compile(dg_graph *g, const dg_options *o);
 DG_API void dg_program_free(dg_program *p);
 DG_API dg_status dg_program_status(const dg_program *p, dg_diag *first);
 
-/* Copies in: an input (DG_VALUE), an error vector to start from (DG_ERROR_VECTOR: of a value in keep),
- * a perturbation (DG_TANGENT: of an input or parameter). Rows: those of t, batch or last. Type, shape,
+/* Copies in: an input (DG_VALUE: before each dg_forward), an error vector to start from
+ * (DG_ERROR_VECTOR: of a value in start), a perturbation (DG_TANGENT: of a value in wrt; 0 until set). Rows: those of t, batch or last. Type, shape,
  * and the range of labels and ids are checked: DG_EDATA names row and value. u8 and i32 are converted
  * to real, f32 to f64. */
 DG_API dg_status dg_set(dg_program *p, dg_value v, dg_part what, const dg_tensor *t);
@@ -63,8 +65,8 @@ DG_API dg_status dg_forward(dg_program *p, int64_t rows, uint64_t step);
 DG_API dg_status dg_loss_value(dg_program *p, int term, int64_t pairs, double *value);
 /* Pairs of a loss term in the last forward pass (labels that are not ignored). */
 DG_API int64_t dg_loss_pairs(dg_program *p, int term);
-/* Errors back, from the losses, or from those kept values whose error vector was set since the last
- * forward. pairs: K of the whole batch, 0: counted from the rows of the last forward. add: onto the
+/* Errors back, from the losses, or from the error vectors that were set for the values in start.
+ * pairs: K of the whole batch, 0: counted from the rows of the last forward. add: onto the
  * gradients there are (the parts of a batch, the bits of the whole). */
 DG_API dg_status dg_adjoint(dg_program *p, int64_t pairs, int add);
 /* Perturbations forward, from those set. After dg_forward. */
@@ -94,19 +96,22 @@ typedef struct {
 DG_API void dg_program_look(const dg_program *p, dg_program_info *info);
 DG_API size_t dg_program_bytes(const dg_program *p); /* the whole arena, exact, for these threads */
 
-/* The program as text, a line at a time. after: a pass ("order", "needs", "fuse", "save", "plan"), NULL:
+/* The program as text, a line at a time. after: a pass ("order", "needs", "lower", "fuse", "save", "plan"), NULL:
  * the last. DG_EUSAGE: no such pass; why lists them. */
 DG_API dg_status dg_program_print(const dg_program *p, const char *after,
                                   void (*line)(void *user, const char *text), void *user,
                                   dg_diag *why);
 
-/* Seconds spent in each node's calls since the last reset, phase 0 forward, 1 adjoint, 2 commit; NULL
- * name at the end of the nodes. Off until dg_program_clock(p, 1). */
+/* Seconds of all threads in the calls of the node-th node since dg_program_clock, and the operations of one
+ * step: phase 0 forward, 1 adjoint. DG_EUSAGE and name NULL behind the last node. Off until
+ * dg_program_clock(p, 1), which also sets them to 0. */
 DG_API void dg_program_clock(dg_program *p, int on);
 DG_API dg_status dg_program_time(const dg_program *p, int node, int phase, const char **name,
                                  double *seconds, double *flops);
 
-/* Root mean square of a kept value (DG_VALUE) or its error vector (DG_ERROR_VECTOR). */
+/* Root mean square of a value (DG_VALUE) or its error vector (DG_ERROR_VECTOR) in the last step; the
+ * program was compiled with measure. Off until dg_program_measure(p, 1), since it costs a pass. */
+DG_API void dg_program_measure(dg_program *p, int on);
 DG_API dg_status dg_rms(dg_program *p, dg_value v, dg_part what, double *rms);
 
 /* ---- Files (library dagrad-io) --------------------------------------------------------------- */

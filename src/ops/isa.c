@@ -1,5 +1,6 @@
 /* Instruction sets: which tables there are, and the choice among them. */
 #include "ops/isa.h"
+#include "kernels/table.h"
 
 #include <dagrad/dagrad.h>
 #include <stdio.h>
@@ -7,9 +8,12 @@
 #include <string.h>
 
 extern const dg_math *const dg_math_table_f32_portable[], *const dg_math_table_f64_portable[];
+extern const dg_step_kernels dg_step_kernels_f32_portable, dg_step_kernels_f64_portable;
 
 static const dg_isa portable = {.name = "portable",
-                                .math = {dg_math_table_f32_portable, dg_math_table_f64_portable}};
+                                .math = {dg_math_table_f32_portable, dg_math_table_f64_portable},
+                                .step = {&dg_step_kernels_f32_portable,
+                                         &dg_step_kernels_f64_portable}};
 
 const dg_isa *dg_isa_portable(void)
 {
@@ -21,11 +25,15 @@ const dg_isa *dg_isa_portable(void)
 
 extern const dg_math *const dg_math_table_f32_v4[], *const dg_math_table_f64_v4[];
 extern const dg_math *const dg_math_table_f32_v3[], *const dg_math_table_f64_v3[];
+extern const dg_step_kernels dg_step_kernels_f32_v4, dg_step_kernels_f64_v4;
+extern const dg_step_kernels dg_step_kernels_f32_v3, dg_step_kernels_f64_v3;
 
 static const dg_isa v4 = {.name = "x86-64-v4",
-                          .math = {dg_math_table_f32_v4, dg_math_table_f64_v4}};
+                          .math = {dg_math_table_f32_v4, dg_math_table_f64_v4},
+                          .step = {&dg_step_kernels_f32_v4, &dg_step_kernels_f64_v4}};
 static const dg_isa v3 = {.name = "x86-64-v3",
-                          .math = {dg_math_table_f32_v3, dg_math_table_f64_v3}};
+                          .math = {dg_math_table_f32_v3, dg_math_table_f64_v3},
+                          .step = {&dg_step_kernels_f32_v3, &dg_step_kernels_f64_v3}};
 
 /* Those of v3 that not every compiler lets __builtin_cpu_supports ask for. */
 static int has_movbe_f16c_lzcnt(void)

@@ -1,0 +1,79 @@
+/* Pass bind: the call structs, with every pointer in its place.
+ *
+ * Needs: plan, and the arena. Gives: call, delta_add_bound, square of every item; run.c adds only rows
+ * or part, scratch, and why. */
+#include "engine/engine.h"
+
+/* n pointers for n slots. */
+static void **pointers(dg_program *p, const dg_plan *q, const int32_t *slots, int n)
+{
+    void **to = dg_arena_array(&p->lists, (size_t)n + 1, sizeof *to);
+    for (int i = 0; to && i < n; i++)
+        to[i] = dg_slot_address(p, q, slots[i]);
+    return to;
+}
+
+static int any(const int32_t *slots, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (slots[i] != DG_NONE)
+            return 1;
+    return 0;
+}
+
+/* With add, delta_add replaces delta where it is given. */
+static dg_status bind_delta(dg_program *p, const dg_plan *q, dg_item *it)
+{
+    it->call.delta = pointers(p, q, it->delta, it->n_in);
+    if (!any(it->delta_add, it->n_in))
+        return DG_OK;
+    it->delta_add_bound = pointers(p, q, it->delta, it->n_in);
+    for (int i = 0; it->delta_add_bound && i < it->n_in; i++)
+        if (it->delta_add[i] != DG_NONE)
+            it->delta_add_bound[i] = dg_slot_address(p, q, it->delta_add[i]);
+    return it->delta_add_bound ? DG_OK : DG_EMEMORY;
+}
+
+static dg_status bind_square(dg_program *p, dg_plan *q, dg_item *it)
+{
+    if (!p->options.measure || it->node == DG_NONE || it->kind == ITEM_TANGENT)
+        return DG_OK;
+    int64_t rows = it->rows ? q->batch : 1;
+    it->square = dg_arena_array(&p->lists, (size_t)(rows * it->n_out), sizeof *it->square);
+    return it->square ? DG_OK : DG_EMEMORY;
+}
+
+static dg_status bind_node(dg_program *p, dg_plan *q, dg_item *it)
+{
+    const dg_node *n = &p->graph->nodes[it->node];
+    dg_call *c = &it->call;
+    c->attrs = n->attrs;
+    c->in_shape = dg_plan_in_shapes(p, q, n);
+    c->out_shape = &q->shapes[n->out - 1];
+    c->training = p->options.mode == DG_RUN_TRAIN;
+    c->key[0] = p->options.seed;
+    c->row1 = c->out_shape->rank > 0 ? c->out_shape->dim[0] : 1;
+    c->parts = it->parts;
+    c->saved = dg_slot_address(p, q, it->saved);
+    if (!c->in_shape || bind_square(p, q, it) != DG_OK)
+        return DG_EMEMORY;
+    return DG_OK;
+}
+
+dg_status dg_pass_bind(dg_program *p, dg_plan *q)
+{
+    for (int k = 0; k < q->n_items; k++) {
+        dg_item *it = &q->items[k];
+        dg_call *c = &it->call;
+        *c = (dg_call){.size = sizeof *c, .n_in = it->n_in, .n_out = it->n_out, .parts = 1};
+        c->in = (const void *const *)pointers(p, q, it->in, it->n_in);
+        c->out = pointers(p, q, it->out, it->n_out);
+        c->eps = (const void *const *)pointers(p, q, it->eps, it->n_out);
+        c->din = (const void *const *)pointers(p, q, it->din, it->n_in);
+        c->dout = pointers(p, q, it->dout, it->n_out);
+        if (!c->in || !c->out || !c->eps || !c->din || !c->dout || bind_delta(p, q, it) != DG_OK ||
+            (it->node != DG_NONE && bind_node(p, q, it) != DG_OK))
+            return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    }
+    return DG_OK;
+}

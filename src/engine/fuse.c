@@ -1,0 +1,189 @@
+/* Pass fuse: which items run together.
+ *
+ * Needs: items. Gives: segments, items in their final order. Breaks: indices of items.
+ * Between two segments stands a barrier, inside there is none. Items that are cut by rows form a chain:
+ * a thread takes some rows through the whole chain while they are hot, so an activation rides on the
+ * product before it, a pooling on both. A chain ends where an item wants many more rows at a time
+ * than the chain's rows in cache allow (a product whose weights must be read for each piece).
+ * Gradients of parameters wait behind the chain, where they are independent tasks; they are let in
+ * once the error vectors that they hold back exceed HELD bytes. */
+#include "engine/engine.h"
+
+enum { CACHE = 384 << 10, HELD = 1 << 20, CHAIN = 4 << 20, REUSE = 16 };
+
+typedef struct dg_fuser {
+    dg_program *p;
+    dg_plan *q;
+    dg_item *done;       /* items in their final order */
+    int n_done;
+    int32_t *wait, *adds; /* deferred items, and deferred additions behind them */
+    int n_wait, n_adds;
+    size_t held;
+    int open;            /* the last segment is a chain that may grow */
+    int64_t chunk, floor; /* of the open chain */
+    size_t chain_bytes;
+} dg_fuser;
+
+typedef struct dg_weight {
+    const dg_plan *q;
+    size_t row, whole;
+} dg_weight;
+
+static void weigh(void *user, int32_t slot)
+{
+    dg_weight *w = user;
+    const dg_slot *s = &w->q->slots[slot];
+    w->row += s->row_bytes;
+    if (!s->row_bytes && s->kind == SLOT_Z)
+        w->whole += s->bytes;
+}
+
+/* Rows of an item that fit the cache, and the least that reuse its weights well. */
+static void item_rows(const dg_fuser *f, const dg_item *it, int64_t *fit, int64_t *floor)
+{
+    dg_weight w = {f->q, 0, 0};
+    dg_item_reads(it, weigh, &w);
+    dg_item_writes(it, weigh, &w);
+    int64_t most = (f->q->batch + f->p->threads - 1) / f->p->threads;
+    *fit = w.row ? (int64_t)(CACHE / w.row) : most;
+    *floor = 1;
+    if (w.whole > 32 << 10 && it->node != DG_NONE) {
+        const dg_node *n = &f->p->graph->nodes[it->node];
+        const dg_shape *s = &f->q->shapes[n->out - 1];
+        int64_t last = s->rank > 1 ? s->dim[s->rank - 1] : 1, row = dg_shape_row(s);
+        int64_t uses = last > 0 ? row / last : 1;
+        *floor = uses > 0 && uses < REUSE ? REUSE / uses : 1;
+    }
+    *floor = *floor < most ? *floor : most;
+    *fit = *fit < *floor ? *floor : *fit > most ? most : *fit;
+    *fit = *fit < 1 ? 1 : *fit;
+}
+
+static dg_segment *new_segment(dg_fuser *f, dg_phase phase, int rows)
+{
+    dg_segment *s = &f->q->segments[f->q->n_segments++];
+    *s = (dg_segment){.phase = phase, .first = f->n_done, .rows = rows};
+    return s;
+}
+
+static void put(dg_fuser *f, const dg_item *it)
+{
+    dg_segment *s = &f->q->segments[f->q->n_segments - 1];
+    dg_item *to = &f->done[f->n_done++];
+    *to = *it;
+    to->segment = f->q->n_segments - 1;
+    to->fused = s->rows && s->count > 0;
+    f->q->fusions += to->fused;
+    s->count++;
+}
+
+static void put_all(dg_fuser *f, const int32_t *list, int n)
+{
+    if (n == 0)
+        return;
+    new_segment(f, f->q->items[list[0]].phase, 0);
+    for (int i = 0; i < n; i++)
+        put(f, &f->q->items[list[i]]);
+}
+
+/* Ends the chain and lets in what waits. */
+static void flush(dg_fuser *f)
+{
+    f->open = 0;
+    put_all(f, f->wait, f->n_wait);
+    put_all(f, f->adds, f->n_adds);
+    f->n_wait = f->n_adds = 0;
+    f->held = 0;
+}
+
+static void put_rows(dg_fuser *f, const dg_item *it)
+{
+    int64_t fit, floor;
+    item_rows(f, it, &fit, &floor);
+    dg_weight w = {f->q, 0, 0};
+    dg_item_writes(it, weigh, &w);
+    int full = f->p->options.mode == DG_RUN_INFER && f->chain_bytes > CHAIN;
+    if (!f->open || full || floor > f->chunk || fit < f->floor) {
+        new_segment(f, it->phase, 1);
+        f->open = 1;
+        f->chunk = fit;
+        f->floor = floor;
+        f->chain_bytes = 0;
+    }
+    f->chain_bytes += w.row * (size_t)f->q->batch;
+    f->chunk = fit < f->chunk ? fit : f->chunk;
+    f->floor = floor > f->floor ? floor : f->floor;
+    put(f, it);
+    f->q->segments[f->q->n_segments - 1].chunk = f->chunk;
+}
+
+static void hold(dg_fuser *f, int32_t k)
+{
+    const dg_item *it = &f->q->items[k];
+    if (it->kind == ITEM_ADD) {
+        f->adds[f->n_adds++] = k;
+        return;
+    }
+    f->wait[f->n_wait++] = k;
+    for (int j = 0; j < it->n_out; j++)
+        if (it->eps[j] != DG_NONE)
+            f->held += f->q->slots[it->eps[j]].bytes;
+    if (f->held > HELD)
+        flush(f);
+}
+
+static void place(dg_fuser *f, int32_t k)
+{
+    const dg_item *it = &f->q->items[k];
+    if (f->q->n_segments > 0 && f->q->segments[f->q->n_segments - 1].phase != it->phase)
+        flush(f);
+    if (it->rows) {
+        put_rows(f, it);
+    } else if (it->deferred) {
+        hold(f, k);
+    } else {
+        flush(f);
+        put_all(f, &k, 1);
+    }
+}
+
+/* Pieces of each segment, and where each phase begins. */
+static dg_status count_tasks(dg_program *p, dg_plan *q)
+{
+    for (int i = 0; i < q->n_segments; i++) {
+        dg_segment *s = &q->segments[i];
+        q->phase_begin[s->phase + 1] = i + 1;
+        if (s->rows) {
+            s->tasks = (q->batch + s->chunk - 1) / s->chunk;
+            continue;
+        }
+        s->task_end = dg_arena_array(&p->lists, (size_t)s->count, sizeof *s->task_end);
+        if (!s->task_end)
+            return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+        for (int k = 0; k < s->count; k++) {
+            s->tasks += q->items[s->first + k].parts;
+            s->task_end[k] = s->tasks;
+        }
+    }
+    for (int k = 1; k <= PHASES; k++)
+        if (q->phase_begin[k] < q->phase_begin[k - 1])
+            q->phase_begin[k] = q->phase_begin[k - 1];
+    return DG_OK;
+}
+
+dg_status dg_pass_fuse(dg_program *p, dg_plan *q)
+{
+    size_t n = (size_t)q->n_items + 1;
+    dg_fuser f = {.p = p, .q = q};
+    f.done = dg_arena_array(&p->lists, n, sizeof *f.done);
+    f.wait = dg_arena_array(&p->lists, n, sizeof *f.wait);
+    f.adds = dg_arena_array(&p->lists, n, sizeof *f.adds);
+    q->segments = dg_arena_array(&p->lists, n, sizeof *q->segments);
+    if (!f.done || !f.wait || !f.adds || !q->segments)
+        return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    for (int k = 0; k < q->n_items; k++)
+        place(&f, k);
+    flush(&f);
+    q->items = f.done;
+    return count_tasks(p, q);
+}

@@ -1,0 +1,83 @@
+/* A program in figures: memory, calls, operations, time by node. */
+#include "engine/engine.h"
+#include <string.h>
+
+/* Operations of a node: forward (phase 0) or all its adjoint items (phase 1), for the first plan. */
+static double node_flops(const dg_program *p, const dg_plan *q, int32_t k, int phase)
+{
+    const dg_node *n = &p->graph->nodes[k];
+    dg_shape in[8];
+    double sum = 0;
+    for (int i = 0; i < n->n_in && i < 8; i++)
+        in[i] = n->in[i] ? q->shapes[n->in[i] - 1] : (dg_shape){.rank = -1};
+    if (n->type->flags & DG_VIEW)
+        return 0;
+    if (!n->type->flops || n->n_in > 8)
+        return (double)dg_shape_count(&q->shapes[n->out - 1]);
+    if (phase == 0)
+        return n->type->flops(n->attrs, n->n_in, in, -1);
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] && p->active[n->in[i] - 1])
+            sum += n->type->flops(n->attrs, n->n_in, in, i);
+    return sum;
+}
+
+static double step_flops(const dg_program *p)
+{
+    double sum = 0;
+    for (int k = 0; k < p->n_order; k++) {
+        sum += node_flops(p, &p->plan[0], p->order[k], 0);
+        if (p->active[p->graph->nodes[p->order[k]].out - 1])
+            sum += node_flops(p, &p->plan[0], p->order[k], 1);
+    }
+    return sum;
+}
+
+void dg_program_look(const dg_program *p, dg_program_info *info)
+{
+    const dg_plan *q = &p->plan[0];
+    size_t live = 0, size = info->size;
+    for (int i = 0; i < p->n_plans; i++)
+        live = p->plan[i].live > live ? p->plan[i].live : live;
+    dg_program_info all = {.size = size,
+                           .arena = p->arena_bytes,
+                           .live = p->persistent + live + (size_t)p->threads * p->scratch,
+                           .memory = p->memory.bytes,
+                           .calls = q->n_items,
+                           .segments = q->n_segments,
+                           .fusions = q->fusions,
+                           .in_place = q->in_place,
+                           .views = q->views,
+                           .pruned = p->pruned,
+                           .threads = p->threads,
+                           .flops = p->diag.code == DG_OK ? step_flops(p) : 0,
+                           .isa = p->isa ? p->isa->name : ""};
+    memcpy(info, &all, size < sizeof all ? size : sizeof all);
+}
+
+size_t dg_program_bytes(const dg_program *p)
+{
+    return p->arena_bytes;
+}
+
+void dg_program_clock(dg_program *p, int on)
+{
+    p->clocked = on;
+    memset(p->clock, 0, (size_t)p->threads * (size_t)p->graph->n_nodes * sizeof *p->clock);
+}
+
+dg_status dg_program_time(const dg_program *p, int node, int phase, const char **name,
+                          double *seconds, double *flops)
+{
+    *name = NULL;
+    *seconds = *flops = 0;
+    if (node < 0 || node >= p->n_order)
+        return DG_EUSAGE;
+    int32_t k = p->order[node];
+    const dg_node *n = &p->graph->nodes[k];
+    *name = n->name ? n->name : n->type->name;
+    for (int t = 0; t < p->threads; t++)
+        *seconds += p->clock[(size_t)t * (size_t)p->graph->n_nodes + (size_t)k].seconds[phase];
+    *flops = node_flops(p, &p->plan[0], k, phase);
+    return DG_OK;
+}

@@ -1,0 +1,231 @@
+/* Runs a phase: the threads of the team walk the segments together, with a barrier between two.
+ *
+ * A chain is cut into pieces of rows, other segments into tasks; which thread takes which piece changes
+ * nothing, since pieces write disjoint results. Nothing is allocated. A failing call stops the step: the
+ * first one, in the order of items and places, is reported. */
+#include "engine/engine.h"
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct dg_walk {
+    dg_program *p;
+    dg_plan *q;
+    int begin, end; /* segments */
+} dg_walk;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static size_t unit(const dg_program *p)
+{
+    return dg_type_bytes(p->graph->real);
+}
+
+/* The engine's own items: on rows, or on part of parts of the elements. */
+static void own_item(const dg_walk *w, const dg_item *it, int64_t row0, int64_t row1)
+{
+    const dg_program *p = w->p;
+    const dg_slot *to = &w->q->slots[it->out[0]];
+    size_t from = it->rows ? (size_t)row0 * to->row_bytes : 0;
+    size_t end = it->rows ? (size_t)row1 * to->row_bytes : to->bytes;
+    int64_t n = (int64_t)((end - from) / unit(p));
+    char *out = (char *)it->call.out[0] + from;
+    const char *a = it->n_in > 0 ? it->call.in[0] : NULL, *b = it->n_in > 1 ? it->call.in[1] : NULL;
+    int keeps = it->accumulates && p->add;
+    if (it->kind == ITEM_ZERO)
+        p->kernels->fill(n, 0, out);
+    else if (it->kind == ITEM_ADD && b)
+        p->kernels->add(n, a + from, b + from, out);
+    else if (it->kind == ITEM_ADD && keeps)
+        p->kernels->add(n, out, a + from, out);
+    else if (it->kind == ITEM_ADD || a)
+        memcpy(out, a + from, end - from);
+    else if (!keeps)
+        p->kernels->fill(n, p->seed[it->input], out);
+}
+
+static void measure(const dg_walk *w, const dg_item *it, int64_t row0, int64_t row1)
+{
+    for (int j = 0; j < it->n_out; j++) {
+        int32_t slot = it->kind == ITEM_FORWARD ? it->out[j] : it->eps[j];
+        const void *x = it->kind == ITEM_FORWARD ? it->call.out[j] : it->call.eps[j];
+        const dg_slot *s = &w->q->slots[slot];
+        if (!it->rows)
+            it->square[j] = w->p->kernels->sum_squares((int64_t)(s->bytes / unit(w->p)), x);
+        for (int64_t r = row0; it->rows && r < row1; r++)
+            it->square[j * w->q->batch + r] = w->p->kernels->sum_squares(
+                (int64_t)(s->row_bytes / unit(w->p)), (const char *)x + (size_t)r * s->row_bytes);
+    }
+}
+
+/* Keeps the failure that comes first by item, then by place. */
+static void note_failure(const dg_walk *w, int thread, int item, int64_t place, dg_status s,
+                         const dg_diag *why)
+{
+    dg_program *p = w->p;
+    dg_diag *d = &p->thread_diag[thread];
+    int segment = w->q->items[item].segment, first = atomic_load(&p->failed);
+    while (segment < first && !atomic_compare_exchange_weak(&p->failed, &first, segment))
+        ;
+    int64_t where = ((int64_t)item << 40) + place;
+    if (d->code != DG_OK && p->thread_where[thread] <= where)
+        return;
+    const dg_node *n = &p->graph->nodes[w->q->items[item].node];
+    p->thread_where[thread] = where;
+    *d = *why;
+    if (d->code == DG_OK)
+        dg_diag_set(d, s, "%s failed", n->type->name);
+    snprintf(d->node, sizeof d->node, "%s", n->name ? n->name : n->type->name);
+    d->start = n->start;
+    d->end = n->end;
+}
+
+static dg_fn function(const dg_program *p, const dg_item *it)
+{
+    const dg_math *m = dg_node_math(p, &p->graph->nodes[it->node]);
+    return it->kind == ITEM_FORWARD ? m->forward
+           : it->kind == ITEM_ADJOINT ? m->adjoint : m->tangent;
+}
+
+/* Rows row0 .. row1-1, or part, of an item. 0: it failed. */
+static int run_item(const dg_walk *w, int thread, int index, int64_t row0, int64_t row1, int part)
+{
+    dg_program *p = w->p;
+    const dg_item *it = &w->q->items[index];
+    if (it->only_add && !p->add)
+        return 1;
+    if (it->node == DG_NONE) {
+        own_item(w, it, row0, row1);
+        return 1;
+    }
+    dg_diag why = {.code = DG_OK};
+    dg_call c = it->call;
+    if (it->rows) {
+        c.row0 = row0;
+        c.row1 = row1;
+    }
+    c.part = part;
+    c.add = it->accumulates && p->add;
+    c.key[1] = p->step << 20 | (uint64_t)it->node;
+    c.scratch = p->arena + p->scratch_at + (size_t)thread * p->scratch;
+    c.why = &why;
+    if (p->add && it->delta_add_bound)
+        c.delta = it->delta_add_bound;
+    if (it->square && it->rows && p->measuring && it->kind == ITEM_ADJOINT)
+        measure(w, it, row0, row1);
+    double begin = p->clocked ? now() : 0;
+    dg_status s = function(p, it)(&c);
+    if (p->clocked) {
+        int phase = it->kind == ITEM_ADJOINT;
+        p->clock[(size_t)thread * (size_t)p->graph->n_nodes + (size_t)it->node].seconds[phase] +=
+            now() - begin;
+    }
+    if (s != DG_OK)
+        note_failure(w, thread, index, it->rows ? row0 : part, s, &why);
+    else if (it->square && it->rows && p->measuring && it->kind == ITEM_FORWARD)
+        measure(w, it, row0, row1);
+    return s == DG_OK;
+}
+
+static void run_chain(const dg_walk *w, const dg_segment *s, int thread, int64_t piece)
+{
+    int64_t row0 = piece * s->chunk, row1 = row0 + s->chunk;
+    row1 = row1 < w->q->batch ? row1 : w->q->batch;
+    for (int k = 0; k < s->count; k++)
+        if (!run_item(w, thread, s->first + k, row0, row1, 0))
+            return;
+}
+
+static void run_task(const dg_walk *w, const dg_segment *s, int thread, int64_t task)
+{
+    int low = 0, high = s->count - 1;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (s->task_end[middle] > task)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    int64_t first = low > 0 ? s->task_end[low - 1] : 0;
+    const dg_call *c = &w->q->items[s->first + low].call;
+    run_item(w, thread, s->first + low, c->row0, c->row1, (int)(task - first));
+}
+
+static int idle_segment(const dg_walk *w, const dg_segment *s)
+{
+    for (int k = 0; k < s->count; k++)
+        if (!w->q->items[s->first + k].only_add)
+            return 0;
+    return !w->p->add;
+}
+
+/* Values without rows are measured by one thread, while the others wait. */
+static void measure_whole(const dg_walk *w, const dg_segment *s, int thread)
+{
+    for (int k = 0; thread == 0 && k < s->count; k++) {
+        const dg_item *it = &w->q->items[s->first + k];
+        if (it->square && !it->rows)
+            measure(w, it, 0, 0);
+    }
+    dg_team_barrier(w->p->team);
+}
+
+static void walk(void *user, int thread)
+{
+    const dg_walk *w = user;
+    dg_program *p = w->p;
+    for (int i = w->begin; i < w->end; i++) {
+        const dg_segment *s = &w->q->segments[i];
+        if (idle_segment(w, s))
+            continue;
+        int fixed = s->rows && s->tasks <= p->threads;
+        for (int64_t k = fixed ? thread : dg_team_next(p->team, s->tasks);
+             k >= 0 && k < s->tasks; k = fixed ? s->tasks : dg_team_next(p->team, s->tasks)) {
+            if (s->rows)
+                run_chain(w, s, thread, k);
+            else
+                run_task(w, s, thread, k);
+        }
+        if (i + 1 == w->end && !p->measuring)
+            return;
+        dg_team_barrier(p->team);
+        if (atomic_load(&p->failed) <= i) /* all saw the same: a later failure has a later segment */
+            return;
+        if (p->measuring && !s->rows)
+            measure_whole(w, s, thread);
+    }
+}
+
+/* The first failure of all threads becomes the program's. */
+static dg_status gather_failures(dg_program *p)
+{
+    int best = DG_NONE;
+    for (int t = 0; t < p->threads; t++) {
+        if (p->thread_diag[t].code != DG_OK &&
+            (best == DG_NONE || p->thread_where[t] < p->thread_where[best]))
+            best = t;
+    }
+    if (best != DG_NONE)
+        p->diag = p->thread_diag[best];
+    return p->diag.code;
+}
+
+dg_status dg_run_phase(dg_program *p, dg_plan *q, dg_phase phase)
+{
+    dg_walk w = {p, q, q->phase_begin[phase], q->phase_begin[phase + 1]};
+    for (int t = 0; t < p->threads; t++)
+        p->thread_diag[t].code = DG_OK;
+    atomic_store(&p->failed, INT_MAX);
+    if (w.begin >= w.end)
+        return DG_OK;
+    if (dg_team_run(p->team, walk, &w) != DG_OK)
+        return dg_program_fail(p, NULL, DG_EUSAGE, "the threads of this program are gone: it was "
+                                                   "compiled before a fork, or is in use");
+    return gather_failures(p);
+}

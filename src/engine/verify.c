@@ -1,0 +1,105 @@
+/* Pass verify: checks a plan without believing it.
+ *
+ * Needs: plan. It walks the items with a list of who owns which bytes of the arena: what an item writes
+ * it owns from then on; what it reads must still be owned by the slot that it names, whole. Bytes may
+ * change hands inside a chain only at the same rows (same place and size, cut by rows), since threads
+ * are at different items there; elsewhere only behind a barrier. */
+#include "engine/engine.h"
+
+typedef struct dg_owner {
+    int32_t holds; /* slot whose value is in the memory of this root; DG_NONE: none, whole */
+    int segment;   /* the last segment in which it was touched */
+} dg_owner;
+
+typedef struct dg_verifier {
+    dg_program *p;
+    dg_plan *q;
+    dg_owner *owner; /* by root */
+    const dg_item *item;
+    int32_t *roots;
+    int n_roots;
+} dg_verifier;
+
+static int in_arena(const dg_slot *s)
+{
+    return !s->external && !s->persistent && s->bytes > 0;
+}
+
+/* Views have one value under several names: the name of the first. */
+static int32_t value_of(const dg_plan *q, int32_t slot)
+{
+    while (q->slots[slot].view != DG_NONE)
+        slot = q->slots[slot].view;
+    return slot;
+}
+
+static void read_slot(void *user, int32_t slot)
+{
+    dg_verifier *v = user;
+    int32_t r = dg_slot_root(v->q, slot);
+    if (!in_arena(&v->q->slots[r]))
+        return;
+    if (v->owner[r].holds != value_of(v->q, slot))
+        dg_program_fail(v->p, NULL, DG_EINTERNAL, "plan: item %d reads slot %d, which is not there",
+                        (int)(v->item - v->q->items), (int)slot);
+    v->owner[r].segment = v->item->segment;
+}
+
+/* What every other slot that overlaps r held is gone. */
+static void evict(dg_verifier *v, int32_t r)
+{
+    const dg_slot *s = &v->q->slots[r];
+    for (int i = 0; i < v->n_roots; i++) {
+        int32_t o = v->roots[i];
+        const dg_slot *t = &v->q->slots[o];
+        if (o == r || t->offset >= s->offset + s->bytes || s->offset >= t->offset + t->bytes)
+            continue;
+        if (v->owner[o].segment == v->item->segment)
+            dg_program_fail(v->p, NULL, DG_EINTERNAL,
+                            "plan: item %d writes over slot %d, which lives in its segment",
+                            (int)(v->item - v->q->items), (int)o);
+        v->owner[o].holds = DG_NONE;
+    }
+}
+
+static void write_slot(void *user, int32_t slot)
+{
+    dg_verifier *v = user;
+    int32_t r = dg_slot_root(v->q, slot);
+    if (!in_arena(&v->q->slots[r]))
+        return;
+    evict(v, r);
+    v->owner[r] = (dg_owner){value_of(v->q, slot), v->item->segment};
+}
+
+/* What the caller sets before the step. */
+static void enter(dg_verifier *v)
+{
+    for (int32_t k = 0; k < v->q->n_slots; k++) {
+        const dg_slot *s = &v->q->slots[k];
+        if (s->kind == SLOT_Z && s->view == DG_NONE && !s->persistent &&
+            v->p->graph->values[s->of - 1].kind == DG_INPUT)
+            v->owner[dg_slot_root(v->q, k)].holds = k;
+    }
+}
+
+dg_status dg_pass_verify(dg_program *p, dg_plan *q)
+{
+    dg_verifier v = {.p = p, .q = q};
+    v.owner = dg_arena_array(&p->lists, (size_t)q->n_slots + 1, sizeof *v.owner);
+    v.roots = dg_arena_array(&p->lists, (size_t)q->n_slots + 1, sizeof *v.roots);
+    if (!v.owner || !v.roots)
+        return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    for (int32_t k = 0; k < q->n_slots; k++) {
+        v.owner[k] = (dg_owner){DG_NONE, DG_NONE};
+        if (q->slots[k].root == k && in_arena(&q->slots[k]))
+            v.roots[v.n_roots++] = k;
+    }
+    enter(&v);
+    for (int k = 0; k < q->n_items && p->diag.code == DG_OK; k++) {
+        v.item = &q->items[k];
+        dg_item_reads(v.item, read_slot, &v);
+        dg_item_writes(v.item, write_slot, &v);
+    }
+    return p->diag.code;
+}
