@@ -23,13 +23,13 @@
  * - A product's sum over k (features) is cut into ceil(K / 768) nearly equal blocks. Each block is one
  *   chain of fused multiply-adds that starts at 0; the blocks' sums are added left to right.
  * - DG_WRITE: C = ((s1 + s2) + ...) [+ bias];  DG_ADD: C = (((C + s1) + s2) + ...) [+ bias];
- *   DG_CONTINUE: one chain over all of K that starts at the value in C (no blocks, no bias).
+ *   DG_START: one chain over all of K that starts at 0 (no blocks);  DG_CONTINUE: that starts at C.
  * - Weight gradients of linear sum over the batch: one chain in the order of rows, that with `add`
  *   starts at the old value: rows in several calls have the bits of all rows in one.
  * - Weight gradients of convolution: an image is cut into ceil(pixels / 768) blocks of whole rows (or
  *   of pieces of a row, where a row is longer than 768); each block is a chain from 0; blocks are
  *   added in their order, image by image, onto the old value with `add`, else the first is written.
- *   A tap that falls on padding is left out of the chain.
+ *   A tap that falls on padding is left out of the chain, or is a product with 0.
  * - Sums along a row: element i goes to lane i % 16, lanes are added by the tree of base/vec.h.
  * - Sums of columns: one chain of additions in the order of rows.
  */
@@ -40,7 +40,7 @@
 #include <stdint.h>
 
 /* What happens to C; see "Order of sums". */
-enum { DG_WRITE, DG_ADD, DG_CONTINUE };
+enum { DG_WRITE, DG_ADD, DG_START, DG_CONTINUE };
 
 enum { DG_CHAIN = 768, DG_SQUARES_BLOCK = 4096 };
 
@@ -87,7 +87,7 @@ typedef struct {
 #define DG_KERNELS_FUNCTIONS
 /* ---- Functions ---- */
 
-/* C [m, n] = A [m, k] B [k, n], by `mode` DG_WRITE, DG_ADD or DG_CONTINUE; bias: n numbers or NULL.
+/* C [m, n] = A [m, k] B [k, n], by `mode`; bias: n numbers, added last, or NULL.
  * Element (i, j) of A is a[i a_row + j a_col]; likewise B; C is c[i c_row + j]. A transposed operand
  * is one with its strides swapped. B with b_col = 1 is read in place or packed; with another b_col
  * it is packed. A part of C is had by moving the pointers: same bits. */

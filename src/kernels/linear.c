@@ -1,0 +1,76 @@
+/* The linear layer (contract: kernels/kernels.h): y = x w + b, dx = dy w^T, dw = x^T dy. */
+#include "kernels/gemm.h"
+
+void DG_T(dg_linear)(int64_t r0, int64_t r1, int64_t in, int64_t out, const real *x, const real *w,
+                     const real *b, real *y, void *scratch)
+{
+    DG_T(dg_gemm)
+    (DG_WRITE, r1 - r0, out, in, x + r0 * in, in, 1, w, out, 1, b, y + r0 * out, out, scratch);
+}
+
+size_t DG_T(dg_linear_scratch)(int64_t rows, int64_t in, int64_t out)
+{
+    return DG_T(dg_gemm_scratch)(rows, out, in, 1);
+}
+
+void DG_T(dg_linear_input)(int64_t r0, int64_t r1, int64_t in, int64_t out, const real *dy,
+                           const real *w, real *dx, void *scratch)
+{
+    DG_T(dg_gemm)
+    (DG_WRITE, r1 - r0, in, out, dy + r0 * out, out, 1, w, 1, out, NULL, dx + r0 * in, in, scratch);
+}
+
+size_t DG_T(dg_linear_input_scratch)(int64_t rows, int64_t in, int64_t out)
+{
+    return DG_T(dg_gemm_scratch)(rows, in, out, out);
+}
+
+/* dw is cut into a grid of row_parts x column_parts tiles. */
+enum { MAX_PARTS = 16, PART = 16384 };
+
+static void grid(int64_t in, int64_t out, int64_t *row_parts, int64_t *column_parts)
+{
+    const int64_t panels = (out + DG_PANEL - 1) / DG_PANEL;
+    int64_t parts = in * out / PART;
+    parts = parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts;
+    *column_parts = panels < 1 ? 1 : panels < parts ? panels : parts;
+    *row_parts = parts / *column_parts;
+}
+
+int DG_T(dg_linear_weight_parts)(int64_t in, int64_t out)
+{
+    int64_t r, c;
+    grid(in, out, &r, &c);
+    return (int)(r * c);
+}
+
+void DG_T(dg_linear_weight)(int part, int64_t rows, int64_t in, int64_t out, const real *x,
+                            const real *dy, int add, real *dw, void *scratch)
+{
+    int64_t rp, cp;
+    grid(in, out, &rp, &cp);
+    const int64_t panels = (out + DG_PANEL - 1) / DG_PANEL, pr = part / cp, pc = part % cp;
+    const int64_t i0 = pr * in / rp, i1 = (pr + 1) * in / rp, j0 = pc * panels / cp * DG_PANEL;
+    const int64_t j1 = pc == cp - 1 ? out : (pc + 1) * panels / cp * DG_PANEL;
+    const dg_product g = {.first = add ? DG_CONTINUE : DG_START,
+                          .next = DG_CONTINUE,
+                          .pack = rows >= 256 && i1 - i0 >= 96,
+                          .m = i1 - i0,
+                          .n = j1 - j0,
+                          .k = rows,
+                          .a = x + i0,
+                          .a_row = 1,
+                          .a_col = in,
+                          .b = dy + j0,
+                          .b_row = out,
+                          .b_col = 1,
+                          .c = dw + i0 * out + j0,
+                          .c_row = out};
+    DG_T(dg_multiply)(&g, scratch);
+}
+
+size_t DG_T(dg_linear_weight_scratch)(int64_t rows, int64_t in, int64_t out)
+{
+    (void)in;
+    return rows >= 256 ? DG_T(dg_gemm_pack_bytes)(out, rows) : 0;
+}

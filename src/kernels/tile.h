@@ -1,0 +1,43 @@
+/* The micro-kernel, for the files of src/kernels only: a small product over a batch of blocks,
+ *
+ *     C [m, n] (+)= sum over p < outer, q < inner of A_pq [m, k] B_pq [k, n]
+ *
+ * A_pq[i, t] = a[p a_outer + q a_inner + i a_row + t a_col],
+ * B_pq[t, j] = b[p b_outer + q b_inner + t b_row + j],  C[i, j] = c[i c_row + j].
+ *
+ * One chain of fused multiply-adds for each element of C, in the order p, q, t, held in registers:
+ * mode DG_WRITE or DG_START: C = chain from 0; DG_ADD: C = C + chain from 0; DG_CONTINUE: the chain
+ * starts at C.
+ * A bias (n numbers; NULL: none) is added to what is stored. No length limit here: the caller cuts k.
+ * Nothing outside A, B, C is read or written; last columns are masked. C overlaps nothing. */
+#ifndef DG_KERNELS_TILE_H
+#define DG_KERNELS_TILE_H
+
+#include "base/vec.h"
+#include "kernels/kernels.h"
+
+/* For loops of constant length over an array of vectors: unless each is unrolled whole, gcc keeps the
+ * array in memory. */
+#ifdef __clang__
+#define DG_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define DG_UNROLL _Pragma("GCC unroll 32")
+#endif
+
+typedef struct {
+    int mode;
+    int64_t m, n, k, outer, inner;
+    const real *a, *b, *bias;
+    real *c;
+    int64_t a_row, a_col, a_outer, a_inner;
+    int64_t b_row, b_outer, b_inner;
+    int64_t c_row;
+} dg_block;
+
+/* Any m, n >= 0; columns are cut into panels of 4, 2 or 1 vectors, rows into nearly equal tiles. */
+void DG_T(dg_brgemm)(const dg_block *g);
+
+/* Columns of the widest panel: B is best packed, and C best cut, by so many. */
+enum { DG_PANEL = DG_ISA_ID == 4 ? 4 * VEC_N : DG_ISA_ID == 3 ? 2 * VEC_N : VEC_N };
+
+#endif
