@@ -8,8 +8,9 @@
 #   make bench         dagrad beside its peers (make bench-peers installs those once)
 #   make bigcheck      the long versions of the tests: hours
 #   make tidy          style: format, line length, long functions, includes, macros
-#   make clean         removes build/
+#   make clean         removes build/, except the peers
 
+MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = cmake -S . -B build
@@ -48,6 +49,6 @@ tidy:
 	@bash scripts/tidy.sh
 
 clean:
-	@rm -rf build
+	@find build -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} + 2>/dev/null || true
 
 .PHONY: all setup demo test install bench bench-peers bigcheck tidy clean

@@ -25,6 +25,7 @@ endif()
 
 # From the folder of the .pc files to the prefix, so that the installed tree can be moved.
 file(RELATIVE_PATH DG_UP /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
+string(REGEX REPLACE "/$" "" DG_UP ${DG_UP})
 foreach(pc ${pcs})
     configure_file(${PROJECT_SOURCE_DIR}/cmake/${pc}.pc.in ${pc}.pc @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/${pc}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
