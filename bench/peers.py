@@ -1,11 +1,11 @@
 """The peers of `make bench`: PyTorch and JAX train the three models of the comparison.
 
-    peers.py MODE MODEL THREADS    a worker: prints 'ready', then for each line N on standard input runs
-                                   one step to warm up and N timed ones, and prints milliseconds a step
+    peers.py MODE MODEL THREADS    a worker: prints 'ready'; then for each line N on standard input
+                                   runs one step to warm up, N timed ones, and prints ms a step
     peers.py --versions            what is installed
     peers.py --modes MODEL         the modes that make sense for a model, a line each
 
-MODEL is mlp, deep100 or cnn: the graphs of bench/models/MODEL.dag, in f32, on random data of that shape.
+MODEL is mlp, deep100 or cnn: the graphs of bench/models/MODEL.dag, in f32, on random data.
 MODE is torch-eager, torch-compile, torch-max (compile with max-autotune), torch-eager-cl and
 torch-compile-cl (channels last), or jax. A training step is forward,
 backward and update; nothing else is timed. bench/run.py interleaves these workers with dagrad's.

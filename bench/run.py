@@ -2,11 +2,11 @@
 
     run.py [--models mlp,deep100,cnn] [--threads 1,2] [--rounds 21] [--json build/bench.json]
 
-A worker process for each way to run a model (bench/peers.py; dagrad's is build/bench-step). Rounds go
-through all workers, each round in another order; before each sample there is a pause of 15 ms, so that
-no thread of the worker before still spins, and one step to warm up. A sample is about 60 ms of steps.
-Medians are compared with medians; minima stand beside them. PyTorch is run with the malloc it comes
-with, and with one that keeps memory (no trim, no mmap): page faults cost it much on some machines.
+A worker process for each way to run a model (bench/peers.py; dagrad's is build/bench-step). Rounds
+go through all workers, each round in another order; before each sample there is a pause of 15 ms, so
+that no thread of the worker before still spins, and one step to warm up. A sample is about 60 ms of
+steps. Medians are compared with medians; minima stand beside them. PyTorch is run with the malloc it
+comes with, and with one that keeps memory (no trim, no mmap): page faults cost it much.
 """
 import argparse
 import json
@@ -136,10 +136,12 @@ def report(model, threads, figures):
         if not own or not peer:
             continue
         ratio, goal = peer[1] / own[1], GOALS[model].get(group)
-        verdict = "" if goal is None else f"   goal {goal:g}: {'met' if ratio >= goal else 'MISSED'}"
-        missed += goal is not None and ratio < goal
-        print(f"    dagrad is {ratio:5.2f} times as fast as {group} (minima {peer[2] / own[2]:.2f})"
-              + verdict)
+        verdict = ""
+        if goal is not None:
+            verdict = f"   goal {goal:g}: {'met' if ratio >= goal else 'MISSED'}"
+            missed += ratio < goal
+        print(f"    dagrad is {ratio:5.2f} times as fast as {group}"
+              f" (minima {peer[2] / own[2]:.2f}){verdict}")
     return missed
 
 
