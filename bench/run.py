@@ -3,10 +3,10 @@
     run.py [--models mlp,deep100,cnn] [--threads 1,2] [--rounds 21] [--json build/bench.json]
 
 A worker process for each way to run a model (bench/peers.py; dagrad's is build/bench-step). Rounds
-go through all workers, each round in another order; before each sample there is a pause of 15 ms, so
-that no thread of the worker before still spins, and one step to warm up. A sample is about 60 ms of
-steps. Medians are compared with medians; minima stand beside them. PyTorch is run with the malloc it
-comes with, and with one that keeps memory (no trim, no mmap): page faults cost it much.
+go through all workers, each round in another order; before each sample there is a pause of 15 ms,
+so that no thread of the worker before still spins, and one step to warm up. A sample is about
+60 ms of steps. Medians are compared with medians; minima stand beside them. PyTorch is run with the
+malloc it comes with, and with one that keeps memory (no trim, no mmap): page faults cost it much.
 """
 import argparse
 import json

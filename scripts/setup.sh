@@ -9,7 +9,7 @@ wish=() # packages it can do without
 
 has() { command -v "$1" >/dev/null 2>&1; }
 header() { echo "#include <$1>" | "${CC:-cc}" -E -x c - >/dev/null 2>&1; }
-want() { need+=("$1"); }
+want() { [[ " ${need[*]} " == *" $1 "* ]] || need+=("$1"); }
 
 look_build() {
     has cmake || want cmake
