@@ -12,7 +12,7 @@
  * A store owns the sources, so blocks that name the same file share it; it outlives its datasets.
  * Handles belong to one thread at a time; two columns may be read by two threads.
  *
- * Failures: DG_EUSAGE what the model says is wrong (exit 2), DG_EDATA what a file holds (exit 3).
+ * Failures: DG_EMODEL what the model says is wrong (exit 2), DG_EDATA what a file holds (exit 3).
  * why->file, line, column are those of the data file, why->node is the column, why->start and end
  * the place of the call in the model. */
 #ifndef DG_IO_DATASET_H
@@ -90,7 +90,7 @@ dg_column *dg_dataset_find(const dg_dataset *d, const char *name); /* NULL: none
  * elements 0 and is told once a column: say(user, "column 'x': ..."); say may be NULL. */
 dg_status dg_dataset_fit(dg_dataset *d, int64_t rows, void (*say)(void *user, const char *text),
                          void *user, dg_diag *why);
-/* Columns of the same name must have the same fixed transforms as in `from` (else DG_EUSAGE); takes
+/* Columns of the same name must have the same fixed transforms as in `from` (else DG_EMODEL); takes
  * their statistics. */
 dg_status dg_dataset_adopt(dg_dataset *d, const dg_dataset *from, dg_diag *why);
 
@@ -101,7 +101,7 @@ const char *dg_column_name(const dg_column *c);
 dg_shape dg_column_shape(const dg_column *c);
 /* 0 if an input or target of this type and shape can take it: the same dimensions but for those of
  * 1, or all of a row on one axis; a dimension of DG_N other than the first is free (rank equal
- * then). Else a status whose text names both shapes. */
+ * then). Else DG_EDATA naming both shapes. */
 dg_status dg_column_fits(const dg_column *c, dg_type type, const dg_shape *shape, dg_diag *why);
 
 /* How rows are read: training 1 runs the augmenting transforms, keyed by seed, epoch, the row's
@@ -119,8 +119,9 @@ typedef struct {
 dg_status dg_column_read(dg_column *c, const int64_t *rows, int64_t n, dg_reading how, dg_type type,
                          void *out, dg_diag *why);
 
-/* Predictions in the units of before `standardize`: undoes it and what comes after it, in place. n
- * whole rows of DG_F32 or DG_F64; nothing happens without a standardize. */
+/* Predictions in the units of before the first `standardize`: undoes it and what comes after it, in
+ * place, on n rows of DG_F32 or DG_F64. Without a standardize nothing happens. DG_EMODEL if a
+ * transform after it changes the shape. */
 int dg_column_is_standardized(const dg_column *c);
 dg_status dg_column_inverse(const dg_column *c, int64_t n, dg_type type, void *values,
                             dg_diag *why);

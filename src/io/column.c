@@ -1,0 +1,337 @@
+/* Rows of a column: from the type of the file, through the pipe, to the type of the program. */
+#include "io/column.h"
+
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+const char *dg_column_name(const dg_column *c)
+{
+    return c->name;
+}
+
+const char *dg_column_pipe(const dg_column *c)
+{
+    return c->pipe;
+}
+
+const char *dg_column_vocabulary(const dg_column *c)
+{
+    return c->from->vocabulary;
+}
+
+dg_shape dg_column_shape(const dg_column *c)
+{
+    dg_shape s = {.rank = c->out.rank + 1, .dim = {DG_N}};
+    for (int i = 0; i < c->out.rank; i++)
+        s.dim[i + 1] = c->out.dim[i];
+    return s;
+}
+
+/* ---- One row, in f64 ------------------------------------------------------------------------- */
+
+static void load_row(const dg_column *c, int64_t place, double *out)
+{
+    const dg_array *a = &c->from->array;
+    int64_t at = c->offset + place * c->step, n = c->n_in;
+    if (a->type == DG_U8)
+        for (int64_t i = 0; i < n; i++)
+            out[i] = ((const uint8_t *)a->data)[at + i];
+    else if (a->type == DG_I32)
+        for (int64_t i = 0; i < n; i++)
+            out[i] = ((const int32_t *)a->data)[at + i];
+    else if (a->type == DG_F32)
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (double)((const float *)a->data)[at + i];
+    else
+        memcpy(out, (const double *)a->data + at, (size_t)n * sizeof *out);
+}
+
+dg_status dg_column_pass(dg_column *c, int64_t place, dg_reading how, int n, const double **out,
+                         dg_diag *why)
+{
+    const dg_passing passing = {how, place, why};
+    int at = 0;
+    load_row(c, place, c->buffer[0]);
+    for (int k = 0; k < n; k++) {
+        const dg_stage *s = &c->stage[k];
+        if (!dg_stage_is_active(s, how.training))
+            continue;
+        dg_status status = s->type->run(s, &passing, c->buffer[at], c->buffer[!at]);
+        if (status != DG_OK)
+            return status;
+        at = !at;
+    }
+    *out = c->buffer[at];
+    return DG_OK;
+}
+
+/* The first element that type cannot hold. */
+static dg_status refuse(const double *x, int64_t n, int64_t place, dg_type type, dg_diag *why)
+{
+    char text[DG_NUMBER_TEXT];
+    int64_t i = 0;
+    while (i + 1 < n && (type == DG_F32 ? fabs(x[i]) <= (double)FLT_MAX
+                                        : fabs(x[i]) < 0x1p31 && floor(x[i]) == x[i]))
+        i++;
+    return dg_diag_set(why, DG_EDATA, "row %" PRId64 ": %s %s", place, dg_f64_text(x[i], text),
+                       type == DG_F32 ? "does not fit f32" : "is not a whole number of 32 bits");
+}
+
+static dg_status store_row(const double *x, int64_t n, int64_t place, dg_type type, void *out,
+                           dg_diag *why)
+{
+    int bad = 0;
+    if (type == DG_F64)
+        memcpy(out, x, (size_t)n * sizeof *x);
+    else if (type == DG_F32)
+        for (int64_t i = 0; i < n; i++) {
+            bad |= !(fabs(x[i]) <= (double)FLT_MAX);
+            ((float *)out)[i] = (float)x[i];
+        }
+    else
+        for (int64_t i = 0; i < n && !bad; i++) {
+            bad = !(fabs(x[i]) < 0x1p31) || floor(x[i]) != x[i];
+            ((int32_t *)out)[i] = bad ? 0 : (int32_t)x[i];
+        }
+    return bad ? refuse(x, n, place, type, why) : DG_OK;
+}
+
+/* ---- Rows that need no f64 on the way ---------------------------------------------------------
+ * */
+
+/* u8 through pointwise stages: each of the 256 values once, then a table. */
+static dg_status make_tables(dg_column *c, dg_diag *why)
+{
+    double x[256], y[256];
+    const dg_passing passing = {.why = why};
+    for (int v = 0; v < 256; v++)
+        x[v] = v;
+    for (int k = 0; k < c->n_stages; k++) {
+        dg_stage s = c->stage[k];
+        if (!dg_stage_is_active(&s, 0))
+            continue;
+        s.n_in = s.n_out = 256;
+        dg_status status = s.type->run(&s, &passing, x, y);
+        if (status != DG_OK)
+            return status;
+        memcpy(x, y, sizeof x);
+    }
+    memcpy(c->table64, x, sizeof x);
+    dg_status status = store_row(x, 256, 0, DG_F32, c->table32, why);
+    c->tabled = status == DG_OK;
+    return status;
+}
+
+static void look_up(const dg_column *c, int64_t place, dg_type type, char *out)
+{
+    const uint8_t *x = (const uint8_t *)c->from->array.data + c->offset + place * c->step;
+    if (type == DG_F32)
+        for (int64_t i = 0; i < c->n_in; i++)
+            ((float *)out)[i] = c->table32[x[i]];
+    else if (type == DG_F64)
+        for (int64_t i = 0; i < c->n_in; i++)
+            ((double *)out)[i] = c->table64[x[i]];
+    else
+        for (int64_t i = 0; i < c->n_in; i++)
+            ((int32_t *)out)[i] = x[i];
+}
+
+typedef enum { PIPE, TABLE, COPY } way;
+
+static way way_of(const dg_column *c, int training, dg_type type)
+{
+    const dg_type from = c->from->array.type;
+    int pointwise = 1, active = 0;
+    for (int k = 0; k < c->n_stages; k++)
+        if (dg_stage_is_active(&c->stage[k], training)) {
+            active++;
+            pointwise &= dg_stage_is_pointwise(&c->stage[k]);
+        }
+    if (from == type && !active)
+        return COPY;
+    return from == DG_U8 && pointwise && (type != DG_I32 || !active) ? TABLE : PIPE;
+}
+
+static dg_status read_row(dg_column *c, int64_t place, dg_reading how, way by, dg_type type,
+                          char *out, dg_diag *why)
+{
+    const double *x;
+    size_t bytes = dg_type_bytes(type);
+    if (by == TABLE)
+        look_up(c, place, type, out);
+    else if (by == COPY)
+        memcpy(out,
+               (const char *)c->from->array.data + (size_t)(c->offset + place * c->step) * bytes,
+               (size_t)c->n_in * bytes);
+    else {
+        dg_status status = dg_column_pass(c, place, how, c->n_stages, &x, why);
+        return status != DG_OK ? status : store_row(x, c->n_out, place, type, out, why);
+    }
+    return DG_OK;
+}
+
+static dg_status check_read(const dg_column *c, const int64_t *rows, int64_t n, dg_type type,
+                            dg_diag *why)
+{
+    if (!c->set->sealed)
+        return dg_diag_set(why, DG_EUSAGE, "rows are read from a dataset that is not sealed");
+    if (type != DG_F32 && type != DG_F64 && type != DG_I32)
+        return dg_diag_set(why, DG_EUSAGE, "rows are read as f32, f64 or i32");
+    for (int64_t i = 0; i < n; i++)
+        if (rows[i] < 0 || rows[i] >= c->set->rows)
+            return dg_diag_set(why, DG_EUSAGE, "row %" PRId64 " of %" PRId64, rows[i],
+                               c->set->rows);
+    return DG_OK;
+}
+
+static dg_status say_column(const dg_column *c, dg_status status, dg_diag *why)
+{
+    if (status != DG_OK && why && !why->node[0])
+        dg_format(why->node, sizeof why->node, "%s", c->name);
+    return status;
+}
+
+dg_status dg_column_read(dg_column *c, const int64_t *rows, int64_t n, dg_reading how, dg_type type,
+                         void *out, dg_diag *why)
+{
+    dg_status status = check_read(c, rows, n, type, why);
+    way by = way_of(c, how.training, type);
+    if (status == DG_OK && by == TABLE && !c->tabled)
+        status = make_tables(c, why);
+    size_t bytes = (size_t)c->n_out * dg_type_bytes(type);
+    for (int64_t i = 0; i < n && status == DG_OK; i++)
+        status = read_row(c, dg_dataset_place(c->set, rows[i]), how, by, type,
+                          (char *)out + (size_t)i * bytes, why);
+    return say_column(c, status, why);
+}
+
+/* ---- Does it fit? ---------------------------------------------------------------------------- */
+
+/* s without axis 0 and the axes of 1. */
+static dg_shape bare(const dg_shape *s)
+{
+    dg_shape b = {0};
+    for (int i = 1; i < s->rank; i++)
+        if (s->dim[i] != 1)
+            b.dim[b.rank++] = s->dim[i];
+    return b;
+}
+
+static int fits(const dg_shape *have, const dg_shape *want)
+{
+    int same = have->rank == want->rank, open = 0;
+    for (int i = 1; i < want->rank; i++) {
+        open |= want->dim[i] == DG_N;
+        same = same && (want->dim[i] == DG_N || want->dim[i] == have->dim[i]);
+    }
+    if (same || open)
+        return same;
+    dg_shape a = bare(have), b = bare(want);
+    return dg_shape_equal(&a, &b) || (want->rank == 2 && want->dim[1] == dg_shape_row(have));
+}
+
+dg_status dg_column_fits(const dg_column *c, dg_type type, const dg_shape *shape, dg_diag *why)
+{
+    char have_text[160], want_text[160];
+    dg_shape have = dg_column_shape(c);
+    dg_status status = DG_OK;
+    if (type == DG_U8)
+        status = dg_diag_set(why, DG_EUSAGE, "rows are read as f32, f64 or i32");
+    else if (shape->rank < 1 || !fits(&have, shape))
+        status = dg_diag_set(why, DG_EDATA, "the data are %s, the model says %s",
+                             dg_shape_text(&have, have_text, sizeof have_text),
+                             dg_shape_text(shape, want_text, sizeof want_text));
+    return say_column(c, status, why);
+}
+
+/* ---- Statistics and the way back ------------------------------------------------------------- */
+
+static int first_standardize(const dg_column *c)
+{
+    int k = 0;
+    while (k < c->n_stages && c->stage[k].type != dg_standardize)
+        k++;
+    return k;
+}
+
+int dg_column_is_standardized(const dg_column *c)
+{
+    return first_standardize(c) < c->n_stages;
+}
+
+static void undo_row(const dg_column *c, int first, double *x)
+{
+    for (int k = c->n_stages - 1; k >= first; k--)
+        if (c->stage[k].type->undo)
+            c->stage[k].type->undo(&c->stage[k], 1, x);
+}
+
+dg_status dg_column_inverse(const dg_column *c, int64_t n, dg_type type, void *values, dg_diag *why)
+{
+    int first = first_standardize(c);
+    double *row = c->buffer[0];
+    if (type != DG_F32 && type != DG_F64)
+        return say_column(c, dg_diag_set(why, DG_EUSAGE, "predictions are f32 or f64"), why);
+    for (int k = first; k < c->n_stages; k++)
+        if (!dg_shape_equal(&c->stage[k].in, &c->stage[k].out))
+            return say_column(c,
+                              dg_diag_set(why, DG_EMODEL, "%s after standardize cannot be undone",
+                                          c->stage[k].type->type.name),
+                              why);
+    for (int64_t i = 0; i < n && first < c->n_stages; i++) {
+        float *x32 = (float *)values + i * c->n_out;
+        double *x64 = (double *)values + i * c->n_out;
+        for (int64_t j = 0; j < c->n_out; j++)
+            row[j] = type == DG_F32 ? (double)x32[j] : x64[j];
+        undo_row(c, first, row);
+        for (int64_t j = 0; j < c->n_out; j++)
+            if (type == DG_F32)
+                x32[j] = (float)row[j];
+            else
+                x64[j] = row[j];
+    }
+    return DG_OK;
+}
+
+/* The k-th standardize; NULL: there are not so many. */
+static dg_stage *standardize_at(const dg_column *c, int k)
+{
+    for (int i = 0; i < c->n_stages; i++)
+        if (c->stage[i].type == dg_standardize && k-- == 0)
+            return &c->stage[i];
+    return NULL;
+}
+
+int dg_column_state(const dg_column *c, int k, dg_tensor *t, char *name, size_t size)
+{
+    dg_stage *s = k >= 0 ? standardize_at(c, k) : NULL;
+    if (!s)
+        return 0;
+    *t = (dg_tensor){.type = DG_F64,
+                     .shape = {.rank = 2, .dim = {2, s->features}},
+                     .data = s->mean,
+                     .bytes = 2 * (size_t)s->features * sizeof(double)};
+    dg_format(name, size, "@data.%s.%d", c->name, k);
+    return 1;
+}
+
+dg_status dg_column_restore(dg_column *c, int k, const dg_tensor *t, dg_diag *why)
+{
+    dg_stage *s = k >= 0 ? standardize_at(c, k) : NULL;
+    dg_status status = DG_OK;
+    if (!s)
+        status = dg_diag_set(why, DG_EUSAGE, "there is no standardize %d", k);
+    else if (t->type != DG_F64 || t->shape.rank != 2 || t->shape.dim[0] != 2 ||
+             t->shape.dim[1] != s->features || dg_tensor_not_finite(t) >= 0)
+        status =
+            dg_diag_set(why, DG_EDATA, "the stored mean and deviation are not f64 [2, %" PRId64 "]",
+                        s->features);
+    else {
+        memcpy(s->mean, t->data, 2 * (size_t)s->features * sizeof(double));
+        s->fitted = 1;
+        c->tabled = 0;
+    }
+    return say_column(c, status, why);
+}

@@ -1,0 +1,199 @@
+/* The store: sources by what they were asked for, and the files that were read. */
+#include "io/store.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    char *key; /* what was asked for; NULL: an array that was taken */
+    dg_loaded loaded;
+} stored;
+
+typedef struct {
+    char *path;
+    char hex[65]; /* "" until asked for */
+    uint64_t size;
+} used_file;
+
+struct dg_store {
+    dg_places places;
+    int n, n_files;
+    stored **item; /* each in memory of its own, so that it stays where it is */
+    used_file *file;
+};
+
+void dg_loaded_free(dg_loaded *l)
+{
+    dg_array_free(&l->array);
+    free(l->vocabulary);
+    l->vocabulary = NULL;
+}
+
+dg_store *dg_store_new(const char *model_folder, int n_dirs, const char *const dirs[])
+{
+    dg_store *s = calloc(1, sizeof *s);
+    if (s && dg_places_make(&s->places, model_folder, n_dirs, dirs, NULL) == DG_OK)
+        return s;
+    free(s);
+    return NULL;
+}
+
+void dg_store_free(dg_store *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < s->n; i++) {
+        dg_loaded_free(&s->item[i]->loaded);
+        free(s->item[i]->key);
+        free(s->item[i]);
+    }
+    for (int i = 0; i < s->n_files; i++)
+        free(s->file[i].path);
+    dg_places_free(&s->places);
+    free(s->item);
+    free(s->file);
+    free(s);
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+const char *dg_store_file(const dg_store *s, int k)
+{
+    return k >= 0 && k < s->n_files ? s->file[k].path : NULL;
+}
+
+dg_status dg_store_hash(dg_store *s, int k, char hex[65], uint64_t *size, dg_diag *why)
+{
+    hex[0] = 0;
+    if (!dg_store_file(s, k))
+        return dg_diag_set(why, DG_EUSAGE, "there is no file %d in the store", k);
+    used_file *f = &s->file[k];
+    dg_status status = f->hex[0] ? DG_OK : dg_file_sha256(f->path, f->hex, &f->size, why);
+    memcpy(hex, f->hex, sizeof f->hex);
+    if (size)
+        *size = f->size;
+    return status;
+}
+
+/* Takes over path, also on failure. */
+static dg_status add_file(dg_store *s, char *path, dg_diag *why)
+{
+    for (int i = 0; i < s->n_files; i++)
+        if (strcmp(s->file[i].path, path) == 0) {
+            free(path);
+            return DG_OK;
+        }
+    used_file *more = realloc(s->file, ((size_t)s->n_files + 1) * sizeof *more);
+    if (!more) {
+        free(path);
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    }
+    s->file = more;
+    s->file[s->n_files++] = (used_file){.path = path};
+    return DG_OK;
+}
+
+/* ---- Sources --------------------------------------------------------------------------------- */
+
+/* Rows, elements in them, all finite. */
+static dg_status check_array(const dg_array *a, const char *path, dg_diag *why)
+{
+    int64_t row = dg_shape_row(&a->shape), bad = dg_tensor_not_finite(a);
+    char shape[160];
+    dg_shape_text(&a->shape, shape, sizeof shape);
+    if (a->shape.rank == 0 || a->shape.dim[0] == 0 || row <= 0)
+        return dg_file_fail(why, DG_EDATA, path, 0, 0, "an array %s has no rows of elements",
+                            shape);
+    if (bad < 0)
+        return DG_OK;
+    double x = dg_tensor_number(a, bad);
+    return dg_file_fail(why, DG_EDATA, path, 0, 0,
+                        "row %" PRId64 ", element %" PRId64 " of an array %s is %s", bad / row,
+                        bad % row, shape,
+                        isnan(x) ? "NaN"
+                        : x > 0  ? "inf"
+                                 : "-inf");
+}
+
+static dg_status add_item(dg_store *s, char *key, dg_loaded *l, const dg_loaded **out, dg_diag *why)
+{
+    stored **more = realloc(s->item, ((size_t)s->n + 1) * sizeof *more);
+    if (more)
+        s->item = more;
+    stored *item = more ? calloc(1, sizeof *item) : NULL;
+    if (!item) {
+        dg_loaded_free(l);
+        free(key);
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    }
+    *item = (stored){key, *l};
+    s->item[s->n++] = item;
+    *out = &item->loaded;
+    return DG_OK;
+}
+
+dg_status dg_store_take(dg_store *s, dg_array *array, const dg_loaded **out, dg_diag *why)
+{
+    dg_loaded l = {.array = *array};
+    memset(array, 0, sizeof *array);
+    dg_status status = check_array(&l.array, "", why);
+    if (status == DG_OK)
+        return add_item(s, NULL, &l, out, why);
+    dg_loaded_free(&l);
+    return status;
+}
+
+/* Name and attributes as text, to be freed: the same text, the same source. */
+static char *key_of(const dg_source_type *type, const dg_attrs *a)
+{
+    dg_text t = dg_text_make(NULL);
+    dg_text_add(&t, type->type.name);
+    for (int i = 0; i < a->n; i++) {
+        const dg_attr_value *v = &a->v[i];
+        dg_text_printf(&t, "\t%d", v->word);
+        for (int k = 0; k < v->count; k++) {
+            dg_text_add(&t, " ");
+            dg_text_f64(&t, v->number[k]);
+        }
+        dg_text_printf(&t, " %s", v->text ? v->text : "");
+    }
+    char *key = t.failed ? NULL : strdup(t.data);
+    dg_text_free(&t);
+    return key;
+}
+
+static dg_status load(dg_store *s, const dg_source_type *type, const dg_attrs *attrs, dg_loaded *l,
+                      dg_diag *why)
+{
+    char *path = NULL;
+    dg_status status = type->load(attrs, &s->places, l, &path, why);
+    if (status == DG_OK)
+        status = check_array(&l->array, path ? path : type->type.name, why);
+    if (status == DG_OK && path)
+        return add_file(s, path, why);
+    free(path);
+    return status;
+}
+
+dg_status dg_store_load(dg_store *s, const dg_source_type *type, const dg_attrs *attrs,
+                        const dg_loaded **out, dg_diag *why)
+{
+    char *key = key_of(type, attrs);
+    if (!key)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    for (int i = 0; i < s->n; i++)
+        if (s->item[i]->key && strcmp(s->item[i]->key, key) == 0) {
+            free(key);
+            *out = &s->item[i]->loaded;
+            return DG_OK;
+        }
+    dg_loaded l = {0};
+    dg_status status = load(s, type, attrs, &l, why);
+    if (status == DG_OK)
+        return add_item(s, key, &l, out, why);
+    dg_loaded_free(&l);
+    free(key);
+    return status;
+}
