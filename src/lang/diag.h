@@ -5,8 +5,9 @@
  *                         ^~~~~~   did you mean 'kernel'?
  *         conv takes: channels, kernel, stride, padding, ...
  *
- * Messages are collected, and printed in order of place, at most DG_DIAGS_SHOWN of them. A place that is
- * not in the model (a data file) has no source line. Nothing is printed before the caller asks. */
+ * Messages are collected, and printed in order of place, at most DG_DIAGS_SHOWN of them. A place
+ * that is not in the model (a data file) has no source line. Nothing is printed here: the caller
+ * gets a text. Bytes that a terminal might obey are shown as '?'. */
 #ifndef DG_LANG_DIAG_H
 #define DG_LANG_DIAG_H
 
@@ -14,7 +15,7 @@
 #include "lang/source.h"
 #include <dagrad/status.h>
 
-enum { DG_DIAGS_SHOWN = 20 };
+enum { DG_DIAGS_SHOWN = 20, DG_DIAGS_KEPT = 200 };
 
 typedef struct dg_message {
     dg_status code;      /* DG_EMODEL, DG_EDATA, ...: decides the exit code */
@@ -29,10 +30,9 @@ typedef struct dg_message {
 typedef struct dg_diags {
     dg_arena arena;
     const dg_source *source; /* may be NULL */
-    dg_message *messages;    /* sorted by dg_diags_sort */
-    int n, room;             /* n counts what is kept */
-    int64_t count;           /* all that were reported, repetitions apart */
-    bool failed;             /* out of memory: a message was lost */
+    dg_message *messages;    /* in order of place: model, then elsewhere; at most DG_DIAGS_KEPT */
+    int n;
+    bool failed; /* out of memory: a message was lost */
 } dg_diags;
 
 dg_diags dg_diags_make(dg_memory *memory, const dg_source *source);
@@ -52,8 +52,8 @@ void dg_diags_failure(dg_diags *d, const dg_diag *why, dg_span at);
  * DG_EMEMORY if one was lost. */
 dg_status dg_diags_status(const dg_diags *d);
 
-/* Appends all messages to out, as printed. color: with terminal colours (the caller knows whether it
- * is a terminal, and NO_COLOR). */
-void dg_diags_text(dg_diags *d, dg_text *out, bool color);
+/* Appends the messages to out, as they are to be printed. color: with the colours of a terminal
+ * (the caller knows whether it is one, and NO_COLOR). */
+void dg_diags_text(const dg_diags *d, dg_text *out, bool color);
 
 #endif

@@ -3,12 +3,12 @@
  *     dg_model *m = dg_model_open(&options);      parses; lets, data, train, inputs are there
  *     ... look at m->blocks, open the data, find the sizes of free dimensions ...
  *     dg_model_build(m, real, sizes, n_sizes);    the graph, losses, metrics are there
- *     dg_diags_text(&m->diags, &text, color);     everything that is wrong, the caller's own
- *                                                 dg_diags_at(&m->diags, clause->span, ...) included
+ *     dg_diags_text(&m->diags, &text, color);     everything that is wrong, with what the caller
+ *                                                 added by dg_diags_at(&m->diags, clause->span, ...)
  *
- * Nothing aborts or prints. After an error all that can still be checked is; what is said of the model
- * then holds only as far as dg_diags_status(&m->diags) is DG_OK. Everything a model points to lives
- * until dg_model_free; the graph too.
+ * Nothing aborts or prints. After an error all that can still be checked is; what a model holds is
+ * to be used only while dg_diags_status(&m->diags) is DG_OK. All of it lives until dg_model_free,
+ * the graph too.
  *
  * Which sources, transforms, metrics and keys of train there are, the storeys above know: they hand
  * their tables to dg_model_open and get back clauses that are checked against them, by the function
@@ -19,11 +19,11 @@
 #include "lang/diag.h"
 #include <dagrad/graph.h>
 
-/* ---- The words of the storeys above ----------------------------------------------------------- */
+/* ---- The words of the storeys above --------------------------------------------------------- */
 
-/* Something called by name: npy("a.npy"), scale(1/255), adam(rate=1e-3), top(5). Positional arguments
- * fill attrs in their order. A text attribute of max_count > 1 takes a list of strings too, and holds
- * them joined by newlines: ["a","b"] is "a\nb". */
+/* Something called by name: npy("a.npy"), scale(1/255), adam(rate=1e-3), top(5). Positional
+ * arguments fill attrs in their order. A text attribute of max_count > 1 takes a list of strings
+ * too, and holds them joined by newlines: ["a","b"] is "a\nb". */
 typedef struct dg_word {
     const char *name;
     const dg_attr_spec *attrs;
@@ -47,7 +47,7 @@ typedef struct dg_vocabulary {
     int n_keys;
 } dg_vocabulary;
 
-/* ---- What a model says ------------------------------------------------------------------------- */
+/* ---- What a model says ---------------------------------------------------------------------- */
 
 /* A use of a word. */
 typedef struct dg_clause {
@@ -101,8 +101,8 @@ typedef struct dg_setting {
     dg_span span;        /* of the value; end 0: by default */
 } dg_setting;
 
-/* accuracy(label, logits), or named: best = top(label, logits, 5). Not a node of the graph: keep both
- * values in the program (dg_options.keep). */
+/* accuracy(label, logits), or named: best = top(label, logits, 5). Not a node of the graph: keep
+ * both values in the program (dg_options.keep). */
 typedef struct dg_metric {
     const char *name; /* its own, unique, or its word's */
     dg_clause clause;
@@ -135,7 +135,7 @@ typedef struct dg_model {
     struct dg_reading *inside;
 } dg_model;
 
-/* ---- Reading one -------------------------------------------------------------------------------- */
+/* ---- Reading one ---------------------------------------------------------------------------- */
 
 /* Fills data with all elements of an array that a model names: constant A[2, 3] = npy("A.npy"), or
  * init=npy("w.npy"). source is a clause of vocabulary.sources; type is DG_F32, DG_F64 or DG_I32. */
@@ -164,8 +164,8 @@ typedef struct dg_model_options {
  * tables, types and host kept by reference. */
 dg_model *dg_model_open(const dg_model_options *o);
 
-/* Makes the graph, once. real: DG_F32 or DG_F64. sizes: free dimensions (without N); one that is missing
- * is an error at its place. Returns dg_diags_status. */
+/* Makes the graph, once. real: DG_F32 or DG_F64. sizes: free dimensions (without N); one that is
+ * missing is an error at its place. Returns dg_diags_status. */
 dg_status dg_model_build(dg_model *m, dg_type real, const dg_dimension *sizes, int n_sizes);
 
 /* Both, for a model without free dimensions or with these. NULL only when out of memory. */
@@ -174,8 +174,8 @@ dg_model *dg_model_load(const dg_model_options *o, dg_type real, const dg_dimens
 
 void dg_model_free(dg_model *m); /* after the programs of its graph; NULL allowed */
 
-/* Appends the model's text with the options written into it: what model.dag of a run directory holds.
- * Read without options, it is the same model. */
+/* Appends the model's text with the options written into it: what model.dag of a run directory
+ * holds. Read without options, it is the same model. Nothing, if the model has errors. */
 void dg_model_write(const dg_model *m, dg_text *out);
 
 #endif

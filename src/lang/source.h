@@ -52,4 +52,7 @@ int dg_source_line(const dg_source *s, int offset);
 /* The bytes of a span; "" for none. */
 const char *dg_source_bytes(const dg_source *s, dg_span span);
 
+/* Bytes of the code point at p, of which n > 0 bytes are there; 0 if that is not UTF-8. */
+int dg_utf8(const char *p, int n);
+
 #endif

@@ -15,8 +15,8 @@ typedef struct dg_suggest {
     int distance;
 } dg_suggest;
 
-/* Looks at one candidate: it counts within a third of the longer name's length (at least 1), and never
- * for a name of one letter. The first of equals stays. */
+/* Looks at one candidate: it counts within a third of the longer name's length (at least 1), and
+ * never for a name of one letter. The first of equals stays. */
 void dg_suggest_try(dg_suggest *s, const char *candidate);
 
 #endif
