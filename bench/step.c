@@ -1,0 +1,130 @@
+/* bench-step MODEL.dag THREADS: dagrad's worker for bench/run.py, as bench/peers.py is the peers'.
+ *
+ * Compiles the model for training, prints "ready" after its first step; then for each line N on
+ * standard input runs one step to warm up and N timed ones, and prints milliseconds a step. A step
+ * copies a batch in, forward, adjoint, commit. Batches are random, labels of ten kinds. */
+#include "base/philox.h"
+#include "train/experiment.h"
+#include <dagrad/dagrad.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { BATCHES = 4, MOST_PORTS = 8, KINDS = 10 };
+
+typedef struct {
+    dg_experiment *e;
+    dg_program *p;
+    dg_tensor batch[BATCHES][MOST_PORTS];
+    uint64_t step;
+} bench;
+
+static void fill(dg_tensor *t, uint64_t stream)
+{
+    int64_t n = dg_shape_count(&t->shape);
+    for (int64_t i = 0; i < n; i++) {
+        double u = dg_uniform(1, stream, (uint64_t)i);
+        if (t->type == DG_I32)
+            ((int32_t *)t->data)[i] = (int32_t)(u * KINDS);
+        else
+            ((float *)t->data)[i] = (float)((u - 0.5) * 3.46); /* mean 0, variance 1 */
+    }
+}
+
+static int draw(bench *b)
+{
+    const dg_model *m = b->e->model;
+    if (m->n_ports > MOST_PORTS)
+        return 0;
+    for (int k = 0; k < BATCHES * m->n_ports; k++) {
+        const dg_port *port = &m->ports[k % m->n_ports];
+        dg_tensor *t = &b->batch[k / m->n_ports][k % m->n_ports];
+        *t = (dg_tensor){port->type == DG_I32 ? DG_I32 : DG_F32, port->shape, NULL, 0};
+        t->shape.dim[0] = b->e->settings.batch;
+        t->bytes = (size_t)dg_shape_count(&t->shape) * dg_type_bytes(t->type);
+        t->data = malloc(t->bytes);
+        if (!t->data)
+            return 0;
+        fill(t, (uint64_t)k);
+    }
+    return 1;
+}
+
+static int complain(const dg_diag *why)
+{
+    fprintf(stderr, "bench-step: %s: %s\n", why->node, why->text);
+    return 0;
+}
+
+static int prepare(bench *b, const char *path, int threads)
+{
+    dg_experiment_options o = {.path = path, .without_data = 1};
+    b->e = dg_experiment_open(&o);
+    if (!b->e || dg_experiment_status(b->e)) {
+        fprintf(stderr, "bench-step: the model is not valid: see 'dagrad show %s'\n", path);
+        return 0;
+    }
+    dg_options options = dg_options_default(DG_RUN_TRAIN, b->e->settings.batch);
+    options.threads = threads;
+    options.seed = 1;
+    options.optimizer = &b->e->settings.optimizer;
+    b->p = dg_compile(b->e->model->graph, &options);
+    dg_diag why = {0};
+    if (!b->p || dg_program_status(b->p, &why))
+        return complain(&why);
+    return draw(b);
+}
+
+/* n steps; 0 on failure. */
+static int run(bench *b, int n)
+{
+    const dg_model *m = b->e->model;
+    for (int i = 0; i < n; i++, b->step++) {
+        for (int k = 0; k < m->n_ports; k++)
+            dg_set(b->p, m->ports[k].value, DG_VALUE, &b->batch[b->step % BATCHES][k]);
+        dg_forward(b->p, b->e->settings.batch, b->step);
+        dg_adjoint(b->p, 0, 0);
+        dg_commit(b->p, &b->e->settings.optimizer, b->step);
+    }
+    dg_diag why = {0};
+    return dg_program_status(b->p, &why) ? complain(&why) : 1;
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static int answer(bench *b)
+{
+    int n;
+    puts("ready");
+    fflush(stdout);
+    while (scanf("%d", &n) == 1 && n > 0) {
+        if (!run(b, 1))
+            return 0;
+        double start = now_ms();
+        if (!run(b, n))
+            return 0;
+        printf("%.6f\n", (now_ms() - start) / n);
+        fflush(stdout);
+    }
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    bench b = {0};
+    if (argc != 3) {
+        fprintf(stderr, "usage: bench-step MODEL.dag THREADS\n");
+        return 2;
+    }
+    int good = prepare(&b, argv[1], atoi(argv[2])) && run(&b, 1) && answer(&b);
+    for (int k = 0; k < BATCHES * MOST_PORTS; k++)
+        free(b.batch[k / MOST_PORTS][k % MOST_PORTS].data);
+    dg_program_free(b.p);
+    dg_experiment_free(b.e);
+    return good ? 0 : 1;
+}
