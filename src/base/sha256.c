@@ -39,7 +39,7 @@ static void take_block(uint32_t hash[8], const uint8_t *block)
     uint32_t a = hash[0], b = hash[1], c = hash[2], d = hash[3];
     uint32_t e = hash[4], f = hash[5], g = hash[6], h = hash[7];
     schedule(block, w);
-    for (int t = 0; t < 64; t++) { /* plain variables: moving an array of eight is three times slower */
+    for (int t = 0; t < 64; t++) { /* plain variables: an array of eight, moved, is slower */
         uint32_t sum1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
         uint32_t sum0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
         uint32_t t1 = h + sum1 + ((e & f) ^ (~e & g)) + K[t] + w[t];
