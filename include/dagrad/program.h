@@ -58,6 +58,9 @@ DG_API dg_status dg_set(dg_program *p, dg_value v, dg_part what, const dg_tensor
  * type, shape and bytes. Shapes are those of the last dg_forward. */
 DG_API dg_status dg_get(dg_program *p, dg_value v, dg_part what, dg_tensor *t);
 
+/* Labels and ids of an integer input are 0 to this - 1; 0: no consumer says. */
+DG_API int64_t dg_label_limit(const dg_program *p, dg_value v);
+
 /* A forward pass. rows = batch or last, else DG_EUSAGE. step: keys chance (dropout). */
 DG_API dg_status dg_forward(dg_program *p, int64_t rows, uint64_t step);
 /* The loss of the last forward pass, with 1/K; term -1: the weighted sum of all, else one term. Losses

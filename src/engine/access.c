@@ -38,25 +38,45 @@ static int ignores(const dg_node *n)
     return 0;
 }
 
+/* The limit that one node sets for labels or ids in v; 0: none. */
+static int64_t limit_of(const dg_program *p, const dg_plan *q, const dg_node *n, dg_value v)
+{
+    int64_t least = 0;
+    for (int i = 0; n->type->limit && i < n->n_in && n->n_in <= 8; i++) {
+        dg_shape shapes[8];
+        if (n->in[i] != v.id)
+            continue;
+        for (int j = 0; j < n->n_in; j++)
+            shapes[j] = n->in[j] ? q->shapes[n->in[j] - 1] : (dg_shape){.rank = -1};
+        int64_t limit = n->type->limit(n->attrs, n->n_in, shapes, i);
+        least = limit > 0 && (least == 0 || limit < least) ? limit : least;
+    }
+    (void)p;
+    return least;
+}
+
+int64_t dg_label_limit(const dg_program *p, dg_value v)
+{
+    int64_t least = 0;
+    for (int k = 0; p->diag.code == DG_OK && k < p->n_order; k++) {
+        int64_t limit = limit_of(p, &p->plan[0], &p->graph->nodes[p->order[k]], v);
+        least = limit > 0 && (least == 0 || limit < least) ? limit : least;
+    }
+    return least;
+}
+
 /* The first label or id that a consumer of v does not take. */
 static dg_status check_range(dg_program *p, const dg_plan *q, dg_value v, const int32_t *x, int64_t n)
 {
     for (int k = 0; k < p->n_order; k++) {
         const dg_node *node = &p->graph->nodes[p->order[k]];
-        for (int i = 0; node->type->limit && i < node->n_in; i++) {
-            if (node->in[i] != v.id || ignores(node))
-                continue;
-            dg_shape shapes[8];
-            for (int j = 0; j < node->n_in && j < 8; j++)
-                shapes[j] = node->in[j] ? q->shapes[node->in[j] - 1] : (dg_shape){.rank = -1};
-            int64_t limit = node->type->limit(node->attrs, node->n_in, shapes, i);
-            for (int64_t e = 0; e < n; e++)
-                if (x[e] < 0 || x[e] >= limit)
-                    return dg_program_fail(p, node, DG_EDATA,
-                                           "'%s' holds %d at element %lld, %s takes 0 to %lld",
-                                           name_of(p, v), (int)x[e], (long long)e,
-                                           node->type->name, (long long)limit - 1);
-        }
+        int64_t limit = ignores(node) ? 0 : limit_of(p, q, node, v);
+        for (int64_t e = 0; limit > 0 && e < n; e++)
+            if (x[e] < 0 || x[e] >= limit)
+                return dg_program_fail(p, node, DG_EDATA,
+                                       "'%s' holds %d at element %lld, %s takes 0 to %lld",
+                                       name_of(p, v), (int)x[e], (long long)e, node->type->name,
+                                       (long long)limit - 1);
     }
     return DG_OK;
 }

@@ -1,0 +1,84 @@
+/* Figures of a part of the data; see evaluate.h. */
+#include "train/evaluate.h"
+#include <stdlib.h>
+#include <string.h>
+
+dg_status dg_evaluator_make(dg_evaluator *v, dg_experiment *e, dg_part_rows part, int64_t batch,
+                            int threads, dg_diag *why)
+{
+    dg_value keep[DG_MOST_TERMS + 2 * DG_MOST_METRICS];
+    *v = (dg_evaluator){.e = e, .part = part};
+    v->batch = batch < part.rows ? batch : part.rows;
+    dg_options o = dg_options_default(DG_RUN_INFER, v->batch > 0 ? v->batch : 1);
+    o.last = v->batch > 0 ? part.rows % v->batch : 0;
+    o.threads = threads;
+    o.keep = keep;
+    o.n_keep = dg_figures_keep(e, keep);
+    v->program = dg_compile(e->model->graph, &o);
+    v->rows = malloc(((size_t)v->batch + 1) * sizeof *v->rows);
+    if (!v->program || !v->rows)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    return dg_program_status(v->program, why);
+}
+
+void dg_evaluator_free(dg_evaluator *v)
+{
+    dg_program_free(v->program);
+    free(v->buffer.data);
+    free(v->rows);
+    *v = (dg_evaluator){.e = NULL};
+}
+
+/* Adds the weighted loss of each of n rows to loss_of. */
+static dg_status row_losses(dg_evaluator *v, int64_t n, double *loss_of, dg_diag *why)
+{
+    const dg_graph *g = v->e->model->graph;
+    memset(loss_of, 0, (size_t)n * sizeof *loss_of);
+    for (int i = 0; i < dg_graph_losses(g); i++) {
+        double weight;
+        dg_value rho = dg_graph_loss(g, i, NULL, &weight);
+        dg_value_info info;
+        dg_value_look(g, rho, &info);
+        if (info.shape.rank < 1 || info.shape.dim[0] != DG_N)
+            continue;
+        dg_tensor t = {.data = NULL};
+        dg_get(v->program, rho, DG_VALUE, &t);
+        t.data = malloc(t.bytes + 1);
+        if (!t.data)
+            return dg_diag_set(why, DG_EMEMORY, "out of memory");
+        dg_status s = dg_get(v->program, rho, DG_VALUE, &t);
+        int64_t row = dg_shape_row(&t.shape);
+        for (int64_t k = 0; s == DG_OK && k < n * row; k++)
+            loss_of[k / row] += weight * (t.type == DG_F32 ? (double)((float *)t.data)[k]
+                                                           : ((double *)t.data)[k]);
+        free(t.data);
+        if (s != DG_OK)
+            return dg_program_status(v->program, why);
+    }
+    return DG_OK;
+}
+
+dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
+                           const volatile sig_atomic_t *stop, dg_diag *why)
+{
+    memset(f, 0, sizeof *f);
+    for (int64_t at = 0; at < v->part.rows; at += v->batch) {
+        if (stop && *stop)
+            return dg_diag_set(why, DG_ESTOP, "stopped");
+        int64_t n = v->part.rows - at < v->batch ? v->part.rows - at : v->batch;
+        for (int64_t i = 0; i < n; i++)
+            v->rows[i] = v->part.first + at + i;
+        dg_status s = dg_experiment_set(v->e, v->program, v->part.data, v->rows, n,
+                                        (dg_reading){.training = 0}, 1, &v->buffer, why);
+        if (s != DG_OK)
+            return s;
+        if (dg_forward(v->program, n, 0) != DG_OK)
+            return dg_program_status(v->program, why);
+        s = dg_figures_add(f, v->e, v->program, why);
+        if (s == DG_OK && loss_of)
+            s = row_losses(v, n, loss_of + at, why);
+        if (s != DG_OK)
+            return s;
+    }
+    return DG_OK;
+}

@@ -1,0 +1,316 @@
+/* An experiment: a model with its data; see experiment.h. */
+#include "train/experiment.h"
+#include "base/philox.h"
+#include "train/metrics.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+dg_status dg_experiment_status(const dg_experiment *e)
+{
+    return dg_diags_status(&e->model->diags);
+}
+
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
+}
+
+static dg_io_call io_call(const dg_clause *c)
+{
+    return (dg_io_call){c->name, c->n_given, c->given, c->span.start, c->span.end};
+}
+
+/* constant A = npy("A.npy"), or an initialiser: reads the whole array. */
+static dg_status read_array(void *user, const dg_clause *source, dg_type type, const dg_shape *shape,
+                            void *data, dg_diag *why)
+{
+    dg_experiment *e = user;
+    dg_io_call call = io_call(source);
+    dg_dataset *d = dg_dataset_new(e->store);
+    int64_t *rows = NULL;
+    if (!d)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    dg_status s = dg_dataset_add(d, 1, (const char *[]){"array"}, &call, 0, NULL, why);
+    if (s == DG_OK)
+        s = dg_dataset_seal(d, 0, 1, NULL, why);
+    dg_column *c = s == DG_OK ? dg_dataset_find(d, "array") : NULL;
+    if (c && s == DG_OK) {
+        char found[128], fits[128];
+        int64_t n = dg_dataset_rows(d);
+        dg_shape there = dg_column_shape(c);
+        there.dim[0] = n;
+        rows = malloc(((size_t)n + 1) * sizeof *rows);
+        for (int64_t i = 0; rows && i < n; i++)
+            rows[i] = i;
+        if (!rows)
+            s = dg_diag_set(why, DG_EMEMORY, "out of memory");
+        else if (!dg_shape_equal(&there, shape))
+            s = dg_diag_set(why, DG_EDATA, "the array has shape %s, it must be %s",
+                            dg_shape_text(&there, found, sizeof found),
+                            dg_shape_text(shape, fits, sizeof fits));
+        else
+            s = dg_column_read(c, rows, n, (dg_reading){0}, type, data, why);
+    }
+    free(rows);
+    dg_dataset_free(d);
+    return s;
+}
+
+static dg_status add_binding(dg_experiment *e, dg_dataset *d, const dg_binding *b)
+{
+    dg_diag why = {0};
+    const char *names[64];
+    dg_io_call transforms[DG_MOST_IO_WORDS], source = io_call(&b->source);
+    int n = b->n_names < 64 ? b->n_names : 64;
+    int n_transforms = b->n_transforms < DG_MOST_IO_WORDS ? b->n_transforms : DG_MOST_IO_WORDS;
+    for (int i = 0; i < n; i++)
+        names[i] = e->model->ports[b->ports[i]].name;
+    for (int i = 0; i < n_transforms; i++)
+        transforms[i] = io_call(&b->transforms[i]);
+    if (dg_dataset_add(d, n, names, &source, n_transforms, transforms, &why) != DG_OK)
+        dg_diags_failure(&e->model->diags, &why, b->span);
+    return why.code;
+}
+
+static void read_block(dg_experiment *e, const dg_block *b)
+{
+    dg_dataset *d = dg_dataset_new(e->store);
+    dg_diag why = {0};
+    e->block[b->data] = d;
+    if (!d)
+        return;
+    for (int i = 0; i < b->n_bindings; i++)
+        if (add_binding(e, d, &b->bindings[i]) != DG_OK)
+            return; /* the first failure sticks to the data set */
+    const dg_attr_value *part = &b->head.attrs.v[DG_BLOCK_PART];
+    const dg_attr_value *shuffle = &b->head.attrs.v[DG_BLOCK_SHUFFLE];
+    uint64_t seed = shuffle->count > 0 ? (uint64_t)shuffle->number[0] : 0;
+    double from = part->count > 0 ? part->number[0] : 0, to = part->count > 1 ? part->number[1] : 1;
+    if (dg_dataset_seal(d, from, to, shuffle->count > 0 ? &seed : NULL, &why) != DG_OK)
+        dg_diags_failure(&e->model->diags, &why, b->span);
+}
+
+/* split takes its share from the end of the training part. */
+static void divide(dg_experiment *e)
+{
+    for (int i = 0; i < DG_DATA_PARTS; i++)
+        if (e->block[i])
+            e->part[i] = (dg_part_rows){e->block[i], 0, dg_dataset_rows(e->block[i])};
+    dg_part_rows *train = &e->part[DG_TRAIN_PART], *held = &e->part[DG_VALIDATION_PART];
+    if (!train->data || held->data || e->settings.split <= 0)
+        return;
+    int64_t n = (int64_t)(e->settings.split * (double)train->rows);
+    *held = (dg_part_rows){train->data, train->rows - n, n};
+    train->rows -= n;
+    if (train->rows < 1 || n < 1)
+        dg_diags_at(&e->model->diags, e->model->settings[DG_KEY_SPLIT].span, NULL, NULL,
+                    "split=%g leaves no rows of %lld for one of both parts", e->settings.split,
+                    (long long)(train->rows + n));
+}
+
+static void read_data(dg_experiment *e)
+{
+    dg_diag why = {0};
+    for (int i = 0; i < e->model->n_blocks; i++)
+        read_block(e, &e->model->blocks[i]);
+    if (dg_experiment_status(e) != DG_OK)
+        return;
+    divide(e);
+    dg_dataset *train = e->block[DG_TRAIN_PART];
+    if (train && dg_dataset_fit(train, e->part[DG_TRAIN_PART].rows, e->options.say, e->options.user,
+                                &why) != DG_OK)
+        dg_diags_failure(&e->model->diags, &why, (dg_span){0, 0});
+    for (int i = 1; i < DG_DATA_PARTS && train && why.code == DG_OK; i++)
+        if (e->block[i] && dg_dataset_adopt(e->block[i], train, &why) != DG_OK)
+            dg_diags_failure(&e->model->diags, &why, (dg_span){0, 0});
+}
+
+/* The sizes of free dimensions: from the data, or all `size`. */
+static int free_sizes(dg_experiment *e, dg_dimension sizes[], int most)
+{
+    int n = 0;
+    for (int i = 0; i < e->model->n_ports; i++) {
+        const dg_port *port = &e->model->ports[i];
+        for (int k = 0; k < port->shape.rank; k++) {
+            int64_t size = e->options.size;
+            for (int b = 0; b < DG_DATA_PARTS && port->free[k]; b++) {
+                dg_column *c = e->block[b] ? dg_dataset_find(e->block[b], port->name) : NULL;
+                dg_shape s = c ? dg_column_shape(c) : (dg_shape){0};
+                if (c && s.rank == port->shape.rank)
+                    size = s.dim[k];
+            }
+            if (port->free[k] && size > 0 && n < most)
+                sizes[n++] = (dg_dimension){port->free[k], size};
+        }
+    }
+    return n;
+}
+
+/* Each column must fit its input or target. */
+static void check_columns(dg_experiment *e)
+{
+    for (int b = 0; b < e->model->n_blocks; b++) {
+        const dg_block *block = &e->model->blocks[b];
+        for (int i = 0; i < block->n_bindings; i++) {
+            for (int k = 0; k < block->bindings[i].n_names; k++) {
+                const dg_port *port = &e->model->ports[block->bindings[i].ports[k]];
+                dg_column *c = dg_dataset_find(e->block[block->data], port->name);
+                dg_diag why = {0};
+                if (c && dg_column_fits(c, port->type, &port->shape, &why) != DG_OK)
+                    dg_diags_failure(&e->model->diags, &why, block->bindings[i].span);
+            }
+        }
+    }
+}
+
+static void check_metrics(dg_experiment *e)
+{
+    for (int i = 0; i < e->model->n_metrics; i++) {
+        const dg_metric *m = &e->model->metrics[i];
+        dg_value_info a, b;
+        dg_diag why = {0};
+        if (dg_value_look(e->model->graph, m->target, &a) != DG_OK ||
+            dg_value_look(e->model->graph, m->estimate, &b) != DG_OK)
+            continue;
+        if (dg_metric_check(m, a.type, &a.shape, &b.shape, &why) != DG_OK)
+            dg_diags_failure(&e->model->diags, &why, m->span);
+    }
+}
+
+/* Patterns of freeze must each name something. */
+static void freeze(dg_experiment *e)
+{
+    dg_graph *g = e->model->graph;
+    int frozen = 0;
+    for (int id = 1; g && id <= dg_graph_values(g); id++) {
+        dg_value_info info;
+        if (dg_value_look(g, (dg_value){id}, &info) != DG_OK || info.kind != DG_PARAMETER ||
+            !dg_name_fits(e->settings.freeze, info.name))
+            continue;
+        dg_graph_freeze(g, (dg_value){id}, 1);
+        frozen++;
+    }
+    if (*e->settings.freeze && !frozen)
+        dg_diags_at(&e->model->diags, e->model->settings[DG_KEY_FREEZE].span, NULL,
+                    "`dagrad show` lists the names of parameters", "freeze names no parameter");
+}
+
+static void build(dg_experiment *e)
+{
+    dg_dimension sizes[64];
+    int n = free_sizes(e, sizes, 64);
+    dg_type real = e->options.real_given ? e->options.real : e->settings.real;
+    if (dg_model_build(e->model, real, sizes, n) != DG_OK)
+        return;
+    if (!e->options.without_data)
+        check_columns(e);
+    check_metrics(e);
+    freeze(e);
+}
+
+dg_experiment *dg_experiment_open(const dg_experiment_options *o)
+{
+    dg_experiment *e = calloc(1, sizeof *e);
+    if (!e)
+        return NULL;
+    e->options = *o;
+    e->folder = folder_of(o->path);
+    e->store = e->folder ? dg_store_new(e->folder, o->n_dirs, o->dirs) : NULL;
+    dg_words_make(&e->words);
+    dg_model_options m = {.path = o->path, .text = o->text, .set = o->set, .n_set = o->n_set,
+                          .vocabulary = &e->words.vocabulary, .types = o->types,
+                          .n_types = o->n_types, .read = read_array, .user = e};
+    e->model = e->store ? dg_model_open(&m) : NULL;
+    if (!e->model) {
+        dg_experiment_free(e);
+        return NULL;
+    }
+    if (e->model->n_settings == DG_KEYS)
+        dg_settings_read(e->model, &e->settings);
+    if (dg_experiment_status(e) == DG_OK && !o->without_data)
+        read_data(e);
+    /* a model whose files are missing is still checked as far as it goes */
+    build(e);
+    return e;
+}
+
+void dg_experiment_free(dg_experiment *e)
+{
+    if (!e)
+        return;
+    dg_model_free(e->model);
+    for (int i = 0; i < DG_DATA_PARTS; i++)
+        dg_dataset_free(e->block[i]);
+    dg_store_free(e->store);
+    free(e->folder);
+    free(e);
+}
+
+static dg_status room(dg_batch_buffer *b, size_t bytes, dg_diag *why)
+{
+    if (bytes <= b->bytes)
+        return DG_OK;
+    free(b->data);
+    b->data = malloc(bytes);
+    b->bytes = b->data ? bytes : 0;
+    return b->data ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
+dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d, const int64_t rows[],
+                            int64_t n, dg_reading how, int targets, dg_batch_buffer *b, dg_diag *why)
+{
+    for (int i = 0; i < e->model->n_ports; i++) {
+        const dg_port *port = &e->model->ports[i];
+        dg_column *c = dg_dataset_find(d, port->name);
+        if (!c || (port->target && !targets))
+            continue;
+        dg_value_info info;
+        dg_value_look(e->model->graph, port->value, &info);
+        dg_tensor t = {.type = info.type, .shape = info.shape};
+        t.shape.dim[0] = n;
+        t.bytes = (size_t)dg_shape_count(&t.shape) * dg_type_bytes(t.type);
+        if (room(b, t.bytes + 1, why) != DG_OK)
+            return DG_EMEMORY;
+        t.data = b->data;
+        dg_status s = dg_column_read(c, rows, n, how, t.type, t.data, why);
+        if (s == DG_OK && dg_set(p, port->value, DG_VALUE, &t) != DG_OK)
+            s = dg_program_status(p, why);
+        if (s != DG_OK)
+            return s;
+    }
+    return DG_OK;
+}
+
+dg_status dg_experiment_draw(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
+                             dg_diag *why)
+{
+    const dg_graph *g = e->model->graph;
+    for (int id = 1; id <= dg_graph_values(g); id++) {
+        dg_value_info info;
+        dg_value_look(g, (dg_value){id}, &info);
+        if (info.kind != DG_INPUT)
+            continue;
+        dg_tensor t = {.type = info.type == DG_I32 ? DG_I32 : DG_F32, .shape = info.shape};
+        if (t.shape.rank > 0 && t.shape.dim[0] == DG_N)
+            t.shape.dim[0] = batch;
+        int64_t n = dg_shape_count(&t.shape), limit = dg_label_limit(p, (dg_value){id});
+        t.bytes = (size_t)n * 4;
+        t.data = malloc(t.bytes + 1);
+        if (!t.data)
+            return dg_diag_set(why, DG_EMEMORY, "out of memory");
+        for (int64_t i = 0; i < n; i++) {
+            if (t.type == DG_I32)
+                ((int32_t *)t.data)[i] =
+                    (int32_t)(dg_uniform(seed, (uint64_t)id, (uint64_t)i) * (double)(limit > 0 ? limit : 2));
+            else
+                ((float *)t.data)[i] = (float)dg_normal(seed, (uint64_t)id, (uint64_t)i);
+        }
+        dg_status s = dg_set(p, (dg_value){id}, DG_VALUE, &t);
+        free(t.data);
+        if (s != DG_OK)
+            return dg_program_status(p, why);
+    }
+    return DG_OK;
+}

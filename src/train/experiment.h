@@ -1,0 +1,71 @@
+/* An experiment: a model with its data, ready for a program. What train, eval, predict, show, grad and
+ * bench have in common.
+ *
+ * Whatever is wrong with model, options, files or data is collected in model->diags; the caller prints
+ * them and takes the exit code from dg_diags_status. */
+#ifndef DG_TRAIN_EXPERIMENT_H
+#define DG_TRAIN_EXPERIMENT_H
+
+#include "io/dataset.h"
+#include "lang/model.h"
+#include "train/settings.h"
+#include "train/vocabulary.h"
+#include <dagrad/program.h>
+
+enum { DG_TRAIN_PART, DG_VALIDATION_PART, DG_TEST_PART, DG_DATA_PARTS };
+
+/* Rows first .. first+rows-1 of a dataset; data NULL: there is none. */
+typedef struct dg_part_rows {
+    dg_dataset *data;
+    int64_t first, rows;
+} dg_part_rows;
+
+typedef struct dg_experiment_options {
+    const char *path;            /* the model file */
+    const char *text;            /* its text, or NULL: read from path */
+    const char *const *set;      /* NAME=VALUE */
+    int n_set;
+    const char *const *dirs;     /* --data */
+    int n_dirs;
+    const dg_node_type *const *types; /* a user's */
+    int n_types;
+    int without_data;            /* 1: blocks are checked, not read; free dimensions take `size` */
+    int64_t size;                /* of each free dimension then; 0: an error */
+    dg_type real;                /* DG_F32 or DG_F64: overrides precision when real_given */
+    int real_given;
+    void (*say)(void *user, const char *text); /* remarks, a line each; may be NULL */
+    void *user;
+} dg_experiment_options;
+
+typedef struct dg_experiment {
+    dg_words words;
+    dg_model *model;
+    dg_settings settings;
+    dg_store *store;
+    dg_dataset *block[DG_DATA_PARTS]; /* by dg_data */
+    dg_part_rows part[DG_DATA_PARTS];
+    dg_experiment_options options;
+    char *folder;                     /* of the model */
+} dg_experiment;
+
+/* NULL only out of memory. ok: dg_diags_status(&e->model->diags) is DG_OK. */
+dg_experiment *dg_experiment_open(const dg_experiment_options *o);
+void dg_experiment_free(dg_experiment *e);
+dg_status dg_experiment_status(const dg_experiment *e);
+
+/* Reads rows of a part into the program's inputs and targets: rows[] are indices within the dataset.
+ * targets 0: inputs only. buffer is grown as needed and belongs to the caller (start from zero). */
+typedef struct dg_batch_buffer {
+    void *data;
+    size_t bytes;
+} dg_batch_buffer;
+
+dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d, const int64_t rows[],
+                            int64_t n, dg_reading how, int targets, dg_batch_buffer *b, dg_diag *why);
+
+/* Inputs and targets for a model without data: normal numbers, labels uniform in the range their
+ * consumer states, by seed. */
+dg_status dg_experiment_draw(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
+                             dg_diag *why);
+
+#endif

@@ -1,0 +1,118 @@
+/* A trainer; see trainer.h. */
+#include "train/trainer.h"
+#include "base/philox.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows and steps of the run. A model without inputs has one row, and steps must say how long. */
+static dg_status measure_run(dg_trainer *t, dg_diag *why)
+{
+    dg_settings *s = &t->e->settings;
+    int bare = !t->e->part[DG_TRAIN_PART].data;
+    if (bare && t->e->model->n_ports > 0)
+        return dg_diag_set(why, DG_EMODEL, "the model has inputs, but no `data train` block");
+    if (bare && s->steps < 0)
+        return dg_diag_set(why, DG_EMODEL, "a model without data needs `steps` in its train block");
+    t->rows = bare ? 1 : t->e->part[DG_TRAIN_PART].rows;
+    t->batch = bare || s->batch == 0 || s->batch > t->rows ? t->rows : s->batch;
+    t->epoch_steps = s->drop_last ? t->rows / t->batch : (t->rows + t->batch - 1) / t->batch;
+    int64_t epochs = s->epochs > 0 ? s->epochs : 1;
+    if (epochs > INT64_MAX / t->epoch_steps)
+        return dg_diag_set(why, DG_EUSAGE, "%lld epochs are too many", (long long)epochs);
+    t->steps = (uint64_t)(s->steps > 0 ? s->steps : epochs * t->epoch_steps);
+    s->optimizer.schedule.steps = (int64_t)t->steps;
+    return dg_optimizer_check(&s->optimizer, why);
+}
+
+dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads, dg_diag *why)
+{
+    dg_value keep[DG_MOST_TERMS + 2 * DG_MOST_METRICS];
+    *t = (dg_trainer){.e = e, .threads = threads};
+    t->progress.best = (double)NAN;
+    if (measure_run(t, why) != DG_OK)
+        return why->code;
+    dg_options o = dg_options_default(DG_RUN_TRAIN, t->batch);
+    o.last = e->settings.drop_last ? 0 : t->rows % t->batch;
+    o.threads = threads;
+    o.seed = e->settings.seed;
+    o.keep = keep;
+    o.n_keep = dg_figures_keep(e, keep);
+    o.optimizer = &e->settings.optimizer;
+    o.measure = 1;
+    t->program = dg_compile(e->model->graph, &o);
+    t->row = malloc(((size_t)t->batch + 1) * sizeof *t->row);
+    if (!t->program || !t->row)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (dg_program_status(t->program, why) != DG_OK)
+        return dg_program_status(t->program, NULL);
+    dg_part_rows held = e->part[DG_VALIDATION_PART];
+    return held.data ? dg_evaluator_make(&t->validation, e, held, t->batch, threads, why) : DG_OK;
+}
+
+void dg_trainer_free(dg_trainer *t)
+{
+    dg_program_free(t->program);
+    dg_evaluator_free(&t->validation);
+    free(t->buffer.data);
+    free(t->row);
+    *t = (dg_trainer){.e = NULL};
+}
+
+/* The rows of a step: the epoch's permutation, cut into batches. */
+static int64_t choose_rows(dg_trainer *t, uint64_t epoch)
+{
+    const dg_settings *s = &t->e->settings;
+    int64_t at = (int64_t)(t->progress.step % (uint64_t)t->epoch_steps) * t->batch;
+    int64_t n = t->rows - at < t->batch ? t->rows - at : t->batch;
+    dg_permutation order = dg_permutation_make(t->rows, s->seed, epoch);
+    int64_t first = t->e->part[DG_TRAIN_PART].first;
+    for (int64_t i = 0; i < n; i++)
+        t->row[i] = first + (s->shuffle ? dg_permutation_at(&order, at + i) : at + i);
+    return n;
+}
+
+dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
+{
+    dg_experiment *e = t->e;
+    uint64_t step = t->progress.step, epoch = step / (uint64_t)t->epoch_steps;
+    int64_t n = 1;
+    if (e->part[DG_TRAIN_PART].data) {
+        n = choose_rows(t, epoch);
+        dg_reading how = {.training = 1, .seed = e->settings.seed, .epoch = epoch};
+        dg_status s = dg_experiment_set(e, t->program, e->part[DG_TRAIN_PART].data, t->row, n, how, 1,
+                                        &t->buffer, why);
+        if (s != DG_OK)
+            return s;
+    }
+    dg_program_measure(t->program, measured);
+    if (dg_forward(t->program, n, step) != DG_OK || dg_adjoint(t->program, 0, 0) != DG_OK ||
+        dg_commit(t->program, &e->settings.optimizer, step) != DG_OK)
+        return dg_program_status(t->program, why);
+    t->progress.step++;
+    return dg_figures_add(&t->progress.figures, e, t->program, why);
+}
+
+int dg_trainer_epoch_ends(const dg_trainer *t)
+{
+    return t->progress.step % (uint64_t)t->epoch_steps == 0 || t->progress.step == t->steps;
+}
+
+dg_status dg_trainer_epoch(dg_trainer *t, dg_figures *v, int *better,
+                           const volatile sig_atomic_t *stop, dg_diag *why)
+{
+    *v = t->progress.figures;
+    if (t->validation.program) {
+        dg_status s = dg_evaluator_run(&t->validation, v, NULL, stop, why);
+        if (s != DG_OK)
+            return s;
+    }
+    double loss = dg_figures_loss(v, t->e);
+    *better = dg_better(loss, t->progress.best, 0);
+    if (*better) {
+        t->progress.best = loss;
+        t->progress.best_step = t->progress.step;
+    }
+    t->progress.since_best = *better ? 0 : t->progress.since_best + 1;
+    return DG_OK;
+}

@@ -1,0 +1,48 @@
+/* A trainer: an experiment on its way down the gradient.
+ *
+ * Its whole state is the graph's parameters, the program's moments, and a dg_progress; all else is a
+ * function of the step. Chance is keyed by seed, epoch, step and index, so a run that is taken up from
+ * a checkpoint has the bits of the run that was not interrupted. */
+#ifndef DG_TRAIN_TRAINER_H
+#define DG_TRAIN_TRAINER_H
+
+#include "train/evaluate.h"
+
+typedef struct dg_progress {
+    uint64_t step;       /* steps that are done */
+    dg_figures figures;  /* of the current epoch, training part */
+    double best;         /* best loss of an epoch so far (validation, else training); NaN: none */
+    uint64_t best_step;
+    int64_t since_best;  /* epochs */
+} dg_progress;
+
+typedef struct dg_trainer {
+    dg_experiment *e;
+    dg_program *program;
+    dg_evaluator validation;
+    int64_t rows, batch;      /* of the training part; of a step */
+    int64_t epoch_steps;
+    uint64_t steps;           /* of the whole run */
+    dg_progress progress;
+    dg_batch_buffer buffer;
+    int64_t *row;
+    int threads;
+} dg_trainer;
+
+/* The program is compiled, parameters are at their start. Nothing is written to disk here. */
+dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads, dg_diag *why);
+void dg_trainer_free(dg_trainer *t);
+
+/* One step. measured 1: dg_rms of the program's values may be asked for afterwards. On DG_EFINITE
+ * parameters and moments are those of the step before. */
+dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why);
+
+/* 1 right after the last step of an epoch (or of the run). */
+int dg_trainer_epoch_ends(const dg_trainer *t);
+/* Ends an epoch: evaluates the validation part if there is one (else v is the training figures), and
+ * updates best and since_best; the caller clears progress.figures afterwards. *better: this epoch is
+ * the best so far. */
+dg_status dg_trainer_epoch(dg_trainer *t, dg_figures *v, int *better,
+                           const volatile sig_atomic_t *stop, dg_diag *why);
+
+#endif

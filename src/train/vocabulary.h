@@ -1,0 +1,41 @@
+/* The words that a model may use in `data`, `train` and `metric`, handed to the language. */
+#ifndef DG_TRAIN_VOCABULARY_H
+#define DG_TRAIN_VOCABULARY_H
+
+#include "lang/model.h"
+
+/* Keys of train { }, indices of dg_model.settings. */
+enum {
+    DG_KEY_OPTIMIZER,
+    DG_KEY_BATCH,
+    DG_KEY_EPOCHS,
+    DG_KEY_STEPS,
+    DG_KEY_SCHEDULE,
+    DG_KEY_CLIP,
+    DG_KEY_SEED,
+    DG_KEY_PRECISION,
+    DG_KEY_EXACT,
+    DG_KEY_SHUFFLE,
+    DG_KEY_LAST,
+    DG_KEY_SPLIT,
+    DG_KEY_FREEZE,
+    DG_KEY_SAVE_EVERY,
+    DG_KEY_STOP,
+    DG_KEYS
+};
+
+/* Attributes of data train(part=, shuffle=). */
+enum { DG_BLOCK_PART, DG_BLOCK_SHUFFLE };
+
+enum { DG_MOST_IO_WORDS = 32 };
+
+/* The tables of io/ are copied into room. */
+typedef struct dg_words {
+    dg_vocabulary vocabulary;
+    dg_word source[DG_MOST_IO_WORDS], transform[DG_MOST_IO_WORDS];
+} dg_words;
+
+/* words must outlive the models that are opened with its vocabulary. */
+void dg_words_make(dg_words *words);
+
+#endif

@@ -1,0 +1,404 @@
+/* Random valid graphs; see random_dag.h. */
+#include "engine/random_dag.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t dg_random_next(dg_random *r)
+{
+    uint64_t z = r->state += 0x9e3779b97f4a7c15ULL; /* splitmix64, Steele et al. 2014 */
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+    return z ^ z >> 31;
+}
+
+int dg_random_below(dg_random *r, int n)
+{
+    return (int)(dg_random_next(r) % (uint64_t)n);
+}
+
+double dg_random_between(dg_random *r, double a, double b)
+{
+    return a + (b - a) * ((double)(dg_random_next(r) >> 11) / 9007199254740992.0);
+}
+
+enum { MOST = 256 };
+
+typedef struct world {
+    dg_graph *g;
+    dg_random *r;
+    dg_value pool[MOST]; /* real values with a batch axis */
+    int n;
+    int targets;
+    dg_value weight;     /* a parameter that several linear nodes may share */
+    int64_t weight_in, weight_out;
+} world;
+
+static dg_shape shape_of(const world *w, dg_value v)
+{
+    dg_value_info info;
+    memset(&info, 0, sizeof info);
+    dg_value_look(w->g, v, &info);
+    return info.shape;
+}
+
+static void put(world *w, dg_value v)
+{
+    dg_shape s = shape_of(w, v);
+    if (w->n < MOST && v.id && s.rank > 0 && s.dim[0] == DG_N && dg_shape_row(&s) <= 600)
+        w->pool[w->n++] = v;
+}
+
+/* "kernel=2 stride=2,1 padding=same": numbers or a word. */
+static dg_value apply(world *w, const char *type, int n_in, const dg_value in[], const char *attrs)
+{
+    dg_attr attr[8];
+    double number[8][8];
+    char text[256], *at = text;
+    int n = 0;
+    snprintf(text, sizeof text, "%s", attrs);
+    for (char *word = strtok_r(text, " ", &at); word && n < 8; word = strtok_r(NULL, " ", &at), n++) {
+        char *value = strchr(word, '=');
+        *value++ = 0;
+        attr[n] = (dg_attr){.name = word, .number = number[n]};
+        if ((*value >= 'a' && *value <= 'z')) {
+            attr[n].word = value;
+            continue;
+        }
+        for (char *p = value; *p && attr[n].count < 8; p += *p == ',')
+            number[n][attr[n].count++] = strtod(p, &p);
+    }
+    return dg_apply(w->g, type, NULL, n_in, in, n, attr);
+}
+
+static dg_value any(world *w)
+{
+    /* the first values more often: that gives fan-out */
+    int k = dg_random_below(w->r, w->n);
+    return w->pool[dg_random_below(w->r, 3) ? k : k / 2];
+}
+
+static dg_value with_rank(world *w, int rank)
+{
+    for (int i = 0; i < 40; i++) {
+        dg_value v = any(w);
+        if (shape_of(w, v).rank == rank)
+            return v;
+    }
+    for (int i = 0; i < w->n; i++)
+        if (shape_of(w, w->pool[i]).rank == rank)
+            return w->pool[i];
+    return w->pool[0];
+}
+
+static dg_value bounded(world *w, dg_value v)
+{
+    return apply(w, "tanh", 1, &v, "");
+}
+
+/* In (0.5, 1.5): safe for logarithms, roots and divisors. */
+static dg_value positive(world *w, dg_value v)
+{
+    dg_value in[2] = {apply(w, "sigmoid", 1, &v, ""), dg_number(w->g, 0.5)};
+    return apply(w, "add", 2, in, "");
+}
+
+static dg_value parameter(world *w, int rank, const int64_t dim[])
+{
+    char name[32];
+    snprintf(name, sizeof name, "p%d", dg_graph_values(w->g));
+    return dg_parameter(w->g, name, dg_shape_make(rank, dim), "normal(0.5)");
+}
+
+static dg_value input(world *w, dg_type type, dg_shape s)
+{
+    char name[32];
+    snprintf(name, sizeof name, "x%d", dg_graph_values(w->g));
+    return dg_input(w->g, name, type, s);
+}
+
+/* A value that may stand beside v under broadcasting: another of its shape, itself, a vector of its
+ * last axis, a number. */
+static dg_value partner(world *w, dg_value v)
+{
+    dg_shape s = shape_of(w, v);
+    int kind = dg_random_below(w->r, 5);
+    for (int i = 0; kind < 2 && i < w->n; i++) {
+        dg_shape t = shape_of(w, w->pool[i]);
+        if (w->pool[i].id != v.id && dg_shape_equal(&s, &t))
+            return w->pool[i];
+    }
+    if (kind == 2)
+        return v;
+    if (kind == 3 && s.rank > 1)
+        return parameter(w, 1, &s.dim[s.rank - 1]);
+    return kind == 4 ? dg_number(w->g, dg_random_between(w->r, 0.5, 1.5)) : bounded(w, v);
+}
+
+static dg_value unary(world *w, const char *type)
+{
+    dg_value v = any(w);
+    if (!strcmp(type, "log") || !strcmp(type, "sqrt") || !strcmp(type, "reciprocal"))
+        v = positive(w, v);
+    else if (!strcmp(type, "exp") || !strcmp(type, "square"))
+        v = bounded(w, v);
+    return apply(w, type, 1, &v, !strcmp(type, "clip") ? "min=-0.6 max=0.7" : "");
+}
+
+static dg_value binary(world *w, const char *type)
+{
+    dg_value in[2] = {any(w), {0}};
+    in[1] = partner(w, in[0]);
+    if (!strcmp(type, "div") || !strcmp(type, "pow"))
+        in[1] = positive(w, in[1]);
+    if (!strcmp(type, "pow"))
+        in[0] = positive(w, in[0]);
+    return apply(w, type, 2, in, "");
+}
+
+static dg_value product(world *w, const char *type)
+{
+    char attrs[96];
+    if (!strcmp(type, "conv")) {
+        static const char *const forms[] = {"channels=3 kernel=3", "channels=4 kernel=2 stride=2",
+                                            "channels=2 kernel=3 padding=valid bias=false",
+                                            "channels=5 kernel=1", "channels=3 kernel=3 dilation=2"};
+        dg_value v = with_rank(w, 4);
+        return apply(w, type, 1, &v, forms[dg_random_below(w->r, 5)]);
+    }
+    dg_value v = with_rank(w, 2 + dg_random_below(w->r, 2));
+    dg_shape s = shape_of(w, v);
+    int64_t in = s.dim[s.rank - 1], units = 1 + dg_random_below(w->r, 20);
+    if (!strcmp(type, "matmul")) {
+        dg_value two[2] = {v, parameter(w, 2, (int64_t[]){in, units})};
+        return apply(w, type, 2, two, "");
+    }
+    if (w->weight.id && w->weight_in == in && dg_random_below(w->r, 2)) {
+        double number = (double)w->weight_out;
+        dg_attr shared[2] = {{.name = "units", .count = 1, .number = &number},
+                             {.name = "weight", .value = &w->weight}};
+        return dg_apply(w->g, type, NULL, 1, &v, 2, shared);
+    }
+    if (!w->weight.id || dg_random_below(w->r, 3) == 0) {
+        w->weight = parameter(w, 2, (int64_t[]){in, units});
+        w->weight_in = in;
+        w->weight_out = units;
+    }
+    snprintf(attrs, sizeof attrs, "units=%d", (int)units);
+    return apply(w, type, 1, &v, attrs);
+}
+
+static dg_value pool(world *w, const char *type)
+{
+    static const char *const forms[] = {"kernel=2", "kernel=2 stride=1", "kernel=3 stride=2 padding=1",
+                                        "kernel=2,1"};
+    dg_value v = with_rank(w, 4);
+    return apply(w, type, 1, &v, !strcmp(type, "global_avgpool") ? "" : forms[dg_random_below(w->r, 4)]);
+}
+
+static dg_value shaping(world *w, const char *type)
+{
+    char attrs[96] = "";
+    dg_value v = any(w), in[3];
+    dg_shape s = shape_of(w, v);
+    int64_t row = dg_shape_row(&s), last = s.dim[s.rank - 1];
+    if (!strcmp(type, "reshape")) {
+        snprintf(attrs, sizeof attrs, row % 2 ? "shape=-1,%d" : "shape=-1,2,%d",
+                 (int)(row % 2 ? row : row / 2));
+    } else if (!strcmp(type, "transpose")) {
+        v = with_rank(w, 3 + dg_random_below(w->r, 2));
+        int rank = shape_of(w, v).rank;
+        snprintf(attrs, sizeof attrs, rank == 4 ? "perm=0,2,3,1" : rank == 3 ? "perm=0,2,1" : "perm=0,1");
+    } else if (!strcmp(type, "concat")) {
+        in[0] = in[1] = v;
+        in[2] = bounded(w, v);
+        return s.rank > 1 ? apply(w, type, 3, in, "axis=-1") : bounded(w, v);
+    } else if (!strcmp(type, "split")) {
+        for (int i = 0; i < 20 && (s.rank < 2 || last % 2); i++) {
+            v = any(w);
+            s = shape_of(w, v);
+            last = s.dim[s.rank - 1];
+        }
+        if (s.rank < 2 || last % 2) {
+            v = apply(w, "linear", 1, (dg_value[]){with_rank(w, 2)}, "units=6");
+        }
+        dg_value first = apply(w, type, 1, &v, "parts=2 axis=-1");
+        put(w, dg_value_part(w->g, first, 1));
+        return first;
+    } else if (!strcmp(type, "slice")) {
+        if (s.rank < 2)
+            return bounded(w, v);
+        snprintf(attrs, sizeof attrs, "axis=%d start=%d end=%d", s.rank - 1, last > 1 ? 1 : 0, (int)last);
+    } else if (!strcmp(type, "pad")) {
+        static const char *const pads[] = {"", "", "pads=0,1,0,2", "pads=0,1,0,0,1,2",
+                                           "pads=0,1,0,1,0,2,1,0 value=0.5"};
+        v = with_rank(w, 2 + dg_random_below(w->r, 3));
+        int rank = shape_of(w, v).rank;
+        if (rank < 2 || rank > 4)
+            return bounded(w, v);
+        snprintf(attrs, sizeof attrs, "%s", pads[rank]);
+    }
+    return apply(w, type, 1, &v, attrs);
+}
+
+static dg_value reduction(world *w, const char *type)
+{
+    char attrs[64];
+    dg_value v = with_rank(w, 2 + dg_random_below(w->r, 3));
+    int rank = shape_of(w, v).rank;
+    if (rank < 2)
+        return bounded(w, v);
+    if (!strcmp(type, "softmax") || !strcmp(type, "log_softmax"))
+        return apply(w, type, 1, &v, "axis=-1");
+    snprintf(attrs, sizeof attrs, "axis=%d keepdims=%s", 1 + dg_random_below(w->r, rank - 1),
+             dg_random_below(w->r, 2) ? "true" : "false");
+    return apply(w, type, 1, &v, attrs);
+}
+
+/* A loss of v against a target made for it; gives rho. */
+static dg_value loss(world *w, const char *type, dg_value v)
+{
+    dg_shape s = shape_of(w, v);
+    int probability = !strcmp(type, "cross_entropy");
+    int labels = (probability || !strcmp(type, "softmax_cross_entropy")) && s.rank > 1;
+    if ((probability || !strcmp(type, "softmax_cross_entropy")) && s.rank < 2) {
+        v = apply(w, "linear", 1, (dg_value[]){with_rank(w, 2)}, "units=4");
+        s = shape_of(w, v);
+        labels = 1;
+    }
+    if (probability)
+        v = apply(w, "softmax", 1, &v, "axis=-1");
+    if (!strcmp(type, "binary_cross_entropy"))
+        v = apply(w, "sigmoid", 1, &v, "");
+    dg_shape t = s;
+    t.rank -= labels;
+    if (labels)
+        t.dim[t.rank] = 0;
+    dg_value in[2] = {input(w, labels ? DG_I32 : DG_F32, t), v};
+    w->targets++;
+    return apply(w, type, 2, in, "");
+}
+
+static int is_one_of(const char *type, const char *list)
+{
+    const char *at = strstr(list, type);
+    size_t n = strlen(type);
+    return at && (at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0);
+}
+
+static dg_value make(world *w, const dg_node_type *t)
+{
+    if (t->flags & DG_LOSS)
+        return loss(w, t->name, any(w));
+    if (is_one_of(t->name, "linear matmul conv"))
+        return product(w, t->name);
+    if (is_one_of(t->name, "maxpool avgpool global_avgpool"))
+        return pool(w, t->name);
+    if (is_one_of(t->name, "add sub mul div pow maximum minimum"))
+        return binary(w, t->name);
+    if (is_one_of(t->name, "sum mean max min softmax log_softmax"))
+        return reduction(w, t->name);
+    if (is_one_of(t->name, "reshape flatten transpose concat split slice pad"))
+        return shaping(w, t->name);
+    if (is_one_of(t->name, "dropout")) {
+        dg_value v = any(w);
+        return apply(w, t->name, 1, &v, "rate=0.3");
+    }
+    return unary(w, t->name);
+}
+
+static int rare_type(const world *w, const int used[DG_RANDOM_TYPES])
+{
+    int best = -1, n = 0;
+    while (n < DG_RANDOM_TYPES && dg_type_at(w->g, n))
+        n++;
+    for (int i = 0; i < 3; i++) {
+        int k = dg_random_below(w->r, n);
+        if (best < 0 || used[k] < used[best])
+            best = k;
+    }
+    return best;
+}
+
+static void start(world *w)
+{
+    int h = 3 + dg_random_below(w->r, 5), c = 1 + dg_random_below(w->r, 4);
+    put(w, input(w, DG_F32, dg_shape_make(2, (int64_t[]){DG_N, 2 + dg_random_below(w->r, 20)})));
+    put(w, input(w, DG_F32, dg_shape_make(4, (int64_t[]){DG_N, h, h + 1, c})));
+    put(w, input(w, DG_F32, dg_shape_make(3, (int64_t[]){DG_N, 3, 4})));
+    dg_value first = w->pool[0]; /* everything depends on a parameter from here on */
+    put(w, apply(w, "linear", 1, &first, "units=7"));
+}
+
+/* What no one has used gets a loss, but for one in five, which end nowhere. */
+static void finish(world *w)
+{
+    static const char *const kinds[] = {"mse", "mae", "huber", "softmax_cross_entropy"};
+    int losses = 1 + dg_random_below(w->r, 3);
+    for (int i = 0; i < losses; i++) {
+        dg_value v = w->pool[w->n - 1 - (w->n > 3 ? dg_random_below(w->r, 3) : 0)];
+        dg_loss(w->g, NULL, loss(w, kinds[dg_random_below(w->r, 4)], bounded(w, v)),
+                dg_random_between(w->r, 0.2, 2));
+    }
+    dg_output(w->g, "last", w->pool[w->n - 1]);
+    dg_output(w->g, "middle", w->pool[w->n / 2]);
+}
+
+dg_graph *dg_random_graph(dg_random *r, dg_type real, int nodes, int used[DG_RANDOM_TYPES])
+{
+    world w = {.g = dg_graph_new(NULL, real), .r = r};
+    start(&w);
+    for (int i = 0; i < nodes; i++) {
+        int k = rare_type(&w, used);
+        const dg_node_type *t = dg_type_at(w.g, k);
+        dg_value v = make(&w, t);
+        used[k]++;
+        if (t->flags & DG_LOSS)
+            dg_loss(w.g, NULL, v, 0.5);
+        else
+            put(&w, v);
+    }
+    finish(&w);
+    return w.g;
+}
+
+static void fill(dg_random *r, const dg_value_info *info, dg_tensor *t, const char *role)
+{
+    int64_t n = dg_shape_count(&t->shape);
+    for (int64_t i = 0; i < n; i++) {
+        double x = role ? dg_random_between(r, 0.05, 0.95) : dg_random_between(r, -1.5, 1.5);
+        if (info->type == DG_I32)
+            ((int32_t *)t->data)[i] = 0;
+        else if (info->type == DG_F32)
+            ((float *)t->data)[i] = (float)x;
+        else
+            ((double *)t->data)[i] = x;
+    }
+}
+
+int dg_random_data(dg_random *r, const dg_graph *g, int64_t batch, dg_tensor **data)
+{
+    int n = 0, all = dg_graph_values(g);
+    *data = calloc((size_t)all + 1, sizeof **data);
+    for (int id = 1; id <= all; id++) {
+        dg_value_info info;
+        dg_value_look(g, (dg_value){id}, &info);
+        if (info.kind != DG_INPUT)
+            continue;
+        dg_tensor *t = &(*data)[n++];
+        *t = (dg_tensor){.type = info.type, .shape = info.shape};
+        if (t->shape.rank > 0 && t->shape.dim[0] == DG_N)
+            t->shape.dim[0] = batch;
+        t->bytes = (size_t)dg_shape_count(&t->shape) * dg_type_bytes(t->type);
+        t->data = calloc(1, t->bytes + 1);
+        fill(r, &info, t, id > 3 ? "target" : NULL); /* targets of binary cross entropy: in (0, 1) */
+    }
+    return n;
+}
+
+void dg_random_free(dg_tensor *data, int n)
+{
+    for (int i = 0; i < n; i++)
+        free(data[i].data);
+    free(data);
+}
