@@ -1,0 +1,302 @@
+/* conv: convolution of pictures (channels last) with a small window of weights, in groups.
+ *
+ *     y[n,i,j,k] = b[k] + sum over r,s,c of x[n, i sy + r dy - top, j sx + s dx - left, c] W[r,s,c,k]
+ *     A^t eps: the same taps, from y back to x       (a sum over r,s,k)
+ *     B^t eps: for W[r,s,c,k] the sum over n,i,j of x[...] eps[n,i,j,k]; for b the sum of eps
+ *     dy = conv(dx, W) + conv(x, dW) + db
+ *
+ * x is 0 outside the picture. x [N,H,W,C], W [kh,kw,C/groups,channels], b [channels]. */
+#include "ops/op.h"
+#include "ops/window.h"
+
+enum { X, WEIGHT, BIAS, INPUTS };
+enum { CHANNELS, KERNEL, STRIDE, PADDING, DILATION, GROUPS, HAS_BIAS };
+
+#ifndef DG_REAL
+#include "ops/parameters.h"
+#include "ops/sizes.h"
+#endif
+
+/* 0 if there is nothing to multiply: a size is 0. */
+static int describe(const dg_attrs *a, const dg_shape in[], dg_conv *s, dg_window *w)
+{
+    static const dg_window_attrs at = {KERNEL, STRIDE, DILATION, PADDING};
+    if (dg_window_find("conv", a, at, &in[X], w, NULL) != DG_OK)
+        return 0;
+    *s = (dg_conv){.h = w->in[0],
+                   .w = w->in[1],
+                   .c = in[X].dim[3],
+                   .kh = w->kernel[0],
+                   .kw = w->kernel[1],
+                   .k = in[WEIGHT].dim[3],
+                   .oh = w->out[0],
+                   .ow = w->out[1],
+                   .stride_y = w->stride[0],
+                   .stride_x = w->stride[1],
+                   .dilation_y = w->dilation[0],
+                   .dilation_x = w->dilation[1],
+                   .top = w->before[0],
+                   .left = w->before[1],
+                   .groups = dg_attr_int(a, GROUPS)};
+    return s->h > 0 && s->w > 0 && s->c > 0 && s->k > 0 && s->oh > 0 && s->ow > 0;
+}
+
+/* Bytes of one picture of the result, up to the next alignment. */
+static size_t picture_room(const dg_conv *s, size_t element)
+{
+    size_t bytes = (size_t)(s->oh * s->ow * s->k) * element;
+    return (bytes + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN;
+}
+
+#ifndef DG_REAL
+
+extern const dg_node_type dg_op_conv;
+
+#define NUMBER_OR_PAIR .kind = DG_ATTR_INT, .max_count = 2, .low = 1, .high = DG_WINDOW_MOST
+
+static const dg_attr_spec attrs[] = {
+    {.name = "channels",
+     .kind = DG_ATTR_INT,
+     .max_count = 1,
+     .high = INT32_MAX,
+     .text = "channels of the result"},
+    {.name = "kernel", NUMBER_OR_PAIR, .text = "size of the window: a number or [h, w]"},
+    {.name = "stride", NUMBER_OR_PAIR, .preset = "1", .text = "step of the window"},
+    {.name = "padding",
+     .kind = DG_ATTR_INT | DG_ATTR_WORD,
+     .max_count = 4,
+     .high = DG_WINDOW_MOST,
+     .preset = "same",
+     .words = "same valid",
+     .text = "same, valid, a number, [h, w] or [top, left, bottom, right]"},
+    {.name = "dilation", NUMBER_OR_PAIR, .preset = "1", .text = "distance of the taps"},
+    {.name = "groups",
+     .kind = DG_ATTR_INT,
+     .max_count = 1,
+     .low = 1,
+     .high = INT32_MAX,
+     .preset = "1",
+     .text = "groups of channels that do not see each other"},
+    {.name = "bias",
+     .kind = DG_ATTR_BOOL,
+     .max_count = 1,
+     .high = 1,
+     .preset = "true",
+     .text = "whether b is added"},
+};
+
+static const dg_input_spec inputs[] = {
+    {.name = "x"},
+    {.name = "weight", .flags = DG_IN_PARAMETER, .init = "auto"},
+    {.name = "bias", .flags = DG_IN_PARAMETER, .init = "zeros"},
+};
+
+static dg_status check_groups(const dg_attrs *a, const dg_shape *x, dg_diag *why)
+{
+    char text[128];
+    int64_t groups = dg_attr_int(a, GROUPS), channels = dg_attr_int(a, CHANNELS);
+    if (x->dim[3] % groups != 0 || channels % groups != 0)
+        return dg_diag_set(
+            why, DG_EMODEL,
+            "conv: groups=%lld must divide the channels of x %s and of the result, %lld",
+            (long long)groups, dg_shape_text(x, text, sizeof text), (long long)channels);
+    return DG_OK;
+}
+
+static dg_status parameter(const dg_attrs *a, int n_in, const dg_shape in[], int k, dg_shape *out,
+                           dg_diag *why)
+{
+    (void)n_in;
+    static const dg_window_attrs at = {KERNEL, STRIDE, DILATION, PADDING};
+    dg_window w;
+    dg_status s = dg_window_find("conv", a, at, &in[X], &w, why);
+    if (s == DG_OK)
+        s = check_groups(a, &in[X], why);
+    if (s != DG_OK)
+        return s;
+    int64_t channels = dg_attr_int(a, CHANNELS);
+    if (k == WEIGHT)
+        *out = (dg_shape){
+            4, {w.kernel[0], w.kernel[1], in[X].dim[3] / dg_attr_int(a, GROUPS), channels}};
+    else if (dg_attr_int(a, HAS_BIAS))
+        *out = (dg_shape){1, {channels}};
+    else
+        *out = (dg_shape){.rank = -1};
+    return DG_OK;
+}
+
+static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
+                       dg_diag *why)
+{
+    static const dg_window_attrs at = {KERNEL, STRIDE, DILATION, PADDING};
+    dg_status s = dg_parameters_fit(&dg_op_conv, a, n_in, in, why);
+    dg_window w;
+    if (s == DG_OK)
+        s = dg_window_find("conv", a, at, &in[X], &w, why);
+    if (s == DG_OK)
+        out[0] = dg_window_shape(&w, &in[X], dg_attr_int(a, CHANNELS));
+    return s;
+}
+
+/* The tangent needs one picture of the result before the kernel's own room. */
+static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
+                  size_t *scratch)
+{
+    (void)n_in;
+    dg_conv s;
+    dg_window w;
+    *saved = *scratch = 0;
+    if (describe(a, in, &s, &w))
+        *scratch = picture_room(&s, dg_type_bytes(real)) + dg_conv_room(real, &s);
+}
+
+static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input)
+{
+    (void)n_in;
+    dg_conv s;
+    dg_window w;
+    return input == WEIGHT && describe(a, in, &s, &w) ? dg_conv_parts(real, &s) : 1;
+}
+
+static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+{
+    (void)n_in;
+    dg_conv s;
+    dg_window w;
+    if (!describe(a, in, &s, &w))
+        return 0;
+    double results = (double)in[X].dim[0] * (double)s.oh * (double)s.ow * (double)s.k;
+    double taps = (double)(s.c / s.groups) * (double)s.kh * (double)s.kw;
+    return input == BIAS ? results : 2 * results * taps;
+}
+
+static const dg_case cases[] = {
+    {"n,h,w,a; 3,3,a,b; b", "channels=b, kernel=3", "uniform(-1,1)", HUGE_VAL},
+    {"n,h,w,a; 2,3,a,b; -", "channels=b, kernel=[2, 3], stride=2, bias=false", "uniform(-1,1)",
+     HUGE_VAL},
+    {"n,7,6,a; 3,2,a,b; b", "channels=b, kernel=[3, 2], padding=valid", "uniform(-1,1)", HUGE_VAL},
+    {"n,7,9,a; 3,3,a,b; b",
+     "channels=b, kernel=3, stride=[2, 3], dilation=[2, 1], padding=[1, 2, 0, 3]", "uniform(-1,1)",
+     HUGE_VAL},
+    {"n,6,5,4; 3,3,2,6; 6", "channels=6, kernel=3, groups=2, padding=1", "uniform(-1,1)", HUGE_VAL},
+    {"n,6,5,3; 3,3,1,6; 6", "channels=6, kernel=3, groups=3, dilation=2", "uniform(-1,1)",
+     HUGE_VAL},
+    {"n,h,w,a; 1,1,a,b; b", "channels=b, kernel=1", "uniform(-1,1)", HUGE_VAL},
+    {"n,9,9,16; 3,3,16,32; 32", "channels=32, kernel=3", "uniform(-1,1)", HUGE_VAL},
+    {"n,5,4,a; 5,5,a,b; b", "channels=b, kernel=5, padding=4, stride=3", "uniform(-1,1)", HUGE_VAL},
+};
+
+const dg_node_type dg_op_conv = {
+    .size = sizeof(dg_node_type),
+    .name = "conv",
+    .formula = "y = x * W + b",
+    .onnx = "Conv",
+    .attrs = attrs,
+    .n_attrs = DG_COUNT(attrs),
+    .inputs = inputs,
+    .n_inputs = INPUTS,
+    .n_out = 1,
+    .flags = DG_ROWS | DG_ACCUMULATES,
+    .saves_in = 1 << X | 1 << WEIGHT,
+    .shape = shape,
+    .parameter = parameter,
+    .bytes = bytes,
+    .parts = parts,
+    .flops = flops,
+    .cases = cases,
+    .n_cases = DG_COUNT(cases),
+};
+
+#else
+
+/* Without a tap the result is b, or 0: a linear layer of no features, over the pixels as rows. */
+static void only_bias(const dg_call *c, const void *b, real *y)
+{
+    const dg_shape *s = &c->out_shape[0];
+    int64_t pixels = s->dim[1] * s->dim[2];
+    DG_T(dg_linear)(c->row0 * pixels, c->row1 * pixels, 0, s->dim[3], NULL, NULL, b, y, c->scratch);
+}
+
+static dg_status forward(const dg_call *c)
+{
+    dg_conv s;
+    dg_window w;
+    if (describe(c->attrs, c->in_shape, &s, &w))
+        DG_T(dg_conv_choose_forward)
+    (&s)->run(&s, c->row0, c->row1, c->in[X], c->in[WEIGHT], c->in[BIAS], c->out[0], c->scratch);
+    else only_bias(c, c->in[BIAS], c->out[0]);
+    return DG_OK;
+}
+
+static void weight_gradient(const dg_call *c, const dg_conv *s)
+{
+    const DG_T(dg_conv_weight) *pass = DG_T(dg_conv_choose_weight)(s);
+    int parts = pass->parts(s);
+    for (int part = c->part; part < parts; part += c->parts)
+        pass->run(s, part, c->in_shape[X].dim[0], c->in[X], c->eps[0], c->add, c->delta[WEIGHT],
+                  c->scratch);
+}
+
+/* A size is 0: no error comes back to x or W, and b sees what pixels there are. */
+static void no_gradient(const dg_call *c)
+{
+    const dg_shape *s = &c->out_shape[0];
+    int64_t row = dg_shape_row(&c->in_shape[X]);
+    if (c->delta[X])
+        DG_T(dg_fill)((c->row1 - c->row0) * row, 0, (real *)c->delta[X] + c->row0 * row);
+    if (c->delta[WEIGHT] && !c->add && c->part == 0)
+        DG_T(dg_fill)(dg_shape_count(&c->in_shape[WEIGHT]), 0, c->delta[WEIGHT]);
+    if (c->delta[BIAS] && c->part == 0)
+        DG_T(dg_sum_columns)
+    (s->dim[0] * s->dim[1] * s->dim[2], s->dim[3], c->eps[0], s->dim[3], c->add, c->delta[BIAS]);
+}
+
+static dg_status adjoint(const dg_call *c)
+{
+    dg_conv s;
+    dg_window w;
+    if (!describe(c->attrs, c->in_shape, &s, &w)) {
+        no_gradient(c);
+        return DG_OK;
+    }
+    if (c->delta[X])
+        DG_T(dg_conv_choose_input)
+    (&s)->run(&s, c->row0, c->row1, c->eps[0], c->in[WEIGHT], c->delta[X], c->scratch);
+    if (c->delta[WEIGHT])
+        weight_gradient(c, &s);
+    if (c->delta[BIAS] && c->part == 0)
+        DG_T(dg_conv_bias)(&s, c->in_shape[X].dim[0], c->eps[0], c->add, c->delta[BIAS]);
+    return DG_OK;
+}
+
+/* y += conv(x, dW), picture by picture, through one picture of scratch. */
+static void add_weight_tangent(const dg_call *c, const dg_conv *s)
+{
+    const DG_T(dg_conv_forward) *pass = DG_T(dg_conv_choose_forward)(s);
+    int64_t from = s->h * s->w * s->c, to = s->oh * s->ow * s->k;
+    real *picture = c->scratch;
+    char *rest = (char *)c->scratch + picture_room(s, sizeof(real));
+    for (int64_t n = c->row0; n < c->row1; n++) {
+        real *y = (real *)c->dout[0] + n * to;
+        pass->run(s, 0, 1, (const real *)c->in[X] + n * from, c->din[WEIGHT], NULL, picture, rest);
+        DG_T(dg_add)(to, y, picture, y);
+    }
+}
+
+static dg_status tangent(const dg_call *c)
+{
+    dg_conv s;
+    dg_window w;
+    int any = describe(c->attrs, c->in_shape, &s, &w);
+    if (any && c->din[X])
+        DG_T(dg_conv_choose_forward)
+    (&s)->run(&s, c->row0, c->row1, c->din[X], c->in[WEIGHT], c->din[BIAS], c->dout[0], c->scratch);
+    else only_bias(c, c->din[BIAS], c->dout[0]);
+    if (any && c->din[WEIGHT])
+        add_weight_tangent(c, &s);
+    return DG_OK;
+}
+
+const dg_math DG_T(dg_math_conv) = {forward, adjoint, tangent};
+
+#endif

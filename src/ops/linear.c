@@ -1,0 +1,216 @@
+/* linear: a dense layer over the last axis.
+ *
+ *     y = x W + b            x [..., in], W [in, units], b [units], y [..., units]
+ *     A^t eps = eps W^t      for x, by rows
+ *     B^t eps = x^t eps      for W, summed over all leading axes; sum of eps for b
+ *     dy = dx W + x dW + db
+ *
+ * W^t is never formed. The leading axes are as one: x [N, T, in] has N T rows of products. */
+#include "ops/op.h"
+
+enum { X, WEIGHT, BIAS, INPUTS };
+
+#ifndef DG_REAL
+#include "ops/parameters.h"
+#include "ops/sizes.h"
+
+extern const dg_node_type dg_op_linear;
+
+enum { UNITS, HAS_BIAS };
+enum { BIAS_TILE = 256 }; /* columns of b in one part of its gradient */
+
+static const dg_attr_spec attrs[] = {
+    {.name = "units",
+     .kind = DG_ATTR_INT,
+     .max_count = 1,
+     .high = INT32_MAX,
+     .text = "length of the last axis of the result"},
+    {.name = "bias",
+     .kind = DG_ATTR_BOOL,
+     .max_count = 1,
+     .high = 1,
+     .preset = "true",
+     .text = "whether b is added"},
+};
+
+static const dg_input_spec inputs[] = {
+    {.name = "x"},
+    {.name = "weight", .flags = DG_IN_PARAMETER, .init = "auto"},
+    {.name = "bias", .flags = DG_IN_PARAMETER, .init = "zeros"},
+};
+
+static dg_status parameter(const dg_attrs *a, int n_in, const dg_shape in[], int k, dg_shape *out,
+                           dg_diag *why)
+{
+    (void)n_in;
+    char text[128];
+    if (in[X].rank < 2)
+        return dg_diag_set(why, DG_EMODEL,
+                           "linear takes x [..., in] with rows before its last axis, found %s; "
+                           "reshape it",
+                           dg_shape_text(&in[X], text, sizeof text));
+    if (k == WEIGHT)
+        *out = (dg_shape){2, {in[X].dim[in[X].rank - 1], dg_attr_int(a, UNITS)}};
+    else if (dg_attr_int(a, HAS_BIAS))
+        *out = (dg_shape){1, {dg_attr_int(a, UNITS)}};
+    else
+        *out = (dg_shape){.rank = -1};
+    return DG_OK;
+}
+
+static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
+                       dg_diag *why)
+{
+    dg_status s = dg_parameters_fit(&dg_op_linear, a, n_in, in, why);
+    if (s != DG_OK)
+        return s;
+    out[0] = in[X];
+    out[0].dim[out[0].rank - 1] = dg_attr_int(a, UNITS);
+    return DG_OK;
+}
+
+/* Products: the leading axes as one. */
+static int64_t rows_of(const dg_shape *x)
+{
+    dg_shape lead = *x;
+    lead.rank--;
+    return dg_shape_count(&lead);
+}
+
+static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
+                  size_t *scratch)
+{
+    (void)a;
+    (void)n_in;
+    int64_t rows = rows_of(&in[X]), k = in[WEIGHT].dim[0], n = in[WEIGHT].dim[1];
+    size_t pass = dg_linear_room(real, rows, k, n), add = dg_gemm_room(real, rows, n, k, 1);
+    *saved = 0;
+    *scratch = pass > add ? pass : add;
+}
+
+static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input)
+{
+    (void)a;
+    (void)n_in;
+    if (input == WEIGHT)
+        return dg_linear_parts(real, in[WEIGHT].dim[0], in[WEIGHT].dim[1]);
+    if (input == BIAS)
+        return (int)((in[BIAS].dim[0] + BIAS_TILE - 1) / BIAS_TILE);
+    return 1;
+}
+
+static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+{
+    (void)a;
+    (void)n_in;
+    double rows = (double)rows_of(&in[X]), units = (double)in[WEIGHT].dim[1];
+    return input == BIAS ? rows * units : 2 * rows * units * (double)in[WEIGHT].dim[0];
+}
+
+static const dg_case cases[] = {
+    {"n,a; a,b; b", "units=b", "uniform(-1,1)", HUGE_VAL},
+    {"n,a; a,b; -", "units=b, bias=false", "uniform(-1,1)", HUGE_VAL},
+    {"n,t,a; a,b; b", "units=b", "uniform(-1,1)", HUGE_VAL},
+    {"n,33; 33,65; 65", "units=65", "uniform(-1,1)", HUGE_VAL},
+    {"n,800; 800,3; 3", "units=3", "uniform(-1,1)", HUGE_VAL},
+};
+
+const dg_node_type dg_op_linear = {
+    .size = sizeof(dg_node_type),
+    .name = "linear",
+    .formula = "y = x W + b",
+    .onnx = "Gemm",
+    .attrs = attrs,
+    .n_attrs = DG_COUNT(attrs),
+    .inputs = inputs,
+    .n_inputs = INPUTS,
+    .n_out = 1,
+    .flags = DG_ROWS | DG_ACCUMULATES,
+    .saves_in = 1 << X | 1 << WEIGHT,
+    .shape = shape,
+    .parameter = parameter,
+    .bytes = bytes,
+    .parts = parts,
+    .flops = flops,
+    .cases = cases,
+    .n_cases = DG_COUNT(cases),
+};
+
+#else
+
+enum { BIAS_TILE = 256 };
+
+/* Rows of products of this call, of all calls, and the sizes of W. */
+typedef struct {
+    int64_t begin, end, all, in, units;
+} sizes;
+
+static sizes sizes_of(const dg_call *c)
+{
+    const dg_shape *x = &c->in_shape[X];
+    int64_t each = 1;
+    for (int i = 1; i < x->rank - 1; i++)
+        each *= x->dim[i];
+    return (sizes){c->row0 * each, c->row1 * each, x->dim[0] * each, x->dim[x->rank - 1],
+                   c->out_shape[0].dim[x->rank - 1]};
+}
+
+static dg_status forward(const dg_call *c)
+{
+    sizes s = sizes_of(c);
+    DG_T(dg_linear)
+    (s.begin, s.end, s.in, s.units, c->in[X], c->in[WEIGHT], c->in[BIAS], c->out[0], c->scratch);
+    return DG_OK;
+}
+
+static void weight_gradient(const dg_call *c, sizes s)
+{
+    int parts = DG_T(dg_linear_weight_parts)(s.in, s.units);
+    for (int part = c->part; part < parts; part += c->parts)
+        DG_T(dg_linear_weight)
+    (part, s.all, s.in, s.units, c->in[X], c->eps[0], c->add, c->delta[WEIGHT], c->scratch);
+}
+
+static void bias_gradient(const dg_call *c, sizes s)
+{
+    const real *eps = c->eps[0];
+    real *delta = c->delta[BIAS];
+    for (int64_t j = (int64_t)c->part * BIAS_TILE; j < s.units;
+         j += (int64_t)c->parts * BIAS_TILE) {
+        int64_t n = s.units - j < BIAS_TILE ? s.units - j : BIAS_TILE;
+        DG_T(dg_sum_columns)(s.all, n, eps + j, s.units, c->add, delta + j);
+    }
+}
+
+static dg_status adjoint(const dg_call *c)
+{
+    sizes s = sizes_of(c);
+    if (c->delta[X])
+        DG_T(dg_linear_input)
+    (s.begin, s.end, s.in, s.units, c->eps[0], c->in[WEIGHT], c->delta[X], c->scratch);
+    if (c->delta[WEIGHT])
+        weight_gradient(c, s);
+    if (c->delta[BIAS])
+        bias_gradient(c, s);
+    return DG_OK;
+}
+
+/* dx W + db, or db alone by a product over no features; then x dW on top. */
+static dg_status tangent(const dg_call *c)
+{
+    sizes s = sizes_of(c);
+    const real *x = (const real *)c->in[X] + s.begin * s.in;
+    real *y = (real *)c->dout[0] + s.begin * s.units;
+    DG_T(dg_linear)
+    (s.begin, s.end, c->din[X] ? s.in : 0, s.units, c->din[X], c->in[WEIGHT], c->din[BIAS],
+     c->dout[0], c->scratch);
+    if (c->din[WEIGHT])
+        DG_T(dg_gemm)
+    (DG_ADD, s.end - s.begin, s.units, s.in, x, s.in, 1, c->din[WEIGHT], s.units, 1, NULL, y,
+     s.units, c->scratch);
+    return DG_OK;
+}
+
+const dg_math DG_T(dg_math_linear) = {forward, adjoint, tangent};
+
+#endif

@@ -1,0 +1,88 @@
+/* mae: the sum of absolute differences of target and estimate.
+ *
+ *     rho = ||d||_1          eps = -sign(d) for the estimate, sign(d) for the target; sign(0) = 0
+ *     drho = sign(d).(da - db)
+ *
+ * d = a - b, a the target, b the estimate; see ops/loss.h for pairs, weights and `over`. */
+#include "ops/loss.h"
+
+#ifndef DG_REAL
+
+static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
+                       dg_diag *why)
+{
+    (void)a;
+    (void)n_in;
+    return dg_loss_shape("mae", in, out, why);
+}
+
+static const dg_case cases[] = {
+    {"n,a; n,a; -", "", "uniform(-1,-0.3); uniform(0.3,1)", 0.3},
+    {"n,a; n,a; -", "", "uniform(0.3,1); uniform(-1,-0.3)", 0.3},
+    {"n; n; n", "over=elements", "uniform(-1,-0.3); uniform(0.3,1); uniform(0.5,2)", 0.3},
+    {"n,3,c; n,3,c; n", "over=elements", "uniform(0.3,1); uniform(-1,-0.3); uniform(0.5,2)", 0.3},
+};
+
+const dg_node_type dg_op_mae = {
+    .size = sizeof(dg_node_type),
+    .name = "mae",
+    .formula = "rho = ||a - b||_1",
+    .attrs = dg_loss_attrs,
+    .n_attrs = DG_COUNT(dg_loss_attrs),
+    .inputs = dg_loss_inputs,
+    .n_inputs = DG_LOSS_INPUTS,
+    .n_out = 1,
+    .flags = DG_ROWS | DG_LOSS,
+    .saves_in = 1 << DG_TARGET | 1 << DG_ESTIMATE | 1 << DG_WEIGHT,
+    .shape = shape,
+    .flops = dg_loss_flops,
+    .cases = cases,
+    .n_cases = DG_COUNT(cases),
+};
+
+#else
+
+static vec sign(vec d)
+{
+    vec one = vec_set1(1), zero = vec_set1(0);
+    return vec_select((ivec)(d > 0), one, vec_select((ivec)(d < 0), -one, d - d + zero));
+}
+
+static vec rho(vec a, vec b, const real *k)
+{
+    (void)k;
+    return vec_abs(a - b);
+}
+
+static vec for_target(vec a, vec b, const real *k)
+{
+    (void)k;
+    return sign(a - b);
+}
+
+static vec for_estimate(vec a, vec b, const real *k)
+{
+    (void)k;
+    return sign(b - a);
+}
+
+static const dg_loss_rule rule = {rho, for_target, for_estimate, NULL};
+
+static dg_status forward(const dg_call *c)
+{
+    return dg_loss_forward(c, DG_OVER, NULL, &rule);
+}
+
+static dg_status adjoint(const dg_call *c)
+{
+    return dg_loss_adjoint(c, DG_OVER, NULL, &rule);
+}
+
+static dg_status tangent(const dg_call *c)
+{
+    return dg_loss_tangent(c, DG_OVER, NULL, &rule);
+}
+
+const dg_math DG_T(dg_math_mae) = {forward, adjoint, tangent};
+
+#endif

@@ -1,0 +1,24 @@
+/* What the pooling nodes share: attributes kernel, stride (the kernel, where absent) and padding. */
+#ifndef DG_OPS_POOL_H
+#define DG_OPS_POOL_H
+
+#include <dagrad/node.h>
+#ifdef DG_REAL
+#include "kernels/kernels.h"
+#else
+#include "ops/sizes.h"
+#endif
+
+extern const dg_attr_spec dg_pool_attrs[3];
+
+/* The window has room only for padding nowhere: each of its places holds an element. */
+dg_status dg_pool_result(const char *of, const dg_attrs *a, const dg_shape in[], dg_shape out[],
+                         dg_diag *why);
+
+/* The pooling of a call whose shape passed; 0 if it has no results. */
+int dg_pool_find(const dg_attrs *a, const dg_shape in[], dg_pool *p);
+
+/* dg_node_type.flops: one operation a tap. */
+double dg_pool_flops(const dg_attrs *a, int n_in, const dg_shape in[], int input);
+
+#endif

@@ -1,0 +1,32 @@
+/* What the kernels need of room and in how many parts they cut, for the type half of a node, which is
+ * compiled once and not for each type and instruction set. The figures are those of the portable
+ * kernels; they depend on the type of numbers and on sizes alone, which tests/ops/test_sizes.c
+ * compares over all instruction sets. real: DG_F32 or DG_F64. */
+#ifndef DG_OPS_SIZES_H
+#define DG_OPS_SIZES_H
+
+#include <dagrad/node.h>
+
+#define DG_KERNELS_AGAIN
+#define real float
+#define DG_T(name) name##_f32_portable
+#include "kernels/kernels.h"
+#undef real
+#undef DG_T
+#define real double
+#define DG_T(name) name##_f64_portable
+#include "kernels/kernels.h"
+#undef real
+#undef DG_T
+#undef DG_KERNELS_AGAIN
+
+size_t dg_gemm_room(dg_type real, int64_t m, int64_t n, int64_t k, int64_t b_col);
+
+/* The largest of the three passes; parts of the weight gradient. */
+size_t dg_linear_room(dg_type real, int64_t rows, int64_t in, int64_t out);
+int dg_linear_parts(dg_type real, int64_t in, int64_t out);
+
+size_t dg_conv_room(dg_type real, const dg_conv *s);
+int dg_conv_parts(dg_type real, const dg_conv *s);
+
+#endif
