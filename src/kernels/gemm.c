@@ -59,7 +59,7 @@ static void block(const dg_product *g, int mode, int64_t k0, int64_t k, const re
 
 void DG_T(dg_multiply)(const dg_product *g, real *packed)
 {
-    const int64_t blocks = dg_blocks(g->k);
+    const int64_t blocks = g->m > 0 && g->n > 0 ? dg_blocks(g->k) : 0;
     for (int64_t i = 0; i < blocks; i++) {
         const int64_t k0 = i * g->k / blocks, k1 = (i + 1) * g->k / blocks;
         block(g, i ? g->next : g->first, k0, k1 - k0, i == blocks - 1 ? g->bias : NULL, packed);

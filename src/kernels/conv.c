@@ -1,0 +1,52 @@
+/* Which algorithm a convolution uses, by its sizes; and the gradient of its bias.
+ * Contract: kernels/kernels.h. A line a choice, the first that fits is taken. */
+#include "kernels/conv.h"
+
+static int always(const dg_conv *s)
+{
+    (void)s;
+    return 1;
+}
+
+typedef struct {
+    int (*fits)(const dg_conv *s);
+    const DG_T(dg_conv_forward) * algorithm;
+} forward_choice;
+
+typedef struct {
+    int (*fits)(const dg_conv *s);
+    const DG_T(dg_conv_input) * algorithm;
+} input_choice;
+
+typedef struct {
+    int (*fits)(const dg_conv *s);
+    const DG_T(dg_conv_weight) * algorithm;
+} weight_choice;
+
+static const forward_choice forwards[] = {{always, &DG_T(dg_conv_direct_forward)}};
+static const input_choice inputs[] = {{always, &DG_T(dg_conv_direct_input)}};
+static const weight_choice weights[] = {{always, &DG_T(dg_conv_direct_weight)}};
+
+const DG_T(dg_conv_forward) * DG_T(dg_conv_choose_forward)(const dg_conv *s)
+{
+    const forward_choice *c = forwards;
+    while (!c->fits(s))
+        c++;
+    return c->algorithm;
+}
+
+const DG_T(dg_conv_input) * DG_T(dg_conv_choose_input)(const dg_conv *s)
+{
+    const input_choice *c = inputs;
+    while (!c->fits(s))
+        c++;
+    return c->algorithm;
+}
+
+const DG_T(dg_conv_weight) * DG_T(dg_conv_choose_weight)(const dg_conv *s)
+{
+    const weight_choice *c = weights;
+    while (!c->fits(s))
+        c++;
+    return c->algorithm;
+}

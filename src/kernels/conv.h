@@ -1,0 +1,23 @@
+/* Convolution algorithms, for the files of src/kernels only. A new one (Winograd) is a file that
+ * defines its structs, and a line in the tables of conv.c. */
+#ifndef DG_KERNELS_CONV_H
+#define DG_KERNELS_CONV_H
+
+#include "kernels/tile.h"
+
+/* Direct, any sizes: products of row pieces, where the images lie. */
+extern const DG_T(dg_conv_forward) DG_T(dg_conv_direct_forward);
+extern const DG_T(dg_conv_input) DG_T(dg_conv_direct_input);
+extern const DG_T(dg_conv_weight) DG_T(dg_conv_direct_weight);
+
+static inline int64_t dg_min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t dg_max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+#endif

@@ -1,0 +1,196 @@
+/* Pooling over windows of an image, channels last (contract: kernels/kernels.h). A window is cut to
+ * what lies inside the image; its taps are walked row by row, VEC_N channels at a time. */
+#include "kernels/tile.h"
+
+/* The part of window (oy, ox) that lies in the image: first row and column, rows, columns, and the
+ * number, in the window, of its first tap. */
+typedef struct {
+    int64_t y, x, rows, columns, tap;
+} window;
+
+static void clip(int64_t first, int64_t length, int64_t size, int64_t *start, int64_t *many)
+{
+    const int64_t end = first + length < size ? first + length : size;
+    *start = first > 0 ? first : 0;
+    *many = end > *start ? end - *start : 0;
+}
+
+static window window_at(const dg_pool *s, int64_t oy, int64_t ox)
+{
+    window w;
+    const int64_t y = oy * s->stride_y - s->top, x = ox * s->stride_x - s->left;
+    clip(y, s->kh, s->h, &w.y, &w.rows);
+    clip(x, s->kw, s->w, &w.x, &w.columns);
+    w.tap = (w.y - y) * s->kw + w.x - x;
+    return w;
+}
+
+size_t DG_T(dg_pool_tap_bytes)(const dg_pool *s)
+{
+    return s->kh * s->kw <= 256 ? 1 : 4;
+}
+
+typedef uint8_t bytes_n __attribute__((vector_size(VEC_N)));
+typedef uint32_t words_n __attribute__((vector_size(VEC_N * 4)));
+
+/* n taps to and from memory, `size` bytes each. */
+DG_INLINE void store_taps(unsigned char *to, size_t size, int n, ivec tap)
+{
+    if (size == 1) {
+        const bytes_n b = __builtin_convertvector(tap, bytes_n);
+        memcpy(to, &b, n == VEC_N ? VEC_N : (size_t)n);
+    } else {
+        const words_n b = __builtin_convertvector(tap, words_n);
+        memcpy(to, &b, (size_t)n * 4);
+    }
+}
+
+DG_INLINE ivec load_taps(const unsigned char *from, size_t size, int n)
+{
+    if (size == 1) {
+        bytes_n b = {0};
+        if (n == VEC_N)
+            memcpy(&b, from, VEC_N);
+        else
+            memcpy(&b, from, (size_t)n);
+        return __builtin_convertvector(b, ivec);
+    }
+    words_n b = {0};
+    memcpy(&b, from, (size_t)n * 4);
+    return __builtin_convertvector(b, ivec);
+}
+
+DG_INLINE vec some(const real *p, int n)
+{
+    return n == VEC_N ? vec_load(p) : vec_load_n(p, n);
+}
+
+DG_INLINE void put(real *p, int n, vec v)
+{
+    if (n == VEC_N)
+        vec_store(p, v);
+    else
+        vec_store_n(p, n, v);
+}
+
+/* n channels of one window; x points to its first element. */
+static void largest(const dg_pool *s, const window *w, const real *x, int n, real *y,
+                    unsigned char *tap, size_t size)
+{
+    vec best = some(x, n);
+    ivec at = vec_iset1((int)w->tap);
+    for (int64_t r = 0; r < w->rows; r++)
+        for (int64_t q = r ? 0 : 1; q < w->columns; q++) {
+            const vec v = some(x + (r * s->w + q) * s->c, n);
+            const ivec take = (ivec)((v > best) | ((v != v) & (best == best)));
+            best = vec_select(take, v, best);
+            at = (take & vec_iset1((int)(w->tap + r * s->kw + q))) | (~take & at);
+        }
+    put(y, n, best);
+    if (tap)
+        store_taps(tap, size, n, at);
+}
+
+void DG_T(dg_maxpool)(const dg_pool *s, int64_t n0, int64_t n1, const real *x, real *y, void *tap)
+{
+    const size_t size = DG_T(dg_pool_tap_bytes)(s);
+    for (int64_t o = n0 * s->oh * s->ow; o < n1 * s->oh * s->ow; o++) {
+        const int64_t image = o / (s->oh * s->ow), oy = o / s->ow % s->oh, ox = o % s->ow;
+        const window w = window_at(s, oy, ox);
+        const real *from = x + ((image * s->h + w.y) * s->w + w.x) * s->c;
+        for (int64_t c = 0; c < s->c; c += VEC_N)
+            largest(s, &w, from + c, s->c - c < VEC_N ? (int)(s->c - c) : VEC_N, y + o * s->c + c,
+                    tap ? (unsigned char *)tap + (size_t)(o * s->c + c) * size : NULL, size);
+    }
+}
+
+/* Windows that neither overlap nor leave a place of the image out: all of dx is written once. */
+static int tiles(const dg_pool *s)
+{
+    return s->stride_y == s->kh && s->stride_x == s->kw && !s->top && !s->left &&
+           s->oh * s->kh >= s->h && s->ow * s->kw >= s->w;
+}
+
+/* Adds to (or, if `write`, sets) the elements of a window: eps, where a tap is the chosen one, or
+ * everywhere without taps. */
+static void spread(const dg_pool *s, const window *w, int n, vec eps, const ivec *tap, int write,
+                   real *dx)
+{
+    for (int64_t r = 0; r < w->rows; r++)
+        for (int64_t q = 0; q < w->columns; q++) {
+            real *p = dx + (r * s->w + q) * s->c;
+            vec v = eps;
+            if (tap)
+                v = vec_select((ivec)(*tap == (int)(w->tap + r * s->kw + q)), eps, vec_set1(0));
+            if (!write)
+                v += some(p, n);
+            put(p, n, v);
+        }
+}
+
+/* Both adjoints; tap NULL: the average. */
+static void adjoint(const dg_pool *s, int64_t n0, int64_t n1, const real *dy,
+                    const unsigned char *tap, real *dx)
+{
+    const size_t size = DG_T(dg_pool_tap_bytes)(s);
+    const int write = tiles(s);
+    if (!write)
+        DG_T(dg_fill)((n1 - n0) * s->h * s->w * s->c, 0, dx + n0 * s->h * s->w * s->c);
+    for (int64_t o = n0 * s->oh * s->ow; o < n1 * s->oh * s->ow; o++) {
+        const int64_t image = o / (s->oh * s->ow), oy = o / s->ow % s->oh, ox = o % s->ow;
+        const window w = window_at(s, oy, ox);
+        real *to = dx + ((image * s->h + w.y) * s->w + w.x) * s->c;
+        for (int64_t c = 0; c < s->c; c += VEC_N) {
+            const int n = s->c - c < VEC_N ? (int)(s->c - c) : VEC_N;
+            const vec eps = some(dy + o * s->c + c, n);
+            if (tap) {
+                const ivec t = load_taps(tap + (size_t)(o * s->c + c) * size, size, n);
+                spread(s, &w, n, eps, &t, write, to + c);
+            } else {
+                spread(s, &w, n, eps / (real)(w.rows * w.columns), NULL, write, to + c);
+            }
+        }
+    }
+}
+
+void DG_T(dg_maxpool_adjoint)(const dg_pool *s, int64_t n0, int64_t n1, const real *dy,
+                              const void *tap, real *dx)
+{
+    adjoint(s, n0, n1, dy, tap, dx);
+}
+
+void DG_T(dg_avgpool_adjoint)(const dg_pool *s, int64_t n0, int64_t n1, const real *dy, real *dx)
+{
+    adjoint(s, n0, n1, dy, NULL, dx);
+}
+
+void DG_T(dg_maxpool_tangent)(const dg_pool *s, int64_t n0, int64_t n1, const real *dx,
+                              const void *tap, real *dy)
+{
+    const size_t size = DG_T(dg_pool_tap_bytes)(s);
+    for (int64_t i = n0 * s->oh * s->ow * s->c; i < n1 * s->oh * s->ow * s->c; i++) {
+        const int64_t c = i % s->c, o = i / s->c, image = o / (s->oh * s->ow);
+        const int64_t oy = o / s->ow % s->oh, ox = o % s->ow;
+        const int64_t t = size == 1 ? ((const uint8_t *)tap)[i] : ((const uint32_t *)tap)[i];
+        const int64_t y = oy * s->stride_y - s->top + t / s->kw;
+        const int64_t x = ox * s->stride_x - s->left + t % s->kw;
+        dy[i] = dx[((image * s->h + y) * s->w + x) * s->c + c];
+    }
+}
+
+void DG_T(dg_avgpool)(const dg_pool *s, int64_t n0, int64_t n1, const real *x, real *y)
+{
+    for (int64_t o = n0 * s->oh * s->ow; o < n1 * s->oh * s->ow; o++) {
+        const int64_t image = o / (s->oh * s->ow), oy = o / s->ow % s->oh, ox = o % s->ow;
+        const window w = window_at(s, oy, ox);
+        const real *from = x + ((image * s->h + w.y) * s->w + w.x) * s->c;
+        for (int64_t c = 0; c < s->c; c += VEC_N) {
+            const int n = s->c - c < VEC_N ? (int)(s->c - c) : VEC_N;
+            vec sum = {0};
+            for (int64_t r = 0; r < w.rows; r++)
+                for (int64_t q = 0; q < w.columns; q++)
+                    sum += some(from + (r * s->w + q) * s->c + c, n);
+            put(y + o * s->c + c, n, sum / (real)(w.rows * w.columns));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+/* Sums, dot products and maxima of rows and columns (contract: kernels/kernels.h). */
+#include "kernels/tile.h"
+
+real DG_T(dg_row_sum)(int64_t n, const real *x)
+{
+    wide s = wide_set1(0);
+    int64_t i = 0;
+    for (; i + DG_LANES <= n; i += DG_LANES)
+        s = wide_add(s, wide_load(x + i));
+    if (i < n)
+        s = wide_add(s, wide_load_n(x + i, (int)(n - i), 0));
+    return wide_total(s);
+}
+
+real DG_T(dg_row_dot)(int64_t n, const real *x, const real *y)
+{
+    wide s = wide_set1(0);
+    int64_t i = 0;
+    for (; i + DG_LANES <= n; i += DG_LANES)
+        s = wide_fma(wide_load(x + i), wide_load(y + i), s);
+    if (i < n) {
+        const int m = (int)(n - i);
+        s = wide_fma(wide_load_n(x + i, m, 0), wide_load_n(y + i, m, 0), s);
+    }
+    return wide_total(s);
+}
+
+real DG_T(dg_row_squares)(int64_t n, const real *x, real centre)
+{
+    const wide c = wide_set1(-centre);
+    wide s = wide_set1(0);
+    int64_t i = 0;
+    for (; i + DG_LANES <= n; i += DG_LANES) {
+        const wide d = wide_add(wide_load(x + i), c);
+        s = wide_fma(d, d, s);
+    }
+    if (i < n) {
+        const wide d = wide_add(wide_load_n(x + i, (int)(n - i), centre), c);
+        s = wide_fma(d, d, s);
+    }
+    return wide_total(s);
+}
+
+real DG_T(dg_row_max)(int64_t n, const real *x)
+{
+    wide s = wide_set1(-(real)INFINITY);
+    int64_t i = 0;
+    for (; i + DG_LANES <= n; i += DG_LANES)
+        s = wide_max(s, wide_load(x + i));
+    if (i < n)
+        s = wide_max(s, wide_load_n(x + i, (int)(n - i), -(real)INFINITY));
+    return wide_top(s);
+}
+
+void DG_T(dg_sum_rows)(int64_t r0, int64_t r1, int64_t n, const real *x, int add, real *y)
+{
+    for (int64_t r = r0; r < r1; r++) {
+        const real s = DG_T(dg_row_sum)(n, x + r * n);
+        y[r] = add ? y[r] + s : s;
+    }
+}
+
+/* At most 4 vectors of columns; the last one has `last` columns. */
+DG_INLINE void columns(int64_t rows, const real *x, int64_t x_row, int add, real *y, const int nv,
+                       int last)
+{
+    vec s[4] = {0};
+    if (add)
+        DG_UNROLL
+    for (int j = 0; j < nv; j++)
+        s[j] = vec_load_n(y + j * VEC_N, j == nv - 1 ? last : VEC_N);
+    for (int64_t r = 0; r < rows; r++) {
+        DG_UNROLL
+        for (int j = 0; j < nv; j++)
+            s[j] += j == nv - 1 && last < VEC_N ? vec_load_n(x + j * VEC_N, last)
+                                                : vec_load(x + j * VEC_N);
+        x += x_row;
+    }
+    DG_UNROLL
+    for (int j = 0; j < nv; j++)
+        vec_store_n(y + j * VEC_N, j == nv - 1 ? last : VEC_N, s[j]);
+}
+
+void DG_T(dg_sum_columns)(int64_t rows, int64_t n, const real *x, int64_t x_row, int add, real *y)
+{
+    for (int64_t j = 0; j < n;) {
+        const int64_t left = n - j;
+        if (left >= 4 * VEC_N) {
+            columns(rows, x + j, x_row, add, y + j, 4, VEC_N);
+            j += 4 * VEC_N;
+        } else if (left > VEC_N) {
+            const int last = left >= 2 * VEC_N ? VEC_N : (int)left - VEC_N;
+            columns(rows, x + j, x_row, add, y + j, 2, last);
+            j += VEC_N + last;
+        } else {
+            columns(rows, x + j, x_row, add, y + j, 1, (int)left);
+            j += left;
+        }
+    }
+}
+
+/* Four chains at a time, of four images, added in order. */
+void DG_T(dg_conv_bias)(const dg_conv *s, int64_t images, const real *dy, int add, real *db)
+{
+    const int64_t pixels = s->oh * s->ow, size = pixels * s->k;
+    for (int64_t j = 0; j < s->k; j += VEC_N) {
+        const int n = s->k - j < VEC_N ? (int)(s->k - j) : VEC_N;
+        vec sum = vec_load_n(db + j, add ? n : 0);
+        for (int64_t i = 0; i < images; i += 4) {
+            const int many = images - i < 4 ? (int)(images - i) : 4;
+            const real *p[4];
+            vec t[4] = {0};
+            for (int u = 0; u < 4; u++) /* fewer than four: the first again, not used */
+                p[u] = dy + (i + (u < many ? u : 0)) * size + j;
+            for (int64_t q = 0; q < size; q += s->k)
+                DG_UNROLL
+            for (int u = 0; u < 4; u++)
+                t[u] += n == VEC_N ? vec_load(p[u] + q) : vec_load_n(p[u] + q, n);
+            for (int u = 0; u < many; u++)
+                sum += t[u];
+        }
+        vec_store_n(db + j, n, sum);
+    }
+}
+
+/* One block: 16 lanes of double; *finite is cleared where an element is not. */
+static double squares(int64_t n, const real *x, int *finite)
+{
+    enum { PARTS = DG_LANES / VEC64_N };
+    const vec most = vec_set1(REAL_MAX);
+    vec64 s[PARTS] = {0};
+    ivec good = vec_iset1(-1);
+    for (int64_t i = 0; i < n; i += DG_LANES) {
+        const wide w = n - i >= DG_LANES ? wide_load(x + i) : wide_load_n(x + i, (int)(n - i), 0);
+        for (int k = 0; k < WIDE_N; k++) {
+            good &= (ivec)(vec_abs(w.v[k]) <= most);
+#if DG_REAL == 32
+            const vec64 low = vec_low64(w.v[k]), high = vec_high64(w.v[k]);
+            s[2 * k] = vec64_fma(low, low, s[2 * k]);
+            s[2 * k + 1] = vec64_fma(high, high, s[2 * k + 1]);
+#else
+            s[k] = vec64_fma(w.v[k], w.v[k], s[k]);
+#endif
+        }
+    }
+    for (int half = PARTS / 2; half; half /= 2)
+        for (int k = 0; k < half; k++)
+            s[k] += s[k + half];
+    for (int i = 0; i < VEC_N; i++)
+        *finite &= good[i] != 0;
+    return vec64_total(s[0]);
+}
+
+int DG_T(dg_squares)(int64_t n, const real *x, int64_t b0, int64_t b1, double *sums)
+{
+    int finite = 1;
+    for (int64_t b = b0; b < b1; b++) {
+        const int64_t i = b * DG_SQUARES_BLOCK, left = n - i;
+        sums[b] = squares(left < DG_SQUARES_BLOCK ? left : DG_SQUARES_BLOCK, x + i, &finite);
+    }
+    return finite;
+}
