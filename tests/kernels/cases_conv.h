@@ -1,0 +1,152 @@
+/* Cases of tests/kernels/test_conv.c for one path. */
+#include "kernels/kernels.h"
+
+/* A random convolution, small enough for the plain loops below; `wide`: of the shapes that networks
+ * use, past the cuts of the kernels. */
+static dg_conv DG_T(draw_conv)(int wide)
+{
+    dg_conv s = {.groups = wide || draw() % 3 ? 1 : between(2, 3), .exact = 1};
+    s.c = s.groups * (wide ? (int64_t[]){1, 3, 8, 16, 32, 96}[draw() % 6] : between(1, 5));
+    s.k = s.groups * (wide ? (int64_t[]){8, 16, 32, 40, 64, 65}[draw() % 6] : between(1, 18));
+    for (;;) {
+        const int plain = wide && draw() % 4;
+        s.kh = plain ? 3 : between(1, 5);
+        s.kw = plain ? 3 : between(1, 5);
+        s.stride_y = plain ? 1 : between(1, 3);
+        s.stride_x = plain ? 1 : between(1, 3);
+        s.dilation_y = plain ? 1 : between(1, 3);
+        s.dilation_x = plain ? 1 : between(1, 2);
+        s.h = between(1, 11);
+        s.w = draw() % 8 ? between(1, 20) : between(28, 40);
+        s.top = plain ? 1 : between(0, 3);
+        s.left = plain ? 1 : between(0, 3);
+        const int64_t high =
+            s.h + s.top + (plain ? 1 : between(0, 3)) - s.dilation_y * (s.kh - 1) - 1;
+        const int64_t across =
+            s.w + s.left + (plain ? 1 : between(0, 3)) - s.dilation_x * (s.kw - 1) - 1;
+        if (high < 0 || across < 0)
+            continue;
+        s.oh = high / s.stride_y + 1;
+        s.ow = across / s.stride_x + 1;
+        return s;
+    }
+}
+
+static real *DG_T(numbers)(int64_t n, int whole)
+{
+    real *p = take(n * (int64_t)sizeof(real));
+    for (int64_t i = 0; i < n; i++)
+        p[i] = whole ? (real)between(-2, 2) : (real)((double)between(-1000000, 1000000) * 1e-6);
+    return p;
+}
+
+/* All triples (image, position of y, tap) with their element of x; the loops of the definition. */
+static void DG_T(plain_conv)(const dg_conv *s, int64_t images, const real *x, const real *w,
+                             const real *b, const real *dy, int64_t *y, int64_t *dx, int64_t *dw)
+{
+    const int64_t c = s->c / s->groups, k = s->k / s->groups;
+    for (int64_t i = 0; i < images * s->oh * s->ow * s->k; i++)
+        y[i] = b ? (int64_t)b[i % s->k] : 0;
+    for (int64_t o = 0; o < images * s->oh * s->ow; o++)
+        for (int64_t t = 0; t < s->kh * s->kw; t++) {
+            const int64_t image = o / (s->oh * s->ow), oy = o / s->ow % s->oh, ox = o % s->ow;
+            const int64_t iy = oy * s->stride_y + t / s->kw * s->dilation_y - s->top;
+            const int64_t ix = ox * s->stride_x + t % s->kw * s->dilation_x - s->left;
+            if (iy < 0 || iy >= s->h || ix < 0 || ix >= s->w)
+                continue;
+            const int64_t at = ((image * s->h + iy) * s->w + ix) * s->c;
+            for (int64_t u = 0; u < s->k; u++)
+                for (int64_t v = 0; v < c; v++) {
+                    const int64_t xi = at + u / k * c + v, wi = (t * c + v) * s->k + u,
+                                  yi = o * s->k + u;
+                    y[yi] += (int64_t)x[xi] * (int64_t)w[wi];
+                    dx[xi] += (int64_t)dy[yi] * (int64_t)w[wi];
+                    dw[wi] += (int64_t)x[xi] * (int64_t)dy[yi];
+                }
+        }
+}
+
+static void DG_T(same)(const dg_conv *s, const char *what, int64_t n, const real *got,
+                       const int64_t *want)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (got[i] != (real)want[i])
+            fail_msg("%s of [%d, %d, %d] * [%d, %d, %d] stride %d %d dilation %d %d pad %d %d "
+                     "groups %d: "
+                     "[%d] is %g, not %d",
+                     what, (int)s->h, (int)s->w, (int)s->c, (int)s->kh, (int)s->kw, (int)s->k,
+                     (int)s->stride_y, (int)s->stride_x, (int)s->dilation_y, (int)s->dilation_x,
+                     (int)s->top, (int)s->left, (int)s->groups, (int)i, (double)got[i],
+                     (int)want[i]);
+}
+
+/* Whole numbers against int64 loops, then (`whole` 0) only for the bits; images and parts in pieces. */
+static uint64_t DG_T(conv_passes)(int wide, int whole)
+{
+    const dg_conv s = DG_T(draw_conv)(wide);
+    const int64_t images = between(0, 5), cut = between(0, images);
+    const int64_t nx = s.h * s.w * s.c, ny = s.oh * s.ow * s.k,
+                  nw = s.kh * s.kw * s.c / s.groups * s.k;
+    real *x = DG_T(numbers)(images * nx, whole), *w = DG_T(numbers)(nw, whole);
+    real *b = draw() % 3 ? DG_T(numbers)(s.k, whole) : NULL,
+         *dy = DG_T(numbers)(images * ny, whole);
+    real *y = take(images * ny * 8), *dx = take(images * nx * 8), *dw = take(nw * 8),
+         *more = take(nw * 8);
+    real *db = take(s.k * 8), *db2 = take(s.k * 8);
+    const DG_T(dg_conv_forward) *f = DG_T(dg_conv_choose_forward)(&s);
+    const DG_T(dg_conv_input) *g = DG_T(dg_conv_choose_input)(&s);
+    const DG_T(dg_conv_weight) *h = DG_T(dg_conv_choose_weight)(&s);
+    void *fs = take((int64_t)f->scratch(&s)), *gs = take((int64_t)g->scratch(&s)),
+         *hs = take((int64_t)h->scratch(&s));
+    f->run(&s, cut, images, x, w, b, y, fs);
+    f->run(&s, 0, cut, x, w, b, y, fs);
+    g->run(&s, 0, cut, dy, w, dx, gs);
+    g->run(&s, cut, images, dy, w, dx, gs);
+    for (int p = h->parts(&s); p-- > 0;) {
+        h->run(&s, p, images, x, dy, 0, dw, hs);
+        h->run(&s, p, cut, x, dy, 0, more, hs);
+        h->run(&s, p, images - cut, x + cut * nx, dy + cut * ny, 1, more, hs);
+    }
+    assert_memory_equal(dw, more, (size_t)nw * sizeof(real));
+    DG_T(dg_conv_bias)(&s, images, dy, 0, db);
+    DG_T(dg_conv_bias)(&s, cut, dy, 0, db2);
+    DG_T(dg_conv_bias)(&s, images - cut, dy + cut * ny, 1, db2);
+    assert_memory_equal(db, db2, (size_t)s.k * sizeof(real));
+    if (whole) {
+        int64_t *wy = take(images * ny * 8), *wdx = take(images * nx * 8), *wdw = take(nw * 8),
+                *wdb = take(s.k * 8);
+        memset(wdx, 0, (size_t)(images * nx * 8));
+        memset(wdw, 0, (size_t)(nw * 8));
+        memset(wdb, 0, (size_t)(s.k * 8));
+        DG_T(plain_conv)(&s, images, x, w, b, dy, wy, wdx, wdw);
+        for (int64_t i = 0; i < images * ny; i++)
+            wdb[i % s.k] += (int64_t)dy[i];
+        DG_T(same)(&s, "y", images * ny, y, wy);
+        DG_T(same)(&s, "dx", images * nx, dx, wdx);
+        DG_T(same)(&s, "dw", nw, dw, wdw);
+        DG_T(same)(&s, "db", s.k, db, wdb);
+        free(wy), free(wdx), free(wdw), free(wdb);
+    }
+    uint64_t bits = hash(hash(4, y, (size_t)(images * ny) * sizeof(real)), dx,
+                         (size_t)(images * nx) * sizeof(real));
+    bits = hash(hash(bits, dw, (size_t)nw * sizeof(real)), db, (size_t)s.k * sizeof(real));
+    free(x), free(w), free(b), free(dy), free(y), free(dx), free(dw), free(more), free(db),
+        free(db2);
+    free(fs), free(gs), free(hs);
+    return bits;
+}
+
+static uint64_t DG_T(conv_small)(void)
+{
+    return DG_T(conv_passes)(0, 1);
+}
+
+static uint64_t DG_T(conv_usual)(void)
+{
+    return DG_T(conv_passes)(1, 1);
+}
+
+static uint64_t DG_T(conv_bits)(void)
+{
+    return DG_T(conv_passes)(draw() % 2, 0);
+}
