@@ -276,6 +276,25 @@ static dg_status infer(apply *a, dg_shape out[DG_MAX_OUT], int *n_out)
     return s;
 }
 
+/* An input that takes either, takes integers where the node says how many there are for its shape. */
+static dg_status check_either(apply *a)
+{
+    for (int k = 0; k < a->n_in && a->type->limit; k++) {
+        const dg_input_spec *spec = spec_of(a, k);
+        if (!a->in[k] || !(spec->flags & DG_IN_ANY))
+            continue;
+        int is_int = a->g->values[a->in[k] - 1].type == DG_I32;
+        if (is_int != (a->type->limit(a->attrs, a->n_in, a->shape, k) >= 0)) {
+            char text[256];
+            return dg_graph_fail(a->g, a->name, DG_EMODEL, "%s of %s is %s, which must be %s",
+                                 spec->name, a->type->name,
+                                 dg_shape_text(&a->shape[k], text, sizeof text),
+                                 is_int ? "real values here, not int" : "labels (int) here");
+        }
+    }
+    return DG_OK;
+}
+
 /* A view of integers holds integers; every other result is real. */
 static dg_type result_type(const apply *a)
 {
@@ -337,7 +356,8 @@ dg_value dg_apply(dg_graph *g, const char *type, const char *name, int n_in, con
         return (dg_value){0};
     }
     if (take_keywords(&a, n_attr, attr) != DG_OK || check_inputs(&a) != DG_OK ||
-        do_parameters(&a) != DG_OK || infer(&a, out, &n_out) != DG_OK)
+        do_parameters(&a) != DG_OK || infer(&a, out, &n_out) != DG_OK ||
+        check_either(&a) != DG_OK)
         return (dg_value){0};
     return append(&a, n_out, out);
 }
