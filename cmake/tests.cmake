@@ -1,5 +1,6 @@
 # Tests, all by glob: tests/<storey>/test_NAME.c is the test <storey>.NAME, its label the storey.
 #   tests/<storey>/shim_NAME.c   a shared object for LD_PRELOAD, build/tests/shim_NAME.so
+#   tests/<storey>/each_NAME.c   mathematics: compiled for each type and instruction set
 #   any other tests/**/*.c       helpers, in one archive that every test is linked with
 # Each test finds in its environment DAGRAD_PROGRAM (the program), DAGRAD_SOURCE (this folder) and
 # DAGRAD_BUILD (the build folder). `make bigcheck` sets DAGRAD_BIGCHECK=1: the long version. A test
@@ -18,13 +19,24 @@ if(NOT CMOCKA_LIBRARY OR NOT CMOCKA_INCLUDE)
 endif()
 
 set(helpers ${sources})
-list(FILTER helpers EXCLUDE REGEX "/(test|shim)_[^/]*\\.c$")
+list(FILTER helpers EXCLUDE REGEX "/(test|shim|each)_[^/]*\\.c$")
+set(each ${sources})
+list(FILTER each INCLUDE REGEX "/each_[^/]*\\.c$")
 set(shims ${sources})
 list(FILTER shims INCLUDE REGEX "/shim_[^/]*\\.c$")
 list(FILTER sources INCLUDE REGEX "/test_[^/]*\\.c$")
 
-if(helpers)
-    add_library(dg_test_helpers STATIC ${helpers})
+set(each_objects)
+if(each)
+    dg_math_libraries(each test_libraries ${each})
+    foreach(name ${test_libraries})
+        target_include_directories(dg_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests ${CMOCKA_INCLUDE})
+        list(APPEND each_objects $<TARGET_OBJECTS:dg_${name}>)
+    endforeach()
+endif()
+
+if(helpers OR each)
+    add_library(dg_test_helpers STATIC ${helpers} ${each_objects})
     target_include_directories(dg_test_helpers PUBLIC ${PROJECT_SOURCE_DIR}/tests ${CMOCKA_INCLUDE})
     target_link_libraries(dg_test_helpers PUBLIC dg_all ${CMOCKA_LIBRARY})
 endif()
@@ -62,7 +74,7 @@ foreach(file ${sources})
     add_executable(${target} ${file})
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests ${CMOCKA_INCLUDE})
-    if(helpers)
+    if(TARGET dg_test_helpers)
         target_link_libraries(${target} PRIVATE dg_test_helpers)
     endif()
     target_link_libraries(${target} PRIVATE dg_all ${CMOCKA_LIBRARY} m)
