@@ -356,8 +356,7 @@ dg_value dg_apply(dg_graph *g, const char *type, const char *name, int n_in, con
         return (dg_value){0};
     }
     if (take_keywords(&a, n_attr, attr) != DG_OK || check_inputs(&a) != DG_OK ||
-        do_parameters(&a) != DG_OK || infer(&a, out, &n_out) != DG_OK ||
-        check_either(&a) != DG_OK)
+        do_parameters(&a) != DG_OK || infer(&a, out, &n_out) != DG_OK || check_either(&a) != DG_OK)
         return (dg_value){0};
     return append(&a, n_out, out);
 }

@@ -13,30 +13,31 @@ enum { X, WEIGHT, BIAS, INPUTS };
 enum { CHANNELS, KERNEL, STRIDE, PADDING, DILATION, GROUPS, HAS_BIAS };
 
 #ifndef DG_REAL
-#include "ops/parameters.h"
 #include "ops/sizes.h"
 #endif
 
+static const dg_window_attrs AT = {KERNEL, STRIDE, DILATION, PADDING};
+
 /* 0 if there is nothing to multiply: a size is 0. */
-static int describe(const dg_attrs *a, const dg_shape in[], dg_conv *s, dg_window *w)
+static int describe(const dg_attrs *a, const dg_shape in[], dg_conv *s)
 {
-    static const dg_window_attrs at = {KERNEL, STRIDE, DILATION, PADDING};
-    if (dg_window_find("conv", a, at, &in[X], w, NULL) != DG_OK)
+    dg_window w;
+    if (dg_window_find("conv", a, AT, &in[X], &w, NULL) != DG_OK)
         return 0;
-    *s = (dg_conv){.h = w->in[0],
-                   .w = w->in[1],
+    *s = (dg_conv){.h = w.in[0],
+                   .w = w.in[1],
                    .c = in[X].dim[3],
-                   .kh = w->kernel[0],
-                   .kw = w->kernel[1],
+                   .kh = w.kernel[0],
+                   .kw = w.kernel[1],
                    .k = in[WEIGHT].dim[3],
-                   .oh = w->out[0],
-                   .ow = w->out[1],
-                   .stride_y = w->stride[0],
-                   .stride_x = w->stride[1],
-                   .dilation_y = w->dilation[0],
-                   .dilation_x = w->dilation[1],
-                   .top = w->before[0],
-                   .left = w->before[1],
+                   .oh = w.out[0],
+                   .ow = w.out[1],
+                   .stride_y = w.stride[0],
+                   .stride_x = w.stride[1],
+                   .dilation_y = w.dilation[0],
+                   .dilation_x = w.dilation[1],
+                   .top = w.before[0],
+                   .left = w.before[1],
                    .groups = dg_attr_int(a, GROUPS)};
     return s->h > 0 && s->w > 0 && s->c > 0 && s->k > 0 && s->oh > 0 && s->ow > 0;
 }
@@ -49,8 +50,6 @@ static size_t picture_room(const dg_conv *s, size_t element)
 }
 
 #ifndef DG_REAL
-
-extern const dg_node_type dg_op_conv;
 
 #define NUMBER_OR_PAIR .kind = DG_ATTR_INT, .max_count = 2, .low = 1, .high = DG_WINDOW_MOST
 
@@ -91,9 +90,13 @@ static const dg_input_spec inputs[] = {
     {.name = "bias", .flags = DG_IN_PARAMETER, .init = "zeros"},
 };
 
-static dg_status check_groups(const dg_attrs *a, const dg_shape *x, dg_diag *why)
+/* The window, and whether the channels fit the groups. */
+static dg_status find(const dg_attrs *a, const dg_shape *x, dg_window *w, dg_diag *why)
 {
     char text[128];
+    dg_status s = dg_window_find("conv", a, AT, x, w, why);
+    if (s != DG_OK)
+        return s;
     int64_t groups = dg_attr_int(a, GROUPS), channels = dg_attr_int(a, CHANNELS);
     if (x->dim[3] % groups != 0 || channels % groups != 0)
         return dg_diag_set(
@@ -107,11 +110,8 @@ static dg_status parameter(const dg_attrs *a, int n_in, const dg_shape in[], int
                            dg_diag *why)
 {
     (void)n_in;
-    static const dg_window_attrs at = {KERNEL, STRIDE, DILATION, PADDING};
     dg_window w;
-    dg_status s = dg_window_find("conv", a, at, &in[X], &w, why);
-    if (s == DG_OK)
-        s = check_groups(a, &in[X], why);
+    dg_status s = find(a, &in[X], &w, why);
     if (s != DG_OK)
         return s;
     int64_t channels = dg_attr_int(a, CHANNELS);
@@ -128,11 +128,9 @@ static dg_status parameter(const dg_attrs *a, int n_in, const dg_shape in[], int
 static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
                        dg_diag *why)
 {
-    static const dg_window_attrs at = {KERNEL, STRIDE, DILATION, PADDING};
-    dg_status s = dg_parameters_fit(&dg_op_conv, a, n_in, in, why);
+    (void)n_in;
     dg_window w;
-    if (s == DG_OK)
-        s = dg_window_find("conv", a, at, &in[X], &w, why);
+    dg_status s = find(a, &in[X], &w, why);
     if (s == DG_OK)
         out[0] = dg_window_shape(&w, &in[X], dg_attr_int(a, CHANNELS));
     return s;
@@ -144,9 +142,8 @@ static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real
 {
     (void)n_in;
     dg_conv s;
-    dg_window w;
     *saved = *scratch = 0;
-    if (describe(a, in, &s, &w))
+    if (describe(a, in, &s))
         *scratch = picture_room(&s, dg_type_bytes(real)) + dg_conv_room(real, &s);
 }
 
@@ -154,16 +151,14 @@ static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real,
 {
     (void)n_in;
     dg_conv s;
-    dg_window w;
-    return input == WEIGHT && describe(a, in, &s, &w) ? dg_conv_parts(real, &s) : 1;
+    return input == WEIGHT && describe(a, in, &s) ? dg_conv_parts(real, &s) : 1;
 }
 
 static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
 {
     (void)n_in;
     dg_conv s;
-    dg_window w;
-    if (!describe(a, in, &s, &w))
+    if (!describe(a, in, &s))
         return 0;
     double results = (double)in[X].dim[0] * (double)s.oh * (double)s.ow * (double)s.k;
     double taps = (double)(s.c / s.groups) * (double)s.kh * (double)s.kw;
@@ -220,8 +215,7 @@ static void only_bias(const dg_call *c, const void *b, real *y)
 static dg_status forward(const dg_call *c)
 {
     dg_conv s;
-    dg_window w;
-    if (describe(c->attrs, c->in_shape, &s, &w))
+    if (describe(c->attrs, c->in_shape, &s))
         DG_T(dg_conv_choose_forward)
     (&s)->run(&s, c->row0, c->row1, c->in[X], c->in[WEIGHT], c->in[BIAS], c->out[0], c->scratch);
     else only_bias(c, c->in[BIAS], c->out[0]);
@@ -254,8 +248,7 @@ static void no_gradient(const dg_call *c)
 static dg_status adjoint(const dg_call *c)
 {
     dg_conv s;
-    dg_window w;
-    if (!describe(c->attrs, c->in_shape, &s, &w)) {
+    if (!describe(c->attrs, c->in_shape, &s)) {
         no_gradient(c);
         return DG_OK;
     }
@@ -286,8 +279,7 @@ static void add_weight_tangent(const dg_call *c, const dg_conv *s)
 static dg_status tangent(const dg_call *c)
 {
     dg_conv s;
-    dg_window w;
-    int any = describe(c->attrs, c->in_shape, &s, &w);
+    int any = describe(c->attrs, c->in_shape, &s);
     if (any && c->din[X])
         DG_T(dg_conv_choose_forward)
     (&s)->run(&s, c->row0, c->row1, c->din[X], c->in[WEIGHT], c->din[BIAS], c->dout[0], c->scratch);
