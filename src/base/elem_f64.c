@@ -35,6 +35,16 @@ double dg_cos(double x)
     return real_cos(x);
 }
 
+/* A lane for each: cos x = sin(x + pi/2). */
+void dg_cos_sin(double x, double *c, double *s)
+{
+    elem64_angle a = elem64_reduce_angle(vec64_set1(x));
+    a.n[0] += 1;
+    vec64 y = elem64_turn(a);
+    *c = y[0];
+    *s = x == 0 ? x : y[1]; /* keeps the sign of 0 */
+}
+
 double dg_tanh(double x)
 {
     return real_tanh(x);

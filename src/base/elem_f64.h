@@ -12,6 +12,7 @@ double dg_log(double x);
 double dg_log1p(double x);
 double dg_sin(double x);
 double dg_cos(double x);
+void dg_cos_sin(double x, double *c, double *s); /* both, at the cost of one */
 double dg_tanh(double x);
 double dg_pow(double x, double y);
 

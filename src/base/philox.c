@@ -27,9 +27,10 @@ static void normal_pair(uint64_t seed, uint64_t stream, uint64_t pair, double z[
 {
     double u[2];
     uniform_pair(seed, stream, pair, u);
-    double radius = sqrt(-2 * dg_log(1 - u[0])), angle = TWO_PI * u[1];
-    z[0] = radius * dg_cos(angle);
-    z[1] = radius * dg_sin(angle);
+    double radius = sqrt(-2 * dg_log(1 - u[0])), c, s;
+    dg_cos_sin(TWO_PI * u[1], &c, &s);
+    z[0] = radius * c;
+    z[1] = radius * s;
 }
 
 typedef void pair_fn(uint64_t seed, uint64_t stream, uint64_t pair, double x[2]);

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 64, SPIN_NS = 50000, PAUSES = 32, YIELDS = 4 };
+enum { LINE = 64, SPIN_NS = 50000, ALONE_NS = 5000, PAUSES = 32 };
 
 typedef struct {
     _Alignas(LINE) atomic_uint step;
@@ -116,29 +116,31 @@ static bool has_moved(gate *g, unsigned from)
     return atomic_load_explicit(&g->step, memory_order_acquire) != from;
 }
 
-/* Waits awake for a while; false if the gate has not moved. Threads that share a processor with
- * those they wait for give it to them at once. */
-static bool gate_spin(gate *g, unsigned from, bool crowded)
+/* Looks at the gate a few times; a pause between looks leaves the processor to its other half. */
+static bool gate_look(gate *g, unsigned from)
 {
     for (int i = 0; i < PAUSES; i++) {
         if (has_moved(g, from))
             return true;
         rest();
     }
-    if (crowded) {
-        for (int i = 0; i < YIELDS; i++) {
+    return false;
+}
+
+/* Waits awake for a while; false if the gate has not moved. After ALONE_NS (at once in a team that
+ * has more threads than there are processors) it offers the processor to others between looks:
+ * the thread that it waits for may be among them. */
+static bool gate_spin(gate *g, unsigned from, bool crowded)
+{
+    if (gate_look(g, from))
+        return true;
+    int64_t start = now_ns(), alone = crowded ? 0 : ALONE_NS, spent = 0;
+    for (; spent < SPIN_NS; spent = now_ns() - start) {
+        if (spent >= alone)
             sched_yield();
-            if (has_moved(g, from))
-                return true;
-        }
-        return false;
+        if (gate_look(g, from))
+            return true;
     }
-    for (int64_t end = now_ns() + SPIN_NS; now_ns() < end;)
-        for (int i = 0; i < PAUSES; i++) {
-            if (has_moved(g, from))
-                return true;
-            rest();
-        }
     return false;
 }
 
