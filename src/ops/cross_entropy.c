@@ -38,7 +38,7 @@ const dg_node_type dg_op_cross_entropy = {
     .shape = shape,
     .flops = dg_loss_flops,
     .pairs = dg_label_pairs,
-    .limit = dg_label_limit,
+    .limit = dg_loss_limit,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
 };

@@ -128,7 +128,7 @@ int64_t dg_label_pairs(const dg_call *c)
     return p.end - p.begin - ignored;
 }
 
-int64_t dg_label_limit(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+int64_t dg_loss_limit(const dg_attrs *a, int n_in, const dg_shape in[], int input)
 {
     (void)a;
     (void)n_in;

@@ -50,7 +50,7 @@ dg_status dg_label_shape(const char *of, const dg_attrs *a, const dg_shape in[],
  * input takes real values, also the target, where its shape is that of distributions. */
 double dg_loss_flops(const dg_attrs *a, int n_in, const dg_shape in[], int input);
 int64_t dg_label_pairs(const dg_call *c);
-int64_t dg_label_limit(const dg_attrs *a, int n_in, const dg_shape in[], int input);
+int64_t dg_loss_limit(const dg_attrs *a, int n_in, const dg_shape in[], int input);
 
 /* 1 if label k is ignored. */
 int dg_label_ignored(const dg_attrs *a, int32_t k);

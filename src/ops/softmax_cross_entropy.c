@@ -61,7 +61,7 @@ const dg_node_type dg_op_softmax_cross_entropy = {
     .bytes = bytes,
     .flops = flops,
     .pairs = dg_label_pairs,
-    .limit = dg_label_limit,
+    .limit = dg_loss_limit,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
 };
