@@ -63,11 +63,11 @@ void dg_graph_free(dg_graph *g)
 
 dg_status dg_graph_status(const dg_graph *g, dg_diag *first)
 {
-    if (!g)
-        return dg_diag_set(first, DG_EMEMORY, "out of memory");
-    if (first)
+    if (first && g)
         *first = g->diag;
-    return g->diag.code;
+    else if (first)
+        *first = (dg_diag){.code = DG_EMEMORY, .text = "out of memory"};
+    return g ? g->diag.code : DG_EMEMORY;
 }
 
 dg_type dg_graph_real(const dg_graph *g)
