@@ -198,10 +198,13 @@ static dg_status read_lines(header *h)
                                                : "a hole is before it");
         at = h->lines[i].end;
     }
-    if (at != dg_reader_left(h->r))
-        return dg_reader_fail(
-            h->r, h->data + at, "the tensors end here; the file has %" PRIu64 " bytes more or less",
-            at > dg_reader_left(h->r) ? at - dg_reader_left(h->r) : dg_reader_left(h->r) - at);
+    uint64_t left = dg_reader_left(h->r);
+    if (at > left)
+        return dg_reader_fail(h->r, h->data + left,
+                              "the file ends here; %" PRIu64 " bytes are missing", at - left);
+    if (at < left)
+        return dg_reader_fail(h->r, h->data + at, "%" PRIu64 " bytes follow the last tensor",
+                              left - at);
     return DG_OK;
 }
 
