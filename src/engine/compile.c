@@ -1,6 +1,7 @@
 /* dg_compile: runs the passes, finds the memory, starts the threads. */
 #include "base/memory.h"
 #include "engine/engine.h"
+#include "graph/init.h"
 #include <string.h>
 
 dg_options dg_options_default(dg_mode mode, int64_t batch)
@@ -185,7 +186,7 @@ static dg_status compile(dg_program *p)
     p->plan[0].batch = p->options.batch;
     p->plan[1].batch = p->options.last;
     p->current = DG_NONE;
-    if (!g->initialised && dg_graph_init(g, p->options.seed) != DG_OK)
+    if (dg_graph_init_missing(g, p->options.seed) != DG_OK)
         return dg_program_fail(p, NULL, g->diag.code, "%s", g->diag.text);
     if (run_passes(p) != DG_OK || p->stop_after)
         return p->diag.code;

@@ -5,6 +5,7 @@
  * each), losses come first, the last one leading. */
 #include "engine/naive.h"
 #include "graph/graph.h"
+#include "graph/init.h"
 #include "kernels/table.h"
 #include "ops/isa.h"
 #include <stdlib.h>
@@ -258,7 +259,7 @@ dg_naive *dg_naive_run(dg_graph *g, const dg_options *o, uint64_t step, const dg
     n->saved = calloc((size_t)g->n_nodes + 1, sizeof *n->saved);
     n->depends = calloc(values, 1);
     n->failed = !n->isa || !n->shape || !n->z || !n->eps || !n->saved || !n->depends ||
-                (!g->initialised && dg_graph_init(g, o->seed) != DG_OK);
+                dg_graph_init_missing(g, o->seed) != DG_OK;
     if (!n->failed) {
         n->k = n->isa->step[g->real == DG_F64];
         load(n, in);
