@@ -67,6 +67,28 @@ dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, dg_diag
     return DG_OK;
 }
 
+/* Means of targets and their squares join as Chan, Golub and LeVeque (1979) say. */
+static void join_tally(dg_tally *a, const dg_tally *b)
+{
+    double n = a->count + b->count, step = b->mean - a->mean;
+    if (n > 0) {
+        a->squares += b->squares + step * step * a->count * b->count / n;
+        a->mean += step * b->count / n;
+    }
+    a->sum += b->sum;
+    a->count = n;
+}
+
+void dg_figures_join(dg_figures *f, const dg_figures *other)
+{
+    for (int i = 0; i < DG_MOST_TERMS; i++) {
+        f->sum[i] += other->sum[i];
+        f->pairs[i] += other->pairs[i];
+    }
+    for (int i = 0; i < DG_MOST_METRICS; i++)
+        join_tally(&f->tally[i], &other->tally[i]);
+}
+
 double dg_figures_term(const dg_figures *f, int term)
 {
     return f->pairs[term] > 0 ? f->sum[term] / f->pairs[term] : 0;

@@ -16,6 +16,9 @@ typedef struct dg_figures {
 /* Adds what the program's last forward pass gave. The values of losses and metrics must be kept. */
 dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, dg_diag *why);
 
+/* f += other. */
+void dg_figures_join(dg_figures *f, const dg_figures *other);
+
 /* The weighted sum of all terms; one term; one metric. */
 double dg_figures_loss(const dg_figures *f, const dg_experiment *e);
 double dg_figures_term(const dg_figures *f, int term);

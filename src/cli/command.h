@@ -1,0 +1,66 @@
+/* Commands of the program: one file each, found by name in main.c. */
+#ifndef DG_CLI_COMMAND_H
+#define DG_CLI_COMMAND_H
+
+#include "train/experiment.h"
+#include <signal.h>
+
+/* Exit codes. 128 + n: ended by signal n. */
+enum { EXIT_DONE, EXIT_INTERNAL, EXIT_USAGE, EXIT_DATA, EXIT_DIVERGED, EXIT_MISSED };
+
+typedef enum { FLAG_ON, FLAG_TEXT, FLAG_COUNT, FLAG_LIST } dg_flag_kind;
+
+enum { DG_MOST_LIST = 64 };
+
+typedef struct dg_list {
+    const char *item[DG_MOST_LIST];
+    int n;
+} dg_list;
+
+/* An option: to is an int (on), a const char * (text), an int64_t (count, >= 0), a dg_list. */
+typedef struct dg_flag {
+    const char *name; /* "epochs" */
+    dg_flag_kind kind;
+    void *to;
+    const char *value; /* what --help calls its value */
+    const char *text;
+} dg_flag;
+
+typedef struct dg_command {
+    const char *name;
+    const char *usage; /* "MODEL [--out RUN] ..." */
+    const char *text;  /* a line */
+    int (*run)(int argc, char **argv);
+} dg_command;
+
+extern const dg_command dg_command_train, dg_command_eval, dg_command_predict, dg_command_show,
+    dg_command_bench, dg_command_convert, dg_command_nodes;
+
+/* Parses argv[1..]; up to n_places values without a dash go to place[] (NULL: not given). Returns -1 to
+ * go on, else the exit code: --help (printed to standard output), or a mistake (told). */
+int dg_flags_read(const dg_command *c, const dg_flag flags[], int n_flags, const char *place[],
+                  int n_places, int argc, char **argv);
+
+/* The exit code of a status. */
+int dg_exit_code(dg_status s);
+
+/* Tells a failure that is not one of a model: "dagrad train: TEXT", and returns its exit code. */
+int dg_tell(const dg_command *c, const dg_diag *why);
+/* Prints the diagnostics of an experiment; returns the exit code. */
+int dg_tell_model(const dg_experiment *e);
+
+/* 1: standard error is a terminal and NO_COLOR is not set. */
+int dg_colors(void);
+
+/* The flag that SIGINT, SIGTERM and SIGHUP set; a second signal ends the program at once. */
+extern volatile sig_atomic_t dg_stop_signal;
+void dg_catch_signals(void);
+/* Ends the program as if by the signal that was caught: 128 + n. */
+int dg_stopped(void);
+
+/* Opens a model file, or a run with its weights, and tells what is wrong. NULL: *code is the exit
+ * code. weights as in dg_run_open, NULL: "last". Remarks go to standard error. */
+dg_experiment *dg_open_either(const dg_command *c, const char *path, const char *weights,
+                              dg_experiment_options *o, int *code);
+
+#endif

@@ -1,0 +1,109 @@
+/* What the commands share: messages, exit codes, signals, opening a model or a run. */
+#include "cli/command.h"
+#include "train/rundir.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+volatile sig_atomic_t dg_stop_signal;
+
+int dg_exit_code(dg_status s)
+{
+    switch (s) {
+    case DG_OK:
+        return EXIT_DONE;
+    case DG_EUSAGE:
+    case DG_EMODEL:
+        return EXIT_USAGE;
+    case DG_EDATA:
+        return EXIT_DATA;
+    case DG_EFINITE:
+        return EXIT_DIVERGED;
+    case DG_ESTOP:
+        return 128 + (int)dg_stop_signal;
+    case DG_EMEMORY:
+    case DG_EFILE:
+    case DG_EINTERNAL:
+        break;
+    }
+    return EXIT_INTERNAL;
+}
+
+int dg_tell(const dg_command *c, const dg_diag *why)
+{
+    const char *text = why->text[0] ? why->text : dg_status_text(why->code);
+    int named = why->file[0] && !strstr(text, why->file);
+    fprintf(stderr, "dagrad %s: ", c->name);
+    if (named && why->line > 0 && why->column > 0)
+        fprintf(stderr, "%s:%d:%d: ", why->file, why->line, why->column);
+    else if (named && why->line > 0)
+        fprintf(stderr, "%s:%d: ", why->file, why->line);
+    else if (named)
+        fprintf(stderr, "%s: ", why->file);
+    fprintf(stderr, "%s%s%s\n", why->node, why->node[0] ? ": " : "", text);
+    return dg_exit_code(why->code);
+}
+
+int dg_colors(void)
+{
+    const char *no = getenv("NO_COLOR");
+    return isatty(STDERR_FILENO) && !(no && *no);
+}
+
+int dg_tell_model(const dg_experiment *e)
+{
+    dg_text text = dg_text_make(NULL);
+    dg_diags_text(&e->model->diags, &text, dg_colors());
+    fputs(text.data, stderr);
+    dg_text_free(&text);
+    return dg_exit_code(dg_experiment_status(e));
+}
+
+static void catch_signal(int n)
+{
+    dg_stop_signal = n;
+}
+
+void dg_catch_signals(void)
+{
+    /* the first sets the flag and takes the handler away: the second ends the program */
+    struct sigaction a = {.sa_handler = catch_signal, .sa_flags = (int)SA_RESETHAND};
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    sigemptyset(&a.sa_mask);
+    for (int i = 0; i < 3; i++)
+        sigaction(signals[i], &a, NULL);
+}
+
+int dg_stopped(void)
+{
+    return 128 + (int)dg_stop_signal;
+}
+
+static void say(void *user, const char *text)
+{
+    const dg_command *c = user;
+    fprintf(stderr, "dagrad %s: %s\n", c->name, text);
+}
+
+dg_experiment *dg_open_either(const dg_command *c, const char *path, const char *weights,
+                              dg_experiment_options *o, int *code)
+{
+    dg_diag why = {.code = DG_OK};
+    o->path = path;
+    o->say = say;
+    o->user = (void *)(uintptr_t)c;
+    dg_experiment *e = dg_is_run(path) ? dg_run_open(path, weights ? weights : "last", o, &why)
+                                       : dg_experiment_open(o);
+    if (e && dg_experiment_status(e) != DG_OK) {
+        *code = dg_tell_model(e);
+    } else if (!e || why.code != DG_OK) {
+        if (why.code == DG_OK)
+            dg_diag_set(&why, DG_EMEMORY, "out of memory");
+        *code = dg_tell(c, &why);
+    } else {
+        return e;
+    }
+    dg_experiment_free(e);
+    return NULL;
+}

@@ -1,0 +1,245 @@
+/* dagrad train: descends, writes a run directory, tells the figures of the test part and the hash. */
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/report.h"
+#include "train/checkpoint.h"
+#include "train/loop.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct train_options {
+    const char *out, *resume, *weights;
+    dg_list set, data, require, allow;
+    int64_t epochs, steps, batch, seed, threads;
+    int quiet, json;
+    char made[4][64]; /* --epochs 5 as "epochs=5" */
+} train_options;
+
+/* What the run ends with: figures of the test part, else validation, else training. */
+typedef struct outcome {
+    dg_figures figures;
+    const char *part;
+    int metrics;
+} outcome;
+
+static void add_set(train_options *o, int k, const char *key, int64_t value)
+{
+    if (value < 0 || o->set.n == DG_MOST_LIST)
+        return;
+    snprintf(o->made[k], sizeof o->made[k], "%s=%lld", key, (long long)value);
+    o->set.item[o->set.n++] = o->made[k];
+}
+
+/* Name, comparison, number of "accuracy>=0.9". */
+static int read_requirement(const char *text, char *name, size_t size, int *rises, double *bound)
+{
+    size_t n = strcspn(text, "<>=");
+    const char *sign = text + n;
+    if (n == 0 || n >= size || (strncmp(sign, ">=", 2) != 0 && strncmp(sign, "<=", 2) != 0))
+        return 0;
+    snprintf(name, size, "%.*s", (int)n, text);
+    *rises = *sign == '>';
+    const char *end = dg_read_f64(sign + 2, bound);
+    return end && !*end;
+}
+
+static int find_metric(const dg_experiment *e, const char *name)
+{
+    for (int i = 0; i < e->model->n_metrics; i++)
+        if (strcmp(e->model->metrics[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* Requirements are understood before the first step, not after the last. */
+static int check_requirements(const dg_experiment *e, const dg_list *require)
+{
+    for (int i = 0; i < require->n; i++) {
+        char name[64];
+        int rises;
+        double bound;
+        if (!read_requirement(require->item[i], name, sizeof name, &rises, &bound)) {
+            fprintf(stderr, "dagrad train: --require is '%s', it takes METRIC>=NUMBER or "
+                    "METRIC<=NUMBER\n", require->item[i]);
+            return EXIT_USAGE;
+        }
+        if (strcmp(name, "loss") != 0 && find_metric(e, name) < 0) {
+            fprintf(stderr, "dagrad train: --require names '%s'; the model has: loss", name);
+            for (int k = 0; k < e->model->n_metrics; k++)
+                fprintf(stderr, ", %s", e->model->metrics[k].name);
+            fputs("\n", stderr);
+            return EXIT_USAGE;
+        }
+    }
+    return EXIT_DONE;
+}
+
+static int meet_requirements(const dg_experiment *e, const dg_list *require, const outcome *r)
+{
+    int code = EXIT_DONE;
+    for (int i = 0; i < require->n; i++) {
+        char name[64];
+        int rises;
+        double bound;
+        read_requirement(require->item[i], name, sizeof name, &rises, &bound);
+        int k = find_metric(e, name);
+        double x = k < 0 ? dg_figures_loss(&r->figures, e) : dg_figures_metric(&r->figures, e, k);
+        if (rises ? x >= bound : x <= bound)
+            continue;
+        fprintf(stderr, "dagrad train: required %s, but %s is %.4f (%s part)\n", require->item[i], name,
+                x, r->part);
+        code = EXIT_MISSED;
+    }
+    return code;
+}
+
+static dg_status final_figures(dg_trainer *t, outcome *r, dg_diag *why)
+{
+    static const char *const name[] = {"training", "validation", "test"};
+    for (int part = DG_TEST_PART; part >= 0; part--) {
+        if (!t->e->part[part].data)
+            continue;
+        dg_evaluator v;
+        r->part = name[part];
+        dg_status s = dg_evaluator_make(&v, t->e, t->e->part[part], t->batch, t->threads, why);
+        if (s == DG_OK)
+            s = dg_evaluator_run(&v, &r->figures, NULL, &dg_stop_signal, why);
+        dg_evaluator_free(&v);
+        r->metrics = 1;
+        return s;
+    }
+    return DG_OK; /* a model without data: no part to look at */
+}
+
+/* The last line, also with --quiet. */
+static void last_line(const dg_trainer *t, const train_options *o, const outcome *r, const char *run)
+{
+    char hash[17] = "";
+    const dg_experiment *e = t->e;
+    dg_graph_hash(e->model->graph, hash);
+    int n = r->metrics ? e->model->n_metrics : 0;
+    if (o->json) {
+        json_t *j = json_pack("{s:s, s:I, s:s, s:o}", "weights", hash, "steps",
+                              (json_int_t)t->progress.step, "run", run, "metrics", json_object());
+        if (r->metrics)
+            json_object_set_new(j, "part", json_string(r->part));
+        for (int i = 0; i < n; i++)
+            json_object_set_new(json_object_get(j, "metrics"), e->model->metrics[i].name,
+                                json_real(dg_figures_metric(&r->figures, e, i)));
+        char *text = json_dumps(j, JSON_COMPACT);
+        printf("%s\n", text ? text : "");
+        free(text);
+        json_decref(j);
+        return;
+    }
+    printf("weights %s  steps %llu", hash, (unsigned long long)t->progress.step);
+    for (int i = 0; i < n; i++)
+        printf("  %s %.4f", e->model->metrics[i].name, dg_figures_metric(&r->figures, e, i));
+    printf("\n");
+}
+
+static dg_status start(dg_trainer *t, dg_run_dir *r, const train_options *o, dg_diag *why)
+{
+    if (o->resume)
+        return dg_run_resume(r, o->resume, t, o->set.n, o->set.item, why);
+    if (o->weights &&
+        dg_weights_read(t->e, o->weights, o->allow.n, o->allow.item, why) != DG_OK)
+        return why->code;
+    return dg_run_create(r, o->out, t, why);
+}
+
+static int run_trainer(dg_experiment *e, const train_options *o)
+{
+    dg_trainer t;
+    dg_run_dir r = {.path = NULL};
+    dg_diag why = {.code = DG_OK};
+    dg_progress_line line = {.quiet = o->quiet};
+    dg_report report = dg_report_make(&line);
+    outcome result = {.part = "training"};
+    dg_status s = dg_trainer_make(&t, e, (int)o->threads, &why);
+    if (s == DG_OK)
+        s = start(&t, &r, o, &why);
+    if (s == DG_OK && !o->quiet)
+        fprintf(stderr, "run %s\n", r.path);
+    if (s == DG_OK)
+        s = dg_train_loop(&t, &r, &dg_stop_signal, &report, &why);
+    dg_report_end(&line);
+    if (s == DG_OK)
+        s = final_figures(&t, &result, &why);
+    int code = EXIT_DONE;
+    if (s == DG_OK) {
+        code = meet_requirements(e, &o->require, &result);
+        last_line(&t, o, &result, r.path);
+    } else {
+        code = s == DG_ESTOP ? dg_stopped() : dg_tell(&dg_command_train, &why);
+    }
+    dg_run_close(&r);
+    dg_trainer_free(&t);
+    return code;
+}
+
+static int check_usage(const train_options *o, const char *model)
+{
+    const char *wrong = NULL;
+    if (!model)
+        wrong = "a model is missing";
+    else if (o->resume && (o->out || o->weights))
+        wrong = "--resume goes without --out and --weights";
+    else if (!o->resume && dg_is_run(model))
+        wrong = "this is a run; --resume goes on with it";
+    else if (o->resume && !dg_is_run(o->resume))
+        wrong = "--resume names no run directory";
+    if (wrong)
+        fprintf(stderr, "dagrad train: %s; usage: dagrad train %s\n", wrong, dg_command_train.usage);
+    return !wrong;
+}
+
+static int train(int argc, char **argv)
+{
+    train_options o = {.epochs = -1, .steps = -1, .batch = -1, .seed = -1};
+    const char *place[1] = {NULL};
+    const dg_flag flags[] = {
+        {"out", FLAG_TEXT, &o.out, "RUN", "the run directory, which must not exist; runs/MODEL-n"},
+        {"resume", FLAG_TEXT, &o.resume, "RUN", "go on with a run"},
+        {"weights", FLAG_TEXT, &o.weights, "FILE", "start from these (safetensors)"},
+        {"allow-missing", FLAG_LIST, &o.allow, "PATTERN", "names that --weights need not have"},
+        {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
+        {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train, optimizer.rate too"},
+        {"epochs", FLAG_COUNT, &o.epochs, "N", "passes over the training part"},
+        {"steps", FLAG_COUNT, &o.steps, "N", "steps, instead of epochs"},
+        {"batch", FLAG_COUNT, &o.batch, "N", "rows of a step"},
+        {"seed", FLAG_COUNT, &o.seed, "N", "of all that is left to chance"},
+        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"require", FLAG_LIST, &o.require, "METRIC>=X", "exit code 5 if it is missed"},
+        {"quiet", FLAG_ON, &o.quiet, NULL, "the last line only"},
+        {"json", FLAG_ON, &o.json, NULL, "the last line as JSON"},
+    };
+    int code = dg_flags_read(&dg_command_train, flags, sizeof flags / sizeof flags[0], place, 1, argc,
+                             argv);
+    if (code >= 0)
+        return code;
+    if (!place[0])
+        place[0] = o.resume; /* the run knows its model */
+    if (!check_usage(&o, place[0]))
+        return EXIT_USAGE;
+    add_set(&o, 0, "epochs", o.epochs);
+    add_set(&o, 1, "steps", o.steps);
+    add_set(&o, 2, "batch", o.batch);
+    add_set(&o, 3, "seed", o.seed);
+    dg_catch_signals();
+    dg_experiment_options eo = {.set = o.set.item, .n_set = o.set.n, .dirs = o.data.item,
+                                .n_dirs = o.data.n};
+    dg_experiment *e = dg_open_either(&dg_command_train, place[0], "", &eo, &code);
+    if (!e)
+        return code;
+    code = check_requirements(e, &o.require);
+    if (code == EXIT_DONE)
+        code = run_trainer(e, &o);
+    dg_experiment_free(e);
+    return code;
+}
+
+const dg_command dg_command_train = {"train", "MODEL [--out RUN] [--resume RUN] [options]",
+                                     "trains a model on its data", train};

@@ -1,0 +1,128 @@
+/* The training loop; see loop.h. */
+#include "train/loop.h"
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct dg_looper {
+    dg_trainer *t;
+    dg_run_dir *r;
+    const volatile sig_atomic_t *stop;
+    const dg_report *report;
+    double begin;
+    int64_t samples;
+    uint64_t log_every;
+} dg_looper;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double speed(const dg_looper *l)
+{
+    double seconds = now() - l->begin;
+    return seconds > 0 ? (double)l->samples / seconds : 0;
+}
+
+/* Ten measured steps an epoch, the first of the run among them, and none more often than needed. */
+static uint64_t log_interval(const dg_trainer *t)
+{
+    int64_t every = t->epoch_steps > 1 ? t->epoch_steps / 10 : (int64_t)(t->steps / 100);
+    return every > 0 ? (uint64_t)every : 1;
+}
+
+static dg_status one_step(dg_looper *l, dg_diag *why)
+{
+    dg_trainer *t = l->t;
+    int measured = t->progress.step % l->log_every == 0;
+    dg_figures before = t->progress.figures;
+    if (measured)
+        memset(&t->progress.figures, 0, sizeof t->progress.figures);
+    dg_status s = dg_trainer_step(t, measured, why);
+    if (s != DG_OK) {
+        t->progress.figures = before;
+        return s;
+    }
+    l->samples += t->batch;
+    if (!measured)
+        return DG_OK;
+    s = dg_run_log(l->r, t, "step", &t->progress.figures, 1, speed(l), why);
+    dg_figures_join(&t->progress.figures, &before);
+    return s;
+}
+
+static int save_is_due(const dg_looper *l)
+{
+    int64_t every = l->t->e->settings.save_every;
+    return every > 0 && l->t->progress.step % (uint64_t)every == 0;
+}
+
+/* An epoch's last step is done, its end (evaluation, checkpoint) is not. */
+static int epoch_is_open(const dg_trainer *t)
+{
+    return t->progress.step > 0 && dg_trainer_epoch_ends(t) && t->progress.figures.pairs[0] > 0;
+}
+
+static dg_status end_epoch(dg_looper *l, int *finished, dg_diag *why)
+{
+    dg_trainer *t = l->t;
+    dg_figures held;
+    int better = 0, has_held = t->validation.program != NULL;
+    dg_status s = dg_trainer_epoch(t, &held, &better, l->stop, why);
+    if (s == DG_OK)
+        s = dg_run_log(l->r, t, "epoch", &t->progress.figures, 0, speed(l), why);
+    if (s == DG_OK && has_held)
+        s = dg_run_log(l->r, t, "validation", &held, 0, speed(l), why);
+    if (s == DG_OK && l->report->epoch)
+        l->report->epoch(l->report->user, t, &t->progress.figures, has_held ? &held : NULL,
+                         now() - l->begin);
+    if (s != DG_OK)
+        return s;
+    int64_t patience = t->e->settings.patience;
+    *finished = t->progress.step >= t->steps || (patience > 0 && t->progress.since_best >= patience);
+    memset(&t->progress.figures, 0, sizeof t->progress.figures);
+    int save = better || *finished || t->e->settings.save_every == 0 || save_is_due(l);
+    return save ? dg_run_save(l->r, t, better, why) : DG_OK;
+}
+
+/* Saves what is there and says so; the first failure stays the result. */
+static dg_status save_and_leave(dg_looper *l, dg_status s)
+{
+    dg_diag why = {0};
+    char text[256];
+    if (dg_run_save(l->r, l->t, 0, &why) != DG_OK)
+        snprintf(text, sizeof text, "the checkpoint could not be written: %s", why.text);
+    else
+        snprintf(text, sizeof text, "saved at step %llu in %s; --resume %s goes on",
+                 (unsigned long long)l->t->progress.step, l->r->path, l->r->path);
+    if (l->report->say)
+        l->report->say(l->report->user, text);
+    return s;
+}
+
+dg_status dg_train_loop(dg_trainer *t, dg_run_dir *r, const volatile sig_atomic_t *stop,
+                        const dg_report *report, dg_diag *why)
+{
+    dg_looper l = {.t = t, .r = r, .stop = stop, .report = report, .begin = now(),
+                   .log_every = log_interval(t)};
+    int finished = t->progress.step >= t->steps && !epoch_is_open(t);
+    while (!finished) {
+        if (stop && *stop)
+            return save_and_leave(&l, dg_diag_set(why, DG_ESTOP, "stopped by a signal"));
+        dg_status s = epoch_is_open(t) ? DG_OK : one_step(&l, why);
+        if (s == DG_OK && report->step)
+            report->step(report->user, t, now() - l.begin, speed(&l));
+        if (s == DG_OK && epoch_is_open(t))
+            s = end_epoch(&l, &finished, why);
+        else if (s == DG_OK && save_is_due(&l))
+            s = dg_run_save(r, t, 0, why);
+        if (s == DG_EFINITE || s == DG_ESTOP)
+            return save_and_leave(&l, s);
+        if (s != DG_OK)
+            return s;
+    }
+    return DG_OK;
+}

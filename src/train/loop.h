@@ -1,0 +1,23 @@
+/* The training loop: steps, epochs, checkpoints, early end, signals; what it tells goes to a report. */
+#ifndef DG_TRAIN_LOOP_H
+#define DG_TRAIN_LOOP_H
+
+#include "train/rundir.h"
+
+/* What a loop tells while it runs. Any member may be NULL. */
+typedef struct dg_report {
+    void *user;
+    /* Often: after steps. seconds of this call so far, samples a second. */
+    void (*step)(void *user, const dg_trainer *t, double seconds, double samples_per_second);
+    /* After an epoch; held: figures of the validation part, NULL if there is none. */
+    void (*epoch)(void *user, const dg_trainer *t, const dg_figures *train, const dg_figures *held,
+                  double seconds);
+    void (*say)(void *user, const char *text);
+} dg_report;
+
+/* Runs to the end. stop: set by a signal: what is there is saved, DG_ESTOP. On DG_EFINITE the files are
+ * those of the last checkpoint, which is written for the step before first. */
+dg_status dg_train_loop(dg_trainer *t, dg_run_dir *r, const volatile sig_atomic_t *stop,
+                        const dg_report *report, dg_diag *why);
+
+#endif

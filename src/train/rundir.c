@@ -1,0 +1,315 @@
+/* A run directory; see rundir.h. What is in a checkpoint: checkpoint.c; in metrics.jsonl: log.c. */
+#include "train/rundir.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "io/file.h"
+#include "io/writer.h"
+#include "train/checkpoint.h"
+#include <dagrad/dagrad.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *dg_run_file(const dg_run_dir *r, const char *name, char *room, size_t size)
+{
+    snprintf(room, size, "%s/%s", r->path, name);
+    return room;
+}
+
+int dg_is_run(const char *path)
+{
+    char file[4096];
+    struct stat s;
+    snprintf(file, sizeof file, "%s/run.json", path);
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode) && stat(file, &s) == 0;
+}
+
+/* Every folder on the way; the last one must be new. */
+static dg_status make_folder(const char *path, dg_diag *why)
+{
+    char part[4096];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *p = part + 1; *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = 0;
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return dg_file_errno(why, part, "make folder", errno);
+        *p = '/';
+    }
+    if (mkdir(path, 0777) == 0)
+        return DG_OK;
+    if (errno == EEXIST)
+        return dg_diag_set(why, DG_EUSAGE,
+                           "'%s' is there already; --resume %s goes on with it, --out names another",
+                           path, path);
+    dg_file_errno(why, path, "make folder", errno);
+    return why->code = DG_EFILE;
+}
+
+static dg_status make_default(dg_run_dir *r, const char *model, dg_diag *why)
+{
+    char path[1024];
+    for (int i = 1; i < 1000000; i++) {
+        struct stat s;
+        snprintf(path, sizeof path, "runs/%s-%d", model, i);
+        if (stat(path, &s) == 0)
+            continue;
+        r->path = strdup(path);
+        return r->path ? make_folder(path, why) : dg_diag_set(why, DG_EMEMORY, "out of memory");
+    }
+    return dg_diag_set(why, DG_EFILE, "runs/ is full of runs of %s", model);
+}
+
+static json_t *data_files(dg_experiment *e, dg_diag *why)
+{
+    json_t *list = json_array();
+    for (int k = 0; dg_store_file(e->store, k); k++) {
+        char hex[65];
+        uint64_t size;
+        if (dg_store_hash(e->store, k, hex, &size, why) != DG_OK)
+            break;
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "path", dg_store_file(e->store, k),
+                                              "sha256", hex, "bytes", (json_int_t)size));
+    }
+    return list;
+}
+
+static json_t *strings(const char *const *text, int n)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(list, json_string(text[i]));
+    return list;
+}
+
+static void hash_text(const dg_text *text, char hash[DG_SHA256_TEXT])
+{
+    dg_sha256 s;
+    uint8_t bytes[DG_SHA256_BYTES];
+    dg_sha256_start(&s);
+    dg_sha256_add(&s, text->data, text->length);
+    dg_sha256_end(&s, bytes);
+    dg_sha256_text(bytes, hash);
+}
+
+/* What a resumed run must share with this one. */
+static json_t *identity(dg_trainer *t, dg_diag *why)
+{
+    char hash[DG_SHA256_TEXT];
+    dg_experiment *e = t->e;
+    dg_text model = dg_text_make(NULL);
+    dg_model_write(e->model, &model);
+    hash_text(&model, hash);
+    dg_text_free(&model);
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:s}", "model", hash, "data", data_files(e, why),
+                     "seed", (json_int_t)e->settings.seed, "batch", (json_int_t)t->batch, "steps",
+                     (json_int_t)t->steps, "precision", dg_type_name(dg_graph_real(e->model->graph)));
+}
+
+static dg_status write_json(const char *path, json_t *j, dg_diag *why)
+{
+    char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+    json_decref(j);
+    if (!text)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    dg_status s = dg_file_write(path, text, strlen(text), why);
+    free(text);
+    return s;
+}
+
+static dg_status write_run(dg_run_dir *r, dg_trainer *t, dg_diag *why)
+{
+    char file[4096], folder[4096];
+    dg_experiment *e = t->e;
+    dg_program_info info = {.size = sizeof info};
+    dg_program_look(t->program, &info);
+    dg_text model = dg_text_make(NULL);
+    dg_model_write(e->model, &model);
+    dg_status s = model.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory")
+                               : dg_file_write(dg_run_file(r, "model.dag", file, sizeof file),
+                                               model.data, model.length, why);
+    dg_text_free(&model);
+    if (s != DG_OK)
+        return s;
+    json_t *id = identity(t, why);
+    if (why->code != DG_OK) {
+        json_decref(id);
+        return why->code;
+    }
+    const char *place = realpath(e->folder, folder);
+    json_t *j = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:s, s:i}}", "dagrad", DG_VERSION, "name",
+                          e->model->name, "folder", place ? place : e->folder, "run", id, "set",
+                          strings(e->options.set, e->options.n_set), "dirs",
+                          strings(e->options.dirs, e->options.n_dirs), "machine", "instructions",
+                          info.isa, "threads", info.threads);
+    return write_json(dg_run_file(r, "run.json", file, sizeof file), j, why);
+}
+
+static dg_status open_metrics(dg_run_dir *r, dg_diag *why)
+{
+    char file[4096];
+    r->metrics = fopen(dg_run_file(r, "metrics.jsonl", file, sizeof file), "a");
+    return r->metrics ? DG_OK : dg_diag_set(why, DG_EFILE, "cannot write %s: %s", file,
+                                            strerror(errno));
+}
+
+dg_status dg_run_create(dg_run_dir *r, const char *out, dg_trainer *t, dg_diag *why)
+{
+    *r = (dg_run_dir){.path = out ? strdup(out) : NULL};
+    if (out && !r->path)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    dg_status s = out ? make_folder(out, why) : make_default(r, t->e->model->name, why);
+    if (s == DG_OK)
+        s = write_run(r, t, why);
+    return s == DG_OK ? open_metrics(r, why) : s;
+}
+
+/* A change that one of set names is meant. */
+static int is_named(const char *key, int n_set, const char *const set[])
+{
+    size_t n = strlen(key);
+    for (int i = 0; i < n_set; i++)
+        if (strncmp(set[i], key, n) == 0 && (set[i][n] == '=' || set[i][n] == '.'))
+            return 1;
+    return 0;
+}
+
+static dg_status compare(json_t *was, json_t *is, const char *path, int n_set, const char *const set[],
+                         dg_diag *why)
+{
+    const char *key;
+    json_t *old;
+    json_object_foreach(was, key, old) {
+        json_t *now = json_object_get(is, key);
+        if (json_equal(old, now) || is_named(key, n_set, set))
+            continue;
+        if (strcmp(key, "model") == 0 && n_set > 0)
+            continue; /* the options are written into the model; what they change is named */
+        if (strcmp(key, "steps") == 0 &&
+            (is_named("epochs", n_set, set) || is_named("batch", n_set, set)))
+            continue;
+        char *a = json_dumps(old, JSON_ENCODE_ANY | JSON_COMPACT);
+        char *b = json_dumps(now, JSON_ENCODE_ANY | JSON_COMPACT);
+        dg_diag_set(why, DG_EUSAGE, "%s of the run in '%s' was %.160s and is %.160s now; --set %s=... "
+                    "says that this is meant", key, path, a ? a : "", b ? b : "",
+                    strcmp(key, "steps") == 0 ? "epochs" : key);
+        free(a);
+        free(b);
+        return why->code;
+    }
+    return DG_OK;
+}
+
+static json_t *read_json(const char *file, dg_diag *why)
+{
+    json_error_t error;
+    json_t *j = json_load_file(file, JSON_REJECT_DUPLICATES, &error);
+    if (!j)
+        dg_diag_set(why, DG_EDATA, "%s:%d: %s", file, error.line, error.text);
+    return j;
+}
+
+static dg_status cut_metrics(dg_run_dir *r, int64_t bytes, dg_diag *why)
+{
+    char file[4096];
+    struct stat s;
+    dg_run_file(r, "metrics.jsonl", file, sizeof file);
+    if (stat(file, &s) == 0 && s.st_size > bytes && truncate(file, bytes) != 0)
+        return dg_diag_set(why, DG_EFILE, "cannot cut %s: %s", file, strerror(errno));
+    return open_metrics(r, why);
+}
+
+dg_status dg_run_resume(dg_run_dir *r, const char *path, dg_trainer *t, int n_set,
+                        const char *const set[], dg_diag *why)
+{
+    char file[4096];
+    int64_t bytes = 0;
+    *r = (dg_run_dir){.path = strdup(path)};
+    if (!r->path)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    json_t *j = read_json(dg_run_file(r, "run.json", file, sizeof file), why);
+    if (!j)
+        return why->code;
+    json_t *is = identity(t, why);
+    if (why->code == DG_OK)
+        compare(json_object_get(j, "run"), is, path, n_set, set, why);
+    json_decref(is);
+    json_decref(j);
+    if (why->code != DG_OK)
+        return why->code;
+    struct stat s;
+    dg_run_file(r, "last.safetensors", file, sizeof file);
+    if (stat(file, &s) == 0 && dg_checkpoint_restore(t, file, &bytes, why) != DG_OK)
+        return why->code;
+    return cut_metrics(r, bytes, why); /* no checkpoint yet: from the start */
+}
+
+dg_status dg_run_save(dg_run_dir *r, dg_trainer *t, int best, dg_diag *why)
+{
+    char file[4096];
+    if (fflush(r->metrics) != 0 || fsync(fileno(r->metrics)) != 0)
+        return dg_diag_set(why, DG_EFILE, "cannot write %s: %s",
+                           dg_run_file(r, "metrics.jsonl", file, sizeof file), strerror(errno));
+    int64_t bytes = ftell(r->metrics);
+    dg_status s = DG_OK;
+    if (best)
+        s = dg_checkpoint_write(t, dg_run_file(r, "best.safetensors", file, sizeof file), bytes, why);
+    if (s == DG_OK)
+        s = dg_checkpoint_write(t, dg_run_file(r, "last.safetensors", file, sizeof file), bytes, why);
+    return s;
+}
+
+void dg_run_close(dg_run_dir *r)
+{
+    if (r->metrics)
+        fclose(r->metrics);
+    free(r->path);
+    *r = (dg_run_dir){.path = NULL};
+}
+
+/* The strings of a JSON list, borrowed. */
+static int texts(const json_t *list, const char *to[], int most)
+{
+    int n = 0;
+    for (size_t i = 0; i < json_array_size(list) && n < most; i++)
+        to[n++] = json_string_value(json_array_get(list, i));
+    return n;
+}
+
+dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
+                           dg_diag *why)
+{
+    char file[4096], model[4096];
+    const char *dirs[64];
+    dg_run_dir r = {.path = (char *)(uintptr_t)path};
+    json_t *j = read_json(dg_run_file(&r, "run.json", file, sizeof file), why);
+    if (!j)
+        return NULL;
+    dg_experiment_options all = *o;
+    int n = texts(json_object_get(j, "dirs"), dirs, 62);
+    const char *folder = json_string_value(json_object_get(j, "folder"));
+    if (folder)
+        dirs[n++] = folder; /* the model has moved, its data have not */
+    for (int i = 0; i < o->n_dirs && n < 64; i++)
+        dirs[n++] = o->dirs[i];
+    all.dirs = dirs;
+    all.n_dirs = n;
+    all.path = dg_run_file(&r, "model.dag", model, sizeof model);
+    dg_experiment *e = dg_experiment_open(&all);
+    json_decref(j);
+    if (!e)
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (!e || dg_experiment_status(e) != DG_OK)
+        return e;
+    e->options.n_dirs = 0; /* they were the file's */
+    if (!*weights)
+        return e;
+    int named = strcmp(weights, "last") == 0 || strcmp(weights, "best") == 0;
+    snprintf(model, sizeof model, "%s.safetensors", weights);
+    dg_weights_read(e, named ? dg_run_file(&r, model, file, sizeof file) : weights, 0, NULL, why);
+    return e;
+}
