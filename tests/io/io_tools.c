@@ -71,6 +71,17 @@ dg_status io_read(const char *format, const void *bytes, size_t n, dg_array *out
     return status;
 }
 
+void io_npy(int version, const char *dict, const char *bytes, size_t n, dg_text *out)
+{
+    size_t length = strlen(dict);
+    const char head[] = {(char)version, 0, (char)(length & 255), (char)(length >> 8), 0, 0};
+    dg_text_add(out, "\x93NUMPY");
+    dg_text_add_bytes(out, head, version == 1 ? 4 : 6);
+    dg_text_add(out, dict);
+    for (size_t i = 0; i < n; i++)
+        dg_text_add_bytes(out, bytes ? bytes + i : "", 1);
+}
+
 void io_gz(const void *bytes, size_t n, int level, dg_text *out)
 {
     size_t room = n + n / 1000 + 1000;

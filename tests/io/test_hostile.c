@@ -205,28 +205,17 @@ static const struct {
     {DICT("'<f4'", "False", "(4,)") " x", 16, "byte 66: NPY header: text after the '}'"},
 };
 
-static void npy(const char *dict, size_t n, dg_text *out)
-{
-    size_t length = strlen(dict);
-    const char head[] = {
-        '\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, (char)(length & 255), (char)(length >> 8)};
-    dg_text_add_bytes(out, head, sizeof head);
-    dg_text_add(out, dict);
-    while (n-- > 0)
-        dg_text_add_bytes(out, "", 1);
-}
-
 static void test_dicts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof dicts / sizeof *dicts; i++) {
         dg_text t = dg_text_make(NULL);
-        npy(dicts[i].dict, dicts[i].n, &t);
+        io_npy(1, dicts[i].dict, NULL, dicts[i].n, &t);
         refuse("npy", t.data, t.length, dicts[i].text);
         dg_text_free(&t);
     }
     dg_text wide = dg_text_make(NULL);
-    npy(DICT("'<i8'", "False", "(2,)"), 16, &wide);
+    io_npy(1, DICT("'<i8'", "False", "(2,)"), NULL, 16, &wide);
     wide.data[wide.length - 3] = 1; /* 2^40 */
     refuse("npy", wide.data, wide.length, "byte 73: element 1 does not fit 32 bits");
     dg_text_free(&wide);
@@ -460,7 +449,7 @@ static void test_prefixes(void **state)
     every_prefix("idx", gz.data, gz.length, 0);
     safetensors("{\"a\":" U8("[4]", "[0,4]") ",\"b\":" U8("[2,2]", "[4,8]") "}", 8, &st);
     every_prefix("safetensors", st.data, st.length, 0);
-    npy(DICT("'<f4'", "True", "(2, 3)"), 24, &n);
+    io_npy(1, DICT("'<f4'", "True", "(2, 3)"), NULL, 24, &n);
     every_prefix("npy", n.data, n.length, 0);
     static const char csv[] = "a,\"b,\"\"c\"\n1,2\r\n-3.5e2,\"4\"\n";
     every_prefix("csv", csv, sizeof csv - 1, 1);
