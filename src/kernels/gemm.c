@@ -132,11 +132,14 @@ void DG_T(dg_gemm)(int mode, int64_t m, int64_t n, int64_t k, const real *a, int
         DG_T(dg_multiply)(&g, scratch);
 }
 
+/* Enough for fewer rows too, of which a range of a linear layer may have any number: `most` is the
+ * largest that turns. */
 size_t DG_T(dg_gemm_scratch)(int64_t m, int64_t n, int64_t k, int64_t b_col)
 {
     if (m <= 0 || n <= 0 || k <= 0 || !packs(m, n, k, b_col))
         return 0;
-    const size_t turned = turns(m, n, k) ? (size_t)m * (size_t)(n + k) * sizeof(real) : 0;
+    const int64_t most = (2 * n * k - 1) / (3 * (n + k)), rows = m < most ? m : most;
+    const size_t turned = rows >= VEC_N ? (size_t)rows * (size_t)(n + k) * sizeof(real) : 0;
     const size_t packed = DG_T(dg_gemm_pack_bytes)(n, k);
     return turned > packed ? turned : packed;
 }

@@ -6,9 +6,9 @@
  *     eps = b - a for the estimate, l - z for the target
  *     drho = sum of (b_i - a_i) dz_i + (l - z_i) da_i
  *
- * The largest logit m is taken out of exponents and logarithm. forward saves m and sum e^(z - m) of each
- * distribution, so that the adjoint makes b from z in one pass (measured: as fast as saving b, and less
- * memory). See ops/loss.h for pairs, weights, `over`. */
+ * Exactly, eps = A b - a with A = sum of a, which is 1 but for rounding. The largest logit m is taken out
+ * of exponents and logarithm. forward saves m, sum e^(z - m) and A of each distribution, so that the
+ * adjoint makes b from z in one pass. See ops/loss.h for pairs, weights, `over`. */
 #include "ops/loss.h"
 
 #ifndef DG_REAL
@@ -27,7 +27,7 @@ static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real
     (void)n_in;
     dg_shape lead = in[DG_ESTIMATE];
     lead.rank--;
-    *saved = 2 * (size_t)dg_shape_count(&lead) * dg_type_bytes(real);
+    *saved = 3 * (size_t)dg_shape_count(&lead) * dg_type_bytes(real);
     *scratch = 0;
 }
 
@@ -68,29 +68,32 @@ const dg_node_type dg_op_softmax_cross_entropy = {
 
 #else
 
-/* Of one distribution: m, 1 / sum e^(z - m), log sum e^(z - m). */
+/* Of one distribution: m, A / sum e^(z - m), log sum e^(z - m). */
 enum { TOP, SHARE, LOG, CONSTANTS };
 
-/* The m and the sum that forward saved for distribution d. */
+/* What forward saved for distribution d. */
 static void constants(const dg_call *c, int64_t d, real k[CONSTANTS])
 {
-    const real *saved = (const real *)c->saved + 2 * d;
+    const real *saved = (const real *)c->saved + 3 * d;
     k[TOP] = saved[0];
-    k[SHARE] = 1 / saved[1];
+    k[SHARE] = saved[2] / saved[1];
     k[LOG] = real_log(saved[1]);
 }
 
-/* The same for n logits z at first; saved: two numbers, where there is memory for them. */
-static void first_constants(const dg_call *c, int64_t d, int64_t n, const real *z,
+/* The same at first, for n logits z and targets a (NULL: a label); saved where there is memory. */
+static void first_constants(const dg_call *c, int64_t d, int64_t n, const real *a, const real *z,
                             real k[CONSTANTS])
 {
     real top = DG_T(dg_row_max)(n, z), sum = DG_T(dg_row_exp)(n, z, top, NULL);
+    real whole = a ? (real)dg_loss_sum(n, a, a, NULL, NULL, dg_loss_target) : 1;
     if (c->saved) {
-        ((real *)c->saved)[2 * d] = top;
-        ((real *)c->saved)[2 * d + 1] = sum;
+        real *saved = (real *)c->saved + 3 * d;
+        saved[0] = top;
+        saved[1] = sum;
+        saved[2] = whole;
     }
     k[TOP] = top;
-    k[SHARE] = 1 / sum;
+    k[SHARE] = whole / sum;
     k[LOG] = real_log(sum);
 }
 
@@ -135,7 +138,7 @@ static dg_status forward_label(const dg_call *c, const dg_pairs *p, int64_t i, i
 {
     const real *z = dg_pair_at(c->in[DG_ESTIMATE], p, i);
     real *out = (real *)c->out[0] + i, k[CONSTANTS];
-    first_constants(c, i, p->size, z, k);
+    first_constants(c, i, p->size, NULL, z, k);
     *out = 0;
     if (dg_pair_counts(c, i))
         *out = rho_of_label(p, z, label, k) * dg_pair_weight(c, i);
@@ -201,7 +204,7 @@ static real rho_of_pair(const dg_call *c, const dg_pairs *p, int64_t i, int firs
     for (int64_t d = 0; d < q.count; d++) {
         real k[CONSTANTS];
         if (first)
-            first_constants(c, q.first + d, n, q.z + d * n, k);
+            first_constants(c, q.first + d, n, q.a + d * n, q.z + d * n, k);
         else
             constants(c, q.first + d, k);
         sum += dg_loss_sum(n, q.a + d * n, q.z + d * n, NULL, k, rho);
