@@ -1,7 +1,6 @@
 /* The sources of a `data` block: how each is written, and how it is loaded. */
 #include "io/store.h"
 
-#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 

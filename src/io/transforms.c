@@ -15,7 +15,6 @@
 
 #include "base/philox.h"
 #include "base/text.h"
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -23,8 +22,8 @@
 enum { SIDE = 1 << 20 };
 
 static const dg_attr_spec scale_attrs[] = {
-    {"a", DG_ATTR_REAL, 1, -DBL_MAX, DBL_MAX, NULL, NULL, "factor"},
-    {"b", DG_ATTR_REAL, 1, -DBL_MAX, DBL_MAX, "0", NULL, "what is added"},
+    {"a", DG_ATTR_REAL, 1, -1e30, 1e30, NULL, NULL, "factor, not 0"},
+    {"b", DG_ATTR_REAL, 1, -1e30, 1e30, "0", NULL, "what is added"},
 };
 static const dg_attr_spec onehot_attrs[] = {
     {"n", DG_ATTR_INT, 1, 1, 1 << 24, NULL, NULL, "labels are 0 to n-1"},
@@ -37,7 +36,7 @@ static const dg_attr_spec shift_attrs[] = {
     {"n", DG_ATTR_INT, 1, 0, SIDE, NULL, NULL, "pixels at most"},
 };
 static const dg_attr_spec noise_attrs[] = {
-    {"sigma", DG_ATTR_REAL, 1, 0, DBL_MAX, NULL, NULL, "standard deviation"},
+    {"sigma", DG_ATTR_REAL, 1, 0, 1e30, NULL, NULL, "standard deviation"},
 };
 
 /* ---- Chance ---------------------------------------------------------------------------------- */
