@@ -100,7 +100,8 @@ DG_INLINE vec vec_tanh(vec x)
     vec a = elem32_min(10, vec_abs(x)), t = a + a;
     vec shifted = vec_fma(t, vec_set1(ELEM32_LOG2E), vec_set1(ELEM32_MAGIC + 126));
     vec r = vec_fma(shifted - (ELEM32_MAGIC + 126), vec_set1(-0x1.62e43p-1F), t);
-    vec q = vec_fma(r * r, elem32_poly(r, 5, c), r), half = (vec)(vec_bits(shifted) << 23);
+    vec q = vec_fma(r * r, elem32_poly(r, 5, c), r),
+        half = (vec)((elem_u32)vec_bits(shifted) << 23);
     return elem32_sign(elem32_odds(vec_fma(half, q, half - 0.5F)), x);
 }
 
@@ -112,11 +113,11 @@ DG_INLINE vec vec_log(vec x)
                               -0x1.555c8cp-3F, 0x1.23d54ep-3F,  -0x1.fcbfe8p-4F,
                               0x1.de32eap-4F,  -0x1.d77902p-4F, 0x1.20459ap-4F};
     const vec zero = vec_set1(0), inf = vec_set1(HUGE_VALF);
-    const ivec root = vec_iset1(0x3f3504f3); /* sqrt 1/2 */
+    const uint32_t root = 0x3f3504f3, bias = 0x3f800000 - root; /* of sqrt 1/2, from it to 1 */
     ivec tiny = (ivec)(x < vec_set1(FLT_MIN));
-    ivec bits = vec_bits(vec_select(tiny, x * 0x1p23F, x)) - root, whole = bits >> 23;
-    vec f = vec_from_bits(bits - (whole << 23) + root) - 1;
-    vec k = vec_from_int(whole + (tiny & -23)), z = f * f;
+    elem_u32 bits = (elem_u32)vec_bits(vec_select(tiny, x * 0x1p23F, x)) + bias;
+    vec f = (vec)((bits & 0x7fffff) + root) - 1;
+    vec k = vec_from_int((ivec)(bits >> 23) - 127 + (tiny & -23)), z = f * f;
     vec rest = vec_fma(z * f, elem32_poly(f, 9, c), k * ELEM32_LN2_LOW);
     rest = vec_fma(z, vec_set1(-0.5F), rest);
     vec y = vec_fma(k, vec_set1(ELEM32_LN2), f + rest);

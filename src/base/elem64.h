@@ -84,7 +84,7 @@ DG_INLINE vec64 elem64_reduce(vec64 x, int bias, vec64 *shifted)
 /* 2^n, where bias + n was in the low bits and is below 2047. */
 DG_INLINE vec64 elem64_power(vec64 shifted)
 {
-    return (vec64)(vec64_bits(shifted) << 52);
+    return (vec64)((elem_u64)vec64_bits(shifted) << 52);
 }
 
 /* e^r - 1 = r + r^2 P(r), |r| <= ln 2 / 2: P's error 1.7e-17 of e^r. */
@@ -182,15 +182,16 @@ DG_INLINE elem64_parts elem64_split(vec64 a)
     return p;
 }
 
-/* log(2^k (1 + f)): with s = f / (2 + f), log(1 + f) = 2s + s z R(z), z = s^2, and
+/* log(2^k (1 + f) (1 + c)), c tiny: with s = f / (2 + f), log(1 + f) = 2s + s z R(z), z = s^2, and
  * 2s = f - f^2/2 + s f^2/2 for the sake of its rounding. R's error 4.5e-18 of the result. */
-DG_INLINE vec64 elem64_log_parts(elem64_parts p)
+DG_INLINE vec64 elem64_log_parts(elem64_parts p, vec64 c)
 {
     static const double r[] = {0x1.5555555555558p-1, 0x1.99999999952d6p-2, 0x1.2492492df7bb4p-2,
                                0x1.c71c62db98fe6p-3, 0x1.7462b79461e6dp-3, 0x1.39fe0117cb290p-3,
                                0x1.2b5cbd736272ap-3};
     vec64 s = p.f / (p.f + 2), z = s * s, h = p.f * p.f * 0.5;
-    vec64 rest = vec64_fma(s, vec64_fma(z, elem64_poly(z, 7, r), h), p.k * ELEM_LN2_LOW);
+    vec64 rest = vec64_fma(s, vec64_fma(z, elem64_poly(z, 7, r), h),
+                           vec64_fma(p.k, vec64_set1(ELEM_LN2_LOW), c));
     return vec64_fma(p.k, vec64_set1(ELEM_LN2), p.f - (h - rest));
 }
 
@@ -208,17 +209,15 @@ DG_INLINE vec64 vec64_log(vec64 x)
     ivec64 tiny = (ivec64)(x < vec64_set1(DBL_MIN));
     elem64_parts p = elem64_split(vec64_select(tiny, x * 0x1p54, x));
     p.k -= vec64_from_bits(tiny & vec64_bits(vec64_set1(54)));
-    return elem64_log_limits(x, elem64_log_parts(p));
+    return elem64_log_limits(x, elem64_log_parts(p, vec64_set1(0)));
 }
 
-/* log(1 + x): u = 1 + x rounded, and what was lost by that, over 2^k, is added to f of u: that gives
- * x itself for k = 0, and elsewhere log u is far from 0. */
+/* log(1 + x): u = 1 + x rounded, and what was lost by that as a relative correction. */
 DG_INLINE vec64 vec64_log1p(vec64 x)
 {
     vec64 u = x + 1, back = u - 1, lost = (1 - (u - back)) + (x - back);
-    elem64_parts p = elem64_split(u);
-    p.f = vec64_fma(lost, (vec64)((2046 - p.biased) << 52), p.f);
-    return elem64_log_limits(u, elem64_sign(elem64_log_parts(p), x));
+    vec64 y = elem64_log_parts(elem64_split(u), lost / u);
+    return elem64_log_limits(u, elem64_sign(y, x));
 }
 
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */

@@ -1,10 +1,10 @@
 /* sin and cos of vec64 for every finite double: three products with parts of pi/2 below 2^28, the
- * lanes from there on one by one through base/reduce.h. */
+ * lanes from there on one by one through base/angle.h. */
 #ifndef DG_BASE_ELEM64_TRIG_H
 #define DG_BASE_ELEM64_TRIG_H
 
 #include "base/elem64.h"
-#include "base/reduce.h"
+#include "base/angle.h"
 
 /* x = n pi/2 + r + low, |r| <= pi/4 (a little above by rounding). */
 typedef struct {

@@ -1,7 +1,7 @@
 /* Payne and Hanek's reduction (Radian reduction for trigonometric functions, SIGNUM 1983): of
  * x 2/pi only the digits that matter are computed, with integers: those worth 4 or more fall out of
  * n mod 4, those far behind the point do not change the result. */
-#include "base/reduce.h"
+#include "base/angle.h"
 
 #include <math.h>
 #include <stdint.h>
