@@ -1,0 +1,217 @@
+/* The loops of ops/fold.h. A sum starts with -0, which adds nothing, not even to -0: so the sum of one
+ * term is that term, and a batch of one row has the bits that it has in a larger one. */
+#ifdef DG_REAL
+
+#include "ops/fold.h"
+#include "base/vec.h"
+
+enum {
+    VECS_OF_TILE = DG_TILE / VEC_N,
+    VECS = VECS_OF_TILE < 8 ? VECS_OF_TILE : 8 /* columns of one pass, in registers */
+};
+
+/* A sum in two levels: the block under way and those before it. */
+typedef struct {
+    vec block[VECS], total[VECS];
+    int steps;
+} columns;
+
+typedef struct {
+    wide block, total;
+    int64_t steps;
+} lanes;
+
+DG_INLINE vec join(dg_fold_kind kind, vec a, vec b)
+{
+    if (kind == DG_FOLD_SUM)
+        return a + b;
+    return vec_max(a, b);
+}
+
+DG_INLINE real neutral(dg_fold_kind kind)
+{
+    return kind == DG_FOLD_SUM ? (real)-0.0 : -(real)HUGE_VAL;
+}
+
+/* The terms of elements i .. i+n-1 at a place. */
+DG_INLINE const real *terms(const DG_T(dg_terms) * t, const int64_t at[], int64_t i, int64_t n,
+                            real *room)
+{
+    if (!t->fill)
+        return t->source + at[1] + i;
+    t->fill(t->context, at, i, n, room);
+    return room;
+}
+
+DG_INLINE void flush_columns(columns *s, int vecs, dg_fold_kind kind)
+{
+    for (int k = 0; k < vecs; k++) {
+        s->total[k] = join(kind, s->total[k], s->block[k]);
+        s->block[k] = vec_set1(neutral(kind));
+    }
+    s->steps = 0;
+}
+
+/* One more term for each of n columns, n = vecs VEC_N or, with vecs 1, less. */
+DG_INLINE void step_columns(columns *s, const real *p, int vecs, int n, dg_fold_kind kind)
+{
+    for (int k = 0; k < vecs; k++)
+        s->block[k] =
+            join(kind, s->block[k], n < VEC_N ? vec_load_n(p, n) : vec_load(p + k * VEC_N));
+    if (++s->steps == DG_FOLD_BLOCK)
+        flush_columns(s, vecs, kind);
+}
+
+/* All places of axes from `first` on, at one place of the others. The last of these axes has a loop of
+ * its own, since it is all there is in most cases. */
+DG_INLINE columns sum_columns(const dg_walk *w, int first, dg_cursor at, int64_t i, int vecs, int n,
+                              dg_fold_kind kind, const DG_T(dg_terms) * t)
+{
+    const int last = w->rank - 1, inner = last >= first;
+    const int64_t times = inner ? w->dim[last] : 1;
+    real room[DG_TILE];
+    columns s;
+    for (int k = 0; k < vecs; k++)
+        s.block[k] = s.total[k] = vec_set1(neutral(kind));
+    s.steps = 0;
+    do {
+        dg_cursor here = at;
+        for (int64_t j = 0; j < times; j++) {
+            step_columns(&s, terms(t, here.at, i, n, room), vecs, n, kind);
+            for (int a = 1; a < w->arrays && inner; a++)
+                here.at[a] += w->step[a][last];
+        }
+    } while (dg_walk_next(w, first, inner ? last : first, &at));
+    flush_columns(&s, vecs, kind);
+    return s;
+}
+
+/* n columns from column i on, all rows. */
+DG_INLINE void fold_columns(const dg_fold *f, dg_cursor at, int64_t i, int vecs, int n,
+                            dg_fold_kind kind, const DG_T(dg_terms) * t, int add, real *out)
+{
+    const dg_walk *w = &f->walk;
+    const int64_t rows = f->apart ? w->dim[f->kept] : 1;
+    vec sum[VECS];
+    for (int k = 0; k < vecs; k++) {
+        sum[k] = vec_set1(neutral(kind));
+        if (add)
+            sum[k] = n < VEC_N ? vec_load_n(out, n) : vec_load(out + k * VEC_N);
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        columns s = sum_columns(w, f->kept + f->apart, at, i, vecs, n, kind, t);
+        for (int k = 0; k < vecs; k++)
+            sum[k] = join(kind, sum[k], s.total[k]);
+        for (int a = 0; a < w->arrays && f->apart; a++)
+            at.at[a] += w->step[a][f->kept];
+    }
+    for (int k = 0; k < vecs; k++)
+        if (n < VEC_N)
+            vec_store_n(out, n, sum[k]);
+        else
+            vec_store(out + k * VEC_N, sum[k]);
+}
+
+/* Columns i .. end-1 at a place of the other kept axes; out: column i. */
+DG_INLINE void fold_tile(const dg_fold *f, const dg_cursor *at, int64_t i, int64_t end,
+                         dg_fold_kind kind, const DG_T(dg_terms) * t, int add, real *out)
+{
+    for (; i + VECS * VEC_N <= end; i += VECS * VEC_N, out += VECS * VEC_N)
+        fold_columns(f, *at, i, VECS, VECS * VEC_N, kind, t, add, out);
+    for (; i < end; i += VEC_N, out += VEC_N)
+        fold_columns(f, *at, i, 1, end - i < VEC_N ? (int)(end - i) : VEC_N, kind, t, add, out);
+}
+
+DG_INLINE void flush_lanes(lanes *s, dg_fold_kind kind)
+{
+    for (int k = 0; k < WIDE_N; k++) {
+        s->total.v[k] = join(kind, s->total.v[k], s->block.v[k]);
+        s->block.v[k] = vec_set1(neutral(kind));
+    }
+    s->steps = 0;
+}
+
+/* n terms of a run, the first of which belongs to lane 0. */
+DG_INLINE void step_lanes(lanes *s, const real *p, int64_t n, dg_fold_kind kind)
+{
+    int64_t i = 0;
+    for (; i + DG_LANES <= n; i += DG_LANES)
+        for (int k = 0; k < WIDE_N; k++)
+            s->block.v[k] = join(kind, s->block.v[k], vec_load(p + i + k * VEC_N));
+    if (i < n) {
+        wide rest = wide_load_n(p + i, (int)(n - i), neutral(kind));
+        for (int k = 0; k < WIDE_N; k++)
+            s->block.v[k] = join(kind, s->block.v[k], rest.v[k]);
+    }
+    s->steps += (n + DG_LANES - 1) / DG_LANES;
+    if (s->steps >= DG_FOLD_BLOCK)
+        flush_lanes(s, kind);
+}
+
+/* All places of the summed axes, the last of them contiguous, at one place of the others. */
+DG_INLINE real sum_lanes(const dg_walk *w, int first, dg_cursor at, dg_fold_kind kind,
+                         const DG_T(dg_terms) * t)
+{
+    const int last = w->rank - 1;
+    const int64_t run = w->dim[last];
+    real room[DG_SEGMENT];
+    lanes s;
+    s.block = s.total = wide_set1(neutral(kind));
+    s.steps = 0;
+    do {
+        for (int64_t i = 0; i < run; i += DG_SEGMENT) {
+            int64_t n = run - i < DG_SEGMENT ? run - i : DG_SEGMENT;
+            step_lanes(&s, terms(t, at.at, i, n, room), n, kind);
+        }
+    } while (dg_walk_next(w, first, last, &at));
+    flush_lanes(&s, kind);
+    return kind == DG_FOLD_SUM ? wide_total(s.total) : wide_top(s.total);
+}
+
+DG_INLINE void fold_element(const dg_fold *f, dg_cursor at, dg_fold_kind kind,
+                            const DG_T(dg_terms) * t, int add, real *out)
+{
+    const dg_walk *w = &f->walk;
+    const int64_t rows = f->apart ? w->dim[f->kept] : 1;
+    vec sum = vec_set1(add ? *out : neutral(kind));
+    for (int64_t r = 0; r < rows; r++) {
+        sum = join(kind, sum, vec_set1(sum_lanes(w, f->kept + f->apart, at, kind, t)));
+        for (int a = 0; a < w->arrays && f->apart; a++)
+            at.at[a] += w->step[a][f->kept];
+    }
+    *out = sum[0];
+}
+
+/* Units u0 .. u1-1 of a fold that has terms. */
+DG_INLINE void fold_units(const dg_fold *f, int64_t u0, int64_t u1, dg_fold_kind kind,
+                          const DG_T(dg_terms) * t, int add, real *out)
+{
+    for (int64_t u = u0; u < u1; u++) {
+        if (f->columns) {
+            int64_t run = f->walk.dim[f->kept - 1], first = dg_fold_first(f, u);
+            dg_cursor at = dg_walk_seek(&f->walk, f->kept - 1, first / run);
+            int64_t i = first % run, end = i + dg_fold_first(f, u + 1) - first;
+            fold_tile(f, &at, i, end, kind, t, add, out + at.at[0] + i);
+        } else {
+            dg_cursor at = dg_walk_seek(&f->walk, f->kept, u);
+            fold_element(f, at, kind, t, add, out + at.at[0]);
+        }
+    }
+}
+
+void DG_T(dg_fold_units)(const dg_fold *f, int64_t u0, int64_t u1, dg_fold_kind kind,
+                         const DG_T(dg_terms) * t, int add, real *out)
+{
+    const dg_walk *w = &f->walk;
+    if (dg_walk_count(w, f->kept, w->rank) > 0) {
+        if (kind == DG_FOLD_SUM)
+            fold_units(f, u0, u1, DG_FOLD_SUM, t, add, out);
+        else
+            fold_units(f, u0, u1, DG_FOLD_MAX, t, add, out);
+        return;
+    }
+    for (int64_t j = dg_fold_first(f, u0); j < dg_fold_first(f, u1) && !add; j++)
+        out[w->start[0] + j] = kind == DG_FOLD_SUM ? 0 : -(real)HUGE_VAL;
+}
+
+#endif
