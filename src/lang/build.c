@@ -4,14 +4,14 @@
 #include "lang/suggest.h"
 #include <string.h>
 
-void dg_bind(dg_reading *r, dg_scope *scope, const char *name, const dg_item *item, bool let)
+void dg_bind(dg_builder *r, dg_scope *scope, const char *name, const dg_item *item, bool let)
 {
     dg_binding_of *b = dg_heap_take(&r->heap, 1, sizeof *b);
     *b = (dg_binding_of){item, let};
     dg_dict_put(&r->heap, &scope->names, name, b);
 }
 
-dg_line dg_line_of(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s,
+dg_line dg_line_of(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s,
                    const char *name)
 {
     return (dg_line){.scope = scope,
@@ -21,7 +21,7 @@ dg_line dg_line_of(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_s
 }
 
 /* A line whose n-th turn in its naming is NAME@n. */
-static dg_line counted_line(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s,
+static dg_line counted_line(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s,
                             const char *name)
 {
     int n = dg_dict_count(&r->heap, &naming->counts, name);
@@ -31,7 +31,7 @@ static dg_line counted_line(dg_reading *r, dg_scope *scope, dg_naming *naming, c
 
 /* ---- Lets ----------------------------------------------------------------------------------- */
 
-static const dg_override *override_of(const dg_reading *r, const dg_stmt *s)
+static const dg_override *override_of(const dg_builder *r, const dg_stmt *s)
 {
     const dg_override *found = NULL;
     for (int i = 0; i < r->n_sets && s->n_names; i++)
@@ -40,7 +40,7 @@ static const dg_override *override_of(const dg_reading *r, const dg_stmt *s)
     return found && dg_dict_find(&r->lets, found->name) == s ? found : NULL;
 }
 
-void dg_run_let(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s)
+void dg_run_let(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s)
 {
     dg_line l = dg_line_of(r, scope, naming, s, "let");
     const dg_override *o = override_of(r, s);
@@ -59,7 +59,7 @@ void dg_run_let(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_stmt
 /* ---- Declarations --------------------------------------------------------------------------- */
 
 /* Axis k of a shape. A free dimension (ports only) that has no size yet gives 0 and its name. */
-static bool read_axis(dg_reading *r, dg_line *l, const dg_expr *e, int k, bool port, dg_shape *s,
+static bool read_axis(dg_builder *r, dg_line *l, const dg_expr *e, int k, bool port, dg_shape *s,
                       const char **free_name)
 {
     const dg_item *item = dg_eval(r, l, e);
@@ -80,7 +80,7 @@ static bool read_axis(dg_reading *r, dg_line *l, const dg_expr *e, int k, bool p
     return dg_need_whole(r, l, item, "an axis", 0, INT64_MAX >> 11, &s->dim[k]);
 }
 
-static bool read_shape(dg_reading *r, dg_line *l, const dg_stmt *s, bool port, dg_shape *shape,
+static bool read_shape(dg_builder *r, dg_line *l, const dg_stmt *s, bool port, dg_shape *shape,
                        const char *free_names[DG_MAX_RANK])
 {
     bool good = s->n <= DG_MAX_RANK;
@@ -101,7 +101,7 @@ static bool is_port(const dg_stmt *s)
 }
 
 /* Names in the shapes of inputs and targets that are no lets are free dimensions. */
-static void find_sizes(dg_reading *r)
+static void find_sizes(dg_builder *r)
 {
     for (int i = 0; i < r->file.n; i++)
         for (int k = 0; is_port(r->file.list[i]) && k < r->file.list[i]->n; k++) {
@@ -114,7 +114,7 @@ static void find_sizes(dg_reading *r)
         }
 }
 
-void dg_read_ports(dg_reading *r)
+void dg_read_ports(dg_builder *r)
 {
     dg_model *m = r->model;
     dg_naming naming = {.prefix = ""};
@@ -141,12 +141,13 @@ void dg_read_ports(dg_reading *r)
                        .type = s->integer ? DG_I32 : DG_F32,
                        .span = s->names[0].span};
         l.constant = true;
-        read_shape(r, &l, s, true, &p->shape, p->free);
+        if (!s->broken)
+            read_shape(r, &l, s, true, &p->shape, p->free);
     }
 }
 
 /* The value of a declaration; id 0: reported. */
-static dg_value declare(dg_reading *r, dg_line *l, const dg_stmt *s, dg_shape shape)
+static dg_value declare(dg_builder *r, dg_line *l, const dg_stmt *s, dg_shape shape)
 {
     dg_graph *g = r->model->graph;
     const char *name = l->base;
@@ -178,7 +179,7 @@ static dg_value declare(dg_reading *r, dg_line *l, const dg_stmt *s, dg_shape sh
     return v;
 }
 
-static const dg_item *one_value(dg_reading *r, dg_value v, dg_span at)
+static const dg_item *one_value(dg_builder *r, dg_value v, dg_span at)
 {
     dg_item *item = dg_item_make(r, DG_ITEM_VALUE, at);
     dg_value *values = dg_heap_take(&r->heap, 1, sizeof *values);
@@ -189,7 +190,7 @@ static const dg_item *one_value(dg_reading *r, dg_value v, dg_span at)
 }
 
 /* The port of a declaration; NULL for a second one of its name. */
-static dg_port *port_of(const dg_reading *r, const dg_stmt *s)
+static dg_port *port_of(const dg_builder *r, const dg_stmt *s)
 {
     for (int i = 0; i < r->model->n_ports; i++)
         if (r->model->ports[i].span.start == s->names[0].span.start)
@@ -197,7 +198,7 @@ static dg_port *port_of(const dg_reading *r, const dg_stmt *s)
     return NULL;
 }
 
-static const dg_item *run_declare(dg_reading *r, dg_scope *scope, dg_naming *naming,
+static const dg_item *run_declare(dg_builder *r, dg_scope *scope, dg_naming *naming,
                                   const dg_stmt *s)
 {
     if (!s->n_names)
@@ -227,12 +228,12 @@ static const dg_item *run_declare(dg_reading *r, dg_scope *scope, dg_naming *nam
 /* ---- Assignments, repeats ------------------------------------------------------------------- */
 
 /* The k-th of n results, as an item of its own. */
-static const dg_item *part_of(dg_reading *r, const dg_item *item, int k)
+static const dg_item *part_of(dg_builder *r, const dg_item *item, int k)
 {
     return item->kind == DG_ITEM_VALUE ? one_value(r, item->values[k], item->span) : item;
 }
 
-static const dg_item *run_assign(dg_reading *r, dg_scope *scope, dg_naming *naming,
+static const dg_item *run_assign(dg_builder *r, dg_scope *scope, dg_naming *naming,
                                  const dg_stmt *s)
 {
     if (!s->n_names)
@@ -265,7 +266,7 @@ static const dg_item *run_assign(dg_reading *r, dg_scope *scope, dg_naming *nami
 }
 
 /* Every name that a body gives is unknown, where the body cannot be run. */
-static void poison(dg_reading *r, dg_scope *scope, const dg_body *body)
+static void poison(dg_builder *r, dg_scope *scope, const dg_body *body)
 {
     for (int i = 0; i < body->n; i++) {
         const dg_stmt *s = body->list[i];
@@ -276,7 +277,7 @@ static void poison(dg_reading *r, dg_scope *scope, const dg_body *body)
     }
 }
 
-static const dg_item *run_repeat(dg_reading *r, dg_scope *scope, dg_naming *naming,
+static const dg_item *run_repeat(dg_builder *r, dg_scope *scope, dg_naming *naming,
                                  const dg_stmt *s)
 {
     dg_line l = dg_line_of(r, scope, naming, s, "repeat");
@@ -300,7 +301,7 @@ static const dg_item *run_repeat(dg_reading *r, dg_scope *scope, dg_naming *nami
 
 /* ---- Outputs, losses, metrics --------------------------------------------------------------- */
 
-static const dg_item *run_output(dg_reading *r, dg_scope *scope, dg_naming *naming,
+static const dg_item *run_output(dg_builder *r, dg_scope *scope, dg_naming *naming,
                                  const dg_stmt *s)
 {
     dg_line l = dg_line_of(r, scope, naming, s, "output");
@@ -320,14 +321,14 @@ static const dg_item *run_output(dg_reading *r, dg_scope *scope, dg_naming *nami
 }
 
 /* What a term without a name of its own is reported as: its node, or its value. */
-static const char *term_name(dg_reading *r, const dg_expr *e)
+static const char *term_name(dg_builder *r, const dg_expr *e)
 {
     const char *name = e->text && e->kind != DG_EXPR_STRING ? e->text : "loss";
     int n = dg_dict_count(&r->heap, &r->loss_names, name);
     return n == 1 ? name : dg_heap_printf(&r->heap, "%s%d", name, n);
 }
 
-static void add_loss(dg_reading *r, dg_line *l, const dg_arg *term, const dg_expr *e,
+static void add_loss(dg_builder *r, dg_line *l, const dg_arg *term, const dg_expr *e,
                      const dg_item *item, double weight)
 {
     dg_value v;
@@ -341,7 +342,7 @@ static void add_loss(dg_reading *r, dg_line *l, const dg_arg *term, const dg_exp
 }
 
 /* A term: factors that are numbers become its weight, and a sum without a name several terms. */
-static void peel(dg_reading *r, dg_line *l, const dg_arg *term, const dg_expr *e, double weight)
+static void peel(dg_builder *r, dg_line *l, const dg_arg *term, const dg_expr *e, double weight)
 {
     bool sum = e->kind == DG_EXPR_SIGN && e->n == 2 && (e->sign == '+' || e->sign == '-');
     bool product = e->kind == DG_EXPR_SIGN && (e->sign == '*' || e->sign == '/') && e->n == 2;
@@ -366,7 +367,7 @@ static void peel(dg_reading *r, dg_line *l, const dg_arg *term, const dg_expr *e
     }
 }
 
-static const dg_item *run_loss(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s)
+static const dg_item *run_loss(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s)
 {
     dg_line l = counted_line(r, scope, naming, s, "loss");
     r->losses += s->n;
@@ -381,7 +382,7 @@ static const dg_item *run_loss(dg_reading *r, dg_scope *scope, dg_naming *naming
 }
 
 /* NAME = word(target, estimate, ...). */
-static void run_metric(dg_reading *r, dg_line *l, const dg_arg *a)
+static void run_metric(dg_builder *r, dg_line *l, const dg_arg *a)
 {
     const dg_vocabulary *v = &r->vocabulary;
     const dg_expr *e = a->value;
@@ -414,7 +415,7 @@ static void run_metric(dg_reading *r, dg_line *l, const dg_arg *a)
     r->model->n_metrics += good;
 }
 
-static const dg_item *run_metrics(dg_reading *r, dg_scope *scope, dg_naming *naming,
+static const dg_item *run_metrics(dg_builder *r, dg_scope *scope, dg_naming *naming,
                                   const dg_stmt *s)
 {
     dg_line l = counted_line(r, scope, naming, s, "metric");
@@ -432,7 +433,7 @@ static const dg_item *run_metrics(dg_reading *r, dg_scope *scope, dg_naming *nam
 /* ---- Bodies --------------------------------------------------------------------------------- */
 
 /* One result, or several values. */
-static const dg_item *run_return(dg_reading *r, dg_scope *scope, dg_naming *naming,
+static const dg_item *run_return(dg_builder *r, dg_scope *scope, dg_naming *naming,
                                  const dg_stmt *s)
 {
     dg_line l = dg_line_of(r, scope, naming, s, "return");
@@ -450,16 +451,16 @@ static const dg_item *run_return(dg_reading *r, dg_scope *scope, dg_naming *nami
     return good ? item : dg_item_unknown(r, s->at);
 }
 
-static const dg_item *run_let(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s)
+static const dg_item *run_let(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s)
 {
     dg_run_let(r, scope, naming, s);
     return NULL;
 }
 
 /* Runs one statement; the item that it returns, or NULL. */
-static const dg_item *run(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s)
+static const dg_item *run(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s)
 {
-    static const dg_item *(*const runs[])(dg_reading *, dg_scope *, dg_naming *,
+    static const dg_item *(*const runs[])(dg_builder *, dg_scope *, dg_naming *,
                                           const dg_stmt *) = {
         [DG_STMT_LET] = run_let,       [DG_STMT_DECLARE] = run_declare,
         [DG_STMT_ASSIGN] = run_assign, [DG_STMT_REPEAT] = run_repeat,
@@ -469,7 +470,7 @@ static const dg_item *run(dg_reading *r, dg_scope *scope, dg_naming *naming, con
     return runs[s->kind] ? runs[s->kind](r, scope, naming, s) : NULL;
 }
 
-const dg_item *dg_run_body(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_body *body)
+const dg_item *dg_run_body(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_body *body)
 {
     const dg_item *back = NULL;
     for (int i = 0; i < body->n && !r->stopped; i++)
@@ -479,7 +480,7 @@ const dg_item *dg_run_body(dg_reading *r, dg_scope *scope, dg_naming *naming, co
 
 /* ---- The whole ------------------------------------------------------------------------------ */
 
-static void set_sizes(dg_reading *r, const dg_dimension *sizes, int n)
+static void set_sizes(dg_builder *r, const dg_dimension *sizes, int n)
 {
     for (int i = 0; i < n; i++) {
         double *size = dg_dict_find(&r->sizes, sizes[i].name);
@@ -505,7 +506,7 @@ static bool any_broken(const dg_body *b)
 }
 
 /* What a model must have. */
-static void check_whole(dg_reading *r)
+static void check_whole(dg_builder *r)
 {
     const dg_stmt *train = NULL;
     for (int i = 0; i < r->file.n; i++)
@@ -522,7 +523,7 @@ static void check_whole(dg_reading *r)
     }
 }
 
-void dg_build_graph(dg_reading *r, dg_type real, const dg_dimension *sizes, int n)
+void dg_build_graph(dg_builder *r, dg_type real, const dg_dimension *sizes, int n)
 {
     dg_naming *naming = dg_heap_take(&r->heap, 1, sizeof *naming);
     naming->prefix = "";

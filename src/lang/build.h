@@ -14,7 +14,7 @@
 #include "lang/model.h"
 #include "lang/parse.h"
 
-enum { DG_WORK_MAX = 1 << 20, DG_EVAL_DEPTH = 2 * DG_PARSE_DEPTH };
+enum { DG_WORK_MAX = 1 << 18, DG_EVAL_DEPTH = 2 * DG_PARSE_DEPTH };
 
 typedef enum {
     DG_ITEM_UNKNOWN, /* an error, already reported */
@@ -84,7 +84,7 @@ typedef struct dg_override {
     dg_expr *value; /* NULL: it was an error */
 } dg_override;
 
-typedef struct dg_reading {
+typedef struct dg_builder {
     dg_memory memory;
     dg_heap heap;
     dg_source source;
@@ -107,87 +107,89 @@ typedef struct dg_reading {
     int64_t work;
     int depth;
     bool stopped; /* the model is too large: nothing is read any more */
-} dg_reading;
+} dg_builder;
 
 /* ---- eval.c --------------------------------------------------------------------------------- */
 
-const dg_item *dg_eval(dg_reading *r, dg_line *l, const dg_expr *e);
+const dg_item *dg_eval(dg_builder *r, dg_line *l, const dg_expr *e);
 
-dg_item *dg_item_make(dg_reading *r, dg_item_kind kind, dg_span at);
-const dg_item *dg_item_unknown(dg_reading *r, dg_span at);
+dg_item *dg_item_make(dg_builder *r, dg_item_kind kind, dg_span at);
+const dg_item *dg_item_unknown(dg_builder *r, dg_span at);
 
 /* Reports at a place of the model, and returns the unknown item. */
-const dg_item *dg_refuse(dg_reading *r, dg_span at, const char *suggest, const char *fits,
+const dg_item *dg_refuse(dg_builder *r, dg_span at, const char *suggest, const char *fits,
                          const char *found, ...) DG_PRINTF(5, 6);
 
 /* The one value that an item is; a number becomes a constant. False: reported. */
-bool dg_need_value(dg_reading *r, dg_line *l, const dg_item *item, dg_value *v);
+bool dg_need_value(dg_builder *r, dg_line *l, const dg_item *item, dg_value *v);
 /* The number that an item is, whole and in range. False: reported.
  * what: "the number of repeats". */
-bool dg_need_whole(dg_reading *r, dg_line *l, const dg_item *item, const char *what, int64_t low,
+bool dg_need_whole(dg_builder *r, dg_line *l, const dg_item *item, const char *what, int64_t low,
                    int64_t high, int64_t *number);
 
 /* What an item is, in a word: "a string", "2 values". */
-const char *dg_item_text(dg_reading *r, const dg_item *item);
+const char *dg_item_text(dg_builder *r, const dg_item *item);
 
 /* A sign between two items: folded, or a node. */
-const dg_item *dg_eval_pair(dg_reading *r, dg_line *l, const dg_expr *e, const dg_item *a,
+const dg_item *dg_eval_pair(dg_builder *r, dg_line *l, const dg_expr *e, const dg_item *a,
                             const dg_item *b);
 
 /* ---- use.c ---------------------------------------------------------------------------------- */
 
 /* Applies a node to values alone. */
-const dg_item *dg_use_values(dg_reading *r, dg_line *l, const char *type, dg_span at, int n,
+const dg_item *dg_use_values(dg_builder *r, dg_line *l, const char *type, dg_span at, int n,
                              const dg_value values[]);
 /* A call: of a def, a node, or neither. */
-const dg_item *dg_use_call(dg_reading *r, dg_line *l, const dg_expr *e);
+const dg_item *dg_use_call(dg_builder *r, dg_line *l, const dg_expr *e);
 
 /* After a call of the graph: its failure is reported and pardoned. True if there was none. */
-bool dg_graph_went_well(dg_reading *r, dg_span at, const char *fits);
+bool dg_graph_went_well(dg_builder *r, dg_span at, const char *fits);
 
 /* ---- take.c --------------------------------------------------------------------------------- */
 
 /* What an argument is for an attribute of this specification. of: "conv". False: reported. */
-bool dg_take_attr(dg_reading *r, dg_line *l, const char *of, const dg_attr_spec *spec,
+bool dg_take_attr(dg_builder *r, dg_line *l, const char *of, const dg_attr_spec *spec,
                   const dg_item *item, dg_attr *a);
 /* True if the expression is a word of an enumeration that spec takes. */
 bool dg_take_is_word(const dg_attr_spec *spec, const dg_expr *e);
 /* An initialiser as text; NULL: reported. *source: word >= 0 where it is read from a file. */
-const char *dg_take_init(dg_reading *r, dg_line *l, const dg_item *item, dg_clause *source);
+const char *dg_take_init(dg_builder *r, dg_line *l, const dg_item *item, dg_clause *source);
 /* A constant's elements; false: reported. */
-bool dg_take_constant(dg_reading *r, dg_line *l, const dg_item *item, dg_tensor *t);
+bool dg_take_constant(dg_builder *r, dg_line *l, const dg_item *item, dg_tensor *t);
 /* Reads a parameter's elements from its source. */
-void dg_take_parameter(dg_reading *r, dg_value v, const dg_clause *source);
+void dg_take_parameter(dg_builder *r, dg_value v, const dg_clause *source);
 
 /* ---- words.c -------------------------------------------------------------------------------- */
 
 /* A clause from a call (or a bare word), leaving out its first `skip` arguments. what: "source".
  * False: reported. */
-bool dg_clause_make(dg_reading *r, dg_line *l, const char *what, const dg_word *words, int n,
+bool dg_clause_make(dg_builder *r, dg_line *l, const char *what, const dg_word *words, int n,
                     const dg_item *item, int skip, dg_clause *c);
 int dg_word_find(const dg_word *words, int n, const char *name);
-void dg_read_blocks(dg_reading *r);
-void dg_read_settings(dg_reading *r);
+void dg_read_blocks(dg_builder *r);
+void dg_read_settings(dg_builder *r);
 /* A setting as the language writes it. */
-const char *dg_setting_text(dg_reading *r, int key);
+const char *dg_setting_text(dg_builder *r, int key);
 
 /* ---- spell.c -------------------------------------------------------------------------------- */
 
 /* Reports a name or a call that means nothing here. */
-const dg_item *dg_unknown_name(dg_reading *r, dg_line *l, const char *name, dg_span at);
-const dg_item *dg_unknown_call(dg_reading *r, const char *name, dg_span at);
+const dg_item *dg_unknown_name(dg_builder *r, dg_line *l, const char *name, dg_span at);
+/* Reports a value where only constants may be. */
+const dg_item *dg_not_constant(dg_builder *r, const char *name, dg_span at);
+const dg_item *dg_unknown_call(dg_builder *r, const char *name, dg_span at);
 
 /* ---- build.c -------------------------------------------------------------------------------- */
 
 /* Runs a body; returns its return statement's item, or NULL. */
-const dg_item *dg_run_body(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_body *body);
-void dg_bind(dg_reading *r, dg_scope *scope, const char *name, const dg_item *item, bool let);
+const dg_item *dg_run_body(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_body *body);
+void dg_bind(dg_builder *r, dg_scope *scope, const char *name, const dg_item *item, bool let);
 /* A let of the file, overridden or not. */
-void dg_run_let(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s);
+void dg_run_let(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s);
 /* The line of a statement; its node names start with `name`. */
-dg_line dg_line_of(dg_reading *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s,
+dg_line dg_line_of(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s,
                    const char *name);
-void dg_read_ports(dg_reading *r);
-void dg_build_graph(dg_reading *r, dg_type real, const dg_dimension *sizes, int n);
+void dg_read_ports(dg_builder *r);
+void dg_build_graph(dg_builder *r, dg_type real, const dg_dimension *sizes, int n);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* ---- Items ---------------------------------------------------------------------------------- */
 
-dg_item *dg_item_make(dg_reading *r, dg_item_kind kind, dg_span at)
+dg_item *dg_item_make(dg_builder *r, dg_item_kind kind, dg_span at)
 {
     dg_item *i = dg_heap_take(&r->heap, 1, sizeof *i);
     i->kind = kind;
@@ -15,12 +15,12 @@ dg_item *dg_item_make(dg_reading *r, dg_item_kind kind, dg_span at)
     return i;
 }
 
-const dg_item *dg_item_unknown(dg_reading *r, dg_span at)
+const dg_item *dg_item_unknown(dg_builder *r, dg_span at)
 {
     return dg_item_make(r, DG_ITEM_UNKNOWN, at);
 }
 
-const dg_item *dg_refuse(dg_reading *r, dg_span at, const char *suggest, const char *fits,
+const dg_item *dg_refuse(dg_builder *r, dg_span at, const char *suggest, const char *fits,
                          const char *found, ...)
 {
     dg_text text = dg_text_make(&r->memory);
@@ -34,7 +34,7 @@ const dg_item *dg_refuse(dg_reading *r, dg_span at, const char *suggest, const c
     return dg_item_unknown(r, at);
 }
 
-const char *dg_item_text(dg_reading *r, const dg_item *item)
+const char *dg_item_text(dg_builder *r, const dg_item *item)
 {
     switch (item->kind) {
     case DG_ITEM_NUMBER:
@@ -59,14 +59,14 @@ const char *dg_item_text(dg_reading *r, const dg_item *item)
     return "an error";
 }
 
-static const dg_item *of_number(dg_reading *r, double x, dg_span at)
+static const dg_item *of_number(dg_builder *r, double x, dg_span at)
 {
     dg_item *i = dg_item_make(r, DG_ITEM_NUMBER, at);
     i->number = x;
     return i;
 }
 
-bool dg_need_value(dg_reading *r, dg_line *l, const dg_item *item, dg_value *v)
+bool dg_need_value(dg_builder *r, dg_line *l, const dg_item *item, dg_value *v)
 {
     v->id = 0;
     if (item->kind == DG_ITEM_NUMBER && r->model->graph) {
@@ -89,7 +89,7 @@ bool dg_need_value(dg_reading *r, dg_line *l, const dg_item *item, dg_value *v)
 }
 
 /* A number, or the unknown item. */
-static const dg_item *need_number(dg_reading *r, dg_line *l, const dg_item *item)
+static const dg_item *need_number(dg_builder *r, dg_line *l, const dg_item *item)
 {
     if (item->kind == DG_ITEM_NUMBER || item->kind == DG_ITEM_UNKNOWN)
         return item;
@@ -103,7 +103,7 @@ static const dg_item *need_number(dg_reading *r, dg_line *l, const dg_item *item
                      dg_item_text(r, item));
 }
 
-bool dg_need_whole(dg_reading *r, dg_line *l, const dg_item *item, const char *what, int64_t low,
+bool dg_need_whole(dg_builder *r, dg_line *l, const dg_item *item, const char *what, int64_t low,
                    int64_t high, int64_t *number)
 {
     item = need_number(r, l, item);
@@ -124,7 +124,7 @@ bool dg_need_whole(dg_reading *r, dg_line *l, const dg_item *item, const char *w
 
 /* A bound item where it is used. What may still turn out to be an error keeps the place where it
  * was written. */
-static const dg_item *used(dg_reading *r, const dg_item *item, dg_span at)
+static const dg_item *used(dg_builder *r, const dg_item *item, dg_span at)
 {
     if (item->kind == DG_ITEM_WORD || item->kind == DG_ITEM_CALL)
         return item;
@@ -134,7 +134,7 @@ static const dg_item *used(dg_reading *r, const dg_item *item, dg_span at)
     return copy;
 }
 
-static const dg_item *eval_name(dg_reading *r, dg_line *l, const dg_expr *e)
+static const dg_item *eval_name(dg_builder *r, dg_line *l, const dg_expr *e)
 {
     const dg_binding_of *b = dg_dict_find(&l->scope->names, e->text);
     const dg_binding_of *outer =
@@ -142,9 +142,7 @@ static const dg_item *eval_name(dg_reading *r, dg_line *l, const dg_expr *e)
     if (!b && outer && outer->let)
         b = outer;
     if (b && l->constant && b->item->kind == DG_ITEM_VALUE)
-        return dg_refuse(r, e->span, NULL,
-                         "a constant is a number, a word, a list or an initialiser",
-                         "'%s' is a value of the graph", e->text);
+        return dg_not_constant(r, e->text, e->span);
     if (b)
         return used(r, b->item, e->span);
     const double *size = dg_dict_find(&r->sizes, e->text);
@@ -161,7 +159,7 @@ static const dg_item *eval_name(dg_reading *r, dg_line *l, const dg_expr *e)
 
 /* ---- Signs ---------------------------------------------------------------------------------- */
 
-static const dg_item *fold(dg_reading *r, const dg_expr *e, double a, double b)
+static const dg_item *fold(dg_builder *r, const dg_expr *e, double a, double b)
 {
     double x = a;
     int whole = e->sign == '^' && fabs(b) <= 64 && floor(b) == b ? (int)fabs(b) : -1;
@@ -187,7 +185,7 @@ static const dg_item *fold(dg_reading *r, const dg_expr *e, double a, double b)
 }
 
 /* x^2, x^3, x^-1, x^0.5, else the node pow. */
-static const dg_item *power(dg_reading *r, dg_line *l, const dg_expr *e, dg_value x, double n)
+static const dg_item *power(dg_builder *r, dg_line *l, const dg_expr *e, dg_value x, double n)
 {
     const char *type = n == 2 || n == 3 ? "square"
                        : n == -1        ? "reciprocal"
@@ -215,7 +213,7 @@ static const dg_item *power(dg_reading *r, dg_line *l, const dg_expr *e, dg_valu
     return dg_use_values(r, l, "mul", e->at, 2, pair);
 }
 
-static const dg_item *minus(dg_reading *r, dg_line *l, const dg_expr *e, const dg_item *a)
+static const dg_item *minus(dg_builder *r, dg_line *l, const dg_expr *e, const dg_item *a)
 {
     dg_value v;
     if (a->kind == DG_ITEM_NUMBER)
@@ -226,7 +224,7 @@ static const dg_item *minus(dg_reading *r, dg_line *l, const dg_expr *e, const d
                                       : dg_item_unknown(r, e->span);
 }
 
-const dg_item *dg_eval_pair(dg_reading *r, dg_line *l, const dg_expr *e, const dg_item *a,
+const dg_item *dg_eval_pair(dg_builder *r, dg_line *l, const dg_expr *e, const dg_item *a,
                             const dg_item *b)
 {
     static const char *const types[][2] = {
@@ -254,7 +252,7 @@ const dg_item *dg_eval_pair(dg_reading *r, dg_line *l, const dg_expr *e, const d
 
 /* ---- Any expression ------------------------------------------------------------------------- */
 
-static const dg_item *eval_list(dg_reading *r, dg_line *l, const dg_expr *e)
+static const dg_item *eval_list(dg_builder *r, dg_line *l, const dg_expr *e)
 {
     dg_item *list = dg_item_make(r, DG_ITEM_LIST, e->span);
     dg_item *items = dg_heap_take(&r->heap, (size_t)e->n, sizeof *items);
@@ -265,7 +263,7 @@ static const dg_item *eval_list(dg_reading *r, dg_line *l, const dg_expr *e)
     return list;
 }
 
-static const dg_item *eval_kind(dg_reading *r, dg_line *l, const dg_expr *e)
+static const dg_item *eval_kind(dg_builder *r, dg_line *l, const dg_expr *e)
 {
     dg_item *item;
     switch (e->kind) {
@@ -293,7 +291,7 @@ static const dg_item *eval_kind(dg_reading *r, dg_line *l, const dg_expr *e)
                      : dg_eval_pair(r, l, e, a, dg_eval(r, l, e->args[1].value));
 }
 
-const dg_item *dg_eval(dg_reading *r, dg_line *l, const dg_expr *e)
+const dg_item *dg_eval(dg_builder *r, dg_line *l, const dg_expr *e)
 {
     if (!r->stopped && (++r->work > DG_WORK_MAX || r->depth >= DG_EVAL_DEPTH)) {
         r->stopped = true;

@@ -224,10 +224,14 @@ static void sign(lexer *l)
     bool said = l->bad_line;
     l->at += step(l);
     add(l, DG_TOKEN_BAD, start, l->at);
-    if (!said && !l->bad_line)
-        refuse(
-            l, start, l->at, "names are made of ASCII letters, digits and '_'",
-            dg_heap_printf(l->heap, "'%.*s' means nothing here", l->at - start, l->text + start));
+    if (said || l->bad_line)
+        return;
+    const char *advice = "names are made of ASCII letters, digits and '_'";
+    const char *found = "a control character";
+    if ((unsigned char)c > ' ' && c != 0x7F)
+        found =
+            dg_heap_printf(l->heap, "'%.*s' means nothing here", l->at - start, l->text + start);
+    refuse(l, start, l->at, (unsigned char)c >= 0x80 ? advice : NULL, found);
 }
 
 dg_tokens dg_lex(dg_heap *p, const dg_source *s, int text, int from, dg_diags *d)

@@ -8,14 +8,14 @@
 
 /* ---- The file ------------------------------------------------------------------------------- */
 
-static void file_error(dg_reading *r, const char *path, const char *found)
+static void file_error(dg_builder *r, const char *path, const char *found)
 {
     dg_message m = {.code = DG_EUSAGE, .file = path, .found = found};
     dg_diags_add(&r->model->diags, &m);
 }
 
 /* All of a file; NULL: reported. */
-static char *read_file(dg_reading *r, const char *path, size_t *size)
+static char *read_file(dg_builder *r, const char *path, size_t *size)
 {
     FILE *f = fopen(path, "rb");
     if (!f) {
@@ -51,7 +51,7 @@ static char *read_file(dg_reading *r, const char *path, size_t *size)
     return NULL;
 }
 
-static bool add_file(dg_reading *r, const dg_model_options *o)
+static bool add_file(dg_builder *r, const dg_model_options *o)
 {
     const char *path = o->path ? o->path : "model";
     size_t size = o->text ? strlen(o->text) : 0;
@@ -67,7 +67,7 @@ static bool add_file(dg_reading *r, const dg_model_options *o)
     return added >= 0;
 }
 
-static const char *name_of(dg_reading *r, const char *path)
+static const char *name_of(dg_builder *r, const char *path)
 {
     const char *slash = path ? strrchr(path, '/') : NULL;
     const char *name = slash ? slash + 1 : path ? path : "model";
@@ -79,7 +79,7 @@ static const char *name_of(dg_reading *r, const char *path)
 
 /* ---- Options -------------------------------------------------------------------------------- */
 
-static int find_key(const dg_reading *r, const char *name)
+static int find_key(const dg_builder *r, const char *name)
 {
     for (int i = 0; i < r->vocabulary.n_keys; i++)
         if (strcmp(r->vocabulary.keys[i].value.name, name) == 0)
@@ -87,7 +87,7 @@ static int find_key(const dg_reading *r, const char *name)
     return -1;
 }
 
-static void unknown_option(dg_reading *r, const dg_override *o)
+static void unknown_option(dg_builder *r, const dg_override *o)
 {
     dg_suggest s = {.name = o->key};
     for (int i = 0; i < r->lets.n; i++)
@@ -99,7 +99,7 @@ static void unknown_option(dg_reading *r, const dg_override *o)
               o->key);
 }
 
-static void add_option(dg_reading *r, const char *option)
+static void add_option(dg_builder *r, const char *option)
 {
     int text = dg_source_add(&r->source, "--set", option, strlen(option), true);
     if (text < 0)
@@ -134,7 +134,7 @@ static void add_option(dg_reading *r, const char *option)
 
 /* ---- Names of the file ---------------------------------------------------------------------- */
 
-static void find_names(dg_reading *r)
+static void find_names(dg_builder *r)
 {
     for (int i = 0; i < r->file.n; i++) {
         dg_stmt *s = r->file.list[i];
@@ -152,7 +152,7 @@ static void find_names(dg_reading *r)
     }
 }
 
-static void list_lets(dg_reading *r)
+static void list_lets(dg_builder *r)
 {
     dg_model *m = r->model;
     m->lets = dg_heap_take(&r->heap, (size_t)r->lets.n, sizeof *m->lets);
@@ -176,7 +176,7 @@ static void list_lets(dg_reading *r)
 /* ---- Opening, building, freeing ------------------------------------------------------------- */
 
 typedef struct {
-    dg_reading *reading;
+    dg_builder *builder;
     const dg_model_options *options;
     dg_type real;
     const dg_dimension *sizes;
@@ -185,7 +185,7 @@ typedef struct {
 
 static void open_model(void *work)
 {
-    dg_reading *r = ((task *)work)->reading;
+    dg_builder *r = ((task *)work)->builder;
     const dg_model_options *o = ((task *)work)->options;
     r->model->name = name_of(r, o->path);
     r->top = dg_heap_take(&r->heap, 1, sizeof *r->top);
@@ -207,7 +207,7 @@ static void open_model(void *work)
 static void build_graph(void *work)
 {
     const task *t = work;
-    dg_build_graph(t->reading, t->real, t->sizes, t->n_sizes);
+    dg_build_graph(t->builder, t->real, t->sizes, t->n_sizes);
 }
 
 /* An empty model, or NULL. */
@@ -216,7 +216,7 @@ static dg_model *new_model(const dg_host *host)
     dg_memory memory = {0};
     if (host && host->alloc && host->free)
         memory = (dg_memory){.user = host->user, .alloc = host->alloc, .free = host->free};
-    dg_reading *r = dg_memory_zeroed(&memory, sizeof *r);
+    dg_builder *r = dg_memory_zeroed(&memory, sizeof *r);
     dg_model *m = r ? dg_memory_zeroed(&memory, sizeof *m) : NULL;
     if (!m) {
         dg_memory_free(&memory, r);
@@ -237,8 +237,8 @@ dg_model *dg_model_open(const dg_model_options *o)
     dg_model *m = new_model(o->host);
     if (!m)
         return NULL;
-    dg_reading *r = m->inside;
-    task t = {.reading = r, .options = o};
+    dg_builder *r = m->inside;
+    task t = {.builder = r, .options = o};
     r->types = o->types;
     r->n_types = o->n_types;
     r->read = o->read;
@@ -252,8 +252,8 @@ dg_model *dg_model_open(const dg_model_options *o)
 
 dg_status dg_model_build(dg_model *m, dg_type real, const dg_dimension *sizes, int n_sizes)
 {
-    dg_reading *r = m->inside;
-    task t = {.reading = r, .real = real, .sizes = sizes, .n_sizes = n_sizes};
+    dg_builder *r = m->inside;
+    task t = {.builder = r, .real = real, .sizes = sizes, .n_sizes = n_sizes};
     if (m->graph || r->source.n == 0 || m->diags.failed)
         return dg_diags_status(&m->diags);
     if (!dg_heap_try(&r->heap, build_graph, &t))
@@ -274,7 +274,7 @@ void dg_model_free(dg_model *m)
 {
     if (!m)
         return;
-    dg_reading *r = m->inside;
+    dg_builder *r = m->inside;
     dg_graph_free(m->graph);
     dg_diags_free(&m->diags);
     dg_arena_free(&r->heap.arena);

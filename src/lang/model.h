@@ -132,7 +132,7 @@ typedef struct dg_model {
     dg_graph *graph;    /* NULL before dg_model_build; then outputs and losses are its own */
     dg_metric *metrics; /* after dg_model_build */
     int n_metrics;
-    struct dg_reading *inside;
+    struct dg_builder *inside;
 } dg_model;
 
 /* ---- Reading one ---------------------------------------------------------------------------- */

@@ -15,7 +15,9 @@ typedef struct {
     int closing;  /* open ( and [: newlines do not count in them */
     int depth;    /* of expressions and braces */
     int level;    /* of braces */
+    int def;      /* level of the body of a def that is being read; 0: none */
     dg_span open; /* the innermost open brace */
+    int told;     /* offset of an open brace of which a message spoke */
     bool failed;
 } parser;
 
@@ -214,7 +216,8 @@ static dg_arg *arguments(parser *p, int close, bool keywords, int *n)
     do {
         args = dg_heap_grow(p->heap, args, *n, &room, sizeof *args);
         dg_arg *a = &args[*n];
-        if (keywords && kind(p) == DG_TOKEN_NAME && look(p, 1)->kind == '=') {
+        bool word = kind(p) == DG_TOKEN_NAME || kind(p) >= DG_TOKEN_KEYWORD; /* target= */
+        if (keywords && word && look(p, 1)->kind == '=') {
             a->key_span = span_of(take(p));
             a->key = text_of(p, a->key_span);
             take(p);
@@ -498,7 +501,7 @@ static void declare(parser *p, dg_stmt *s)
     const char *word = dg_keyword_name(s->word);
     name(p, s, "a name");
     dg_span open = next_span(p);
-    p->closing++;
+    p->closing += kind(p) == '[';
     expect(p, '[', dg_heap_printf(p->heap, "a shape stands behind the name: %s x[N, 10]", word));
     s->args = arguments(p, ']', false, &s->n);
     expect_close(p, ']', open, "',' or ']'");
@@ -594,17 +597,19 @@ static void define(parser *p, dg_stmt *s)
     dg_span outer;
     name(p, s, "a name");
     dg_span paren = next_span(p);
-    p->closing++;
+    p->closing += kind(p) == '(';
     expect(p, '(', "def block(x, units=64) { return linear(x, units) | relu }");
     def_arguments(p, s);
     expect_close(p, ')', paren, "',' or ')'");
     p->closing -= p->closing > 0;
     dg_span open = open_brace(p, "the body of a def stands in braces: def f(x) { ... }", &outer);
+    p->def = p->level;
     body(p, &s->body);
+    p->def = 0;
     const dg_stmt *last = s->body.n ? s->body.list[s->body.n - 1] : NULL;
-    if (!p->failed && kind(p) == '}' && !(last && (last->kind == DG_STMT_RETURN || last->broken)))
-        fail(p, s->at, "its last statement is: return expr", "a def without return");
     close_brace(p, open, outer);
+    if (!last || (last->kind != DG_STMT_RETURN && !last->broken))
+        fail(p, s->at, "its last statement is: return expr", "a def without return");
 }
 
 /* "return" expr {"," expr} */
@@ -612,8 +617,8 @@ static void give_back(parser *p, dg_stmt *s)
 {
     s->args = arguments(p, 0, false, &s->n);
     skip_ends(p);
-    if (!p->failed && (p->level == 0 || kind(p) != '}'))
-        fail(p, s->at, "'return' is the last statement of a def", "'return' stands here alone");
+    if (!p->failed && (p->level == 0 || p->level != p->def || kind(p) != '}'))
+        fail(p, s->at, NULL, "'return' is not the last statement of a def");
 }
 
 /* data = "data" ("train" | "validation" | "test") ["(" args ")"] "{" { [NAMES "=" expr] END } "}"
@@ -689,6 +694,16 @@ static const rule rules[DG_KEYWORDS] = {
     [DG_KEY_TRAIN] = {DG_STMT_TRAIN, train, true},
 };
 
+/* A statement of the whole model in braces: said once for each brace, which may lack its end. */
+static void top_only(parser *p, dg_span at)
+{
+    if (p->told != p->open.start)
+        fail(p, at, dg_heap_printf(p->heap, "the '{' of line %d is open here", line_of(p, p->open)),
+             dg_heap_printf(p->heap, "'%s' in braces", text_of(p, at)));
+    p->told = p->open.start;
+    p->failed = true;
+}
+
 /* The rule of a statement that begins with a keyword; NULL: an error. */
 static const rule *rule_of(parser *p, const dg_token *t)
 {
@@ -699,9 +714,7 @@ static const rule *rule_of(parser *p, const dg_token *t)
         fail(p, span_of(t), "keywords cannot name a value: choose another name",
              dg_heap_printf(p->heap, "'%s' is a keyword", word));
     else if (r->top && p->level > 0)
-        fail(p, span_of(t),
-             dg_heap_printf(p->heap, "the '{' of line %d is open here", line_of(p, p->open)),
-             dg_heap_printf(p->heap, "'%s' in braces", word));
+        top_only(p, span_of(t));
     return p->failed ? NULL : r;
 }
 

@@ -12,7 +12,7 @@ typedef struct {
     int n, room;
 } assigns;
 
-static void collect(dg_reading *r, const dg_body *body, assigns *a)
+static void collect(dg_builder *r, const dg_body *body, assigns *a)
 {
     for (int i = 0; i < body->n; i++) {
         const dg_stmt *s = body->list[i];
@@ -34,7 +34,7 @@ static bool gives(const dg_stmt *s, const char *name)
 }
 
 /* Collects the names an expression uses. */
-static void uses(dg_reading *r, const dg_expr *e, dg_dict *names)
+static void uses(dg_builder *r, const dg_expr *e, dg_dict *names)
 {
     if (e->kind == DG_EXPR_NAME)
         dg_dict_put(&r->heap, names, e->text, r);
@@ -53,7 +53,7 @@ static int given_later(const assigns *a, int from, const char *name)
 
 /* A path of needs from the name that list[at] gives back to list[from]: "b needs c, c needs a".
  * seen: assignments that lead nowhere. NULL: none. */
-static const char *path(dg_reading *r, const assigns *a, int from, int at, const char *name,
+static const char *path(dg_builder *r, const assigns *a, int from, int at, const char *name,
                         bool *seen)
 {
     dg_dict names = {0};
@@ -77,7 +77,7 @@ static const char *path(dg_reading *r, const assigns *a, int from, int at, const
 }
 
 /* A name that a later line gives: a cycle, or a line in the wrong place. False: there is none. */
-static bool below(dg_reading *r, dg_line *l, const char *name, dg_span at)
+static bool below(dg_builder *r, dg_line *l, const char *name, dg_span at)
 {
     assigns a = {0};
     int from = 0;
@@ -105,6 +105,24 @@ static bool below(dg_reading *r, dg_line *l, const char *name, dg_span at)
     return true;
 }
 
+/* A value, or what the file gives as one. */
+static bool given_anywhere(dg_builder *r, dg_line *l, const char *name)
+{
+    assigns a = {0};
+    if (l->scope->body)
+        collect(r, l->scope->body, &a);
+    for (int i = 0; i < r->model->n_ports; i++)
+        if (strcmp(r->model->ports[i].name, name) == 0)
+            return true;
+    return given_later(&a, 0, name) >= 0;
+}
+
+const dg_item *dg_not_constant(dg_builder *r, const char *name, dg_span at)
+{
+    return dg_refuse(r, at, NULL, "a constant is a number, a word, a list or an initialiser",
+                     "'%s' is a value of the graph", name);
+}
+
 /* ---- What was meant ------------------------------------------------------------------------- */
 
 static void try_all(dg_suggest *s, const dg_dict *d)
@@ -113,12 +131,12 @@ static void try_all(dg_suggest *s, const dg_dict *d)
         dg_suggest_try(s, d->order[i]);
 }
 
-static const dg_node_type *type_of(const dg_reading *r, const char *name)
+static const dg_node_type *type_of(const dg_builder *r, const char *name)
 {
     return r->model->graph ? dg_type_find(r->model->graph, name) : NULL;
 }
 
-const dg_item *dg_unknown_name(dg_reading *r, dg_line *l, const char *name, dg_span at)
+const dg_item *dg_unknown_name(dg_builder *r, dg_line *l, const char *name, dg_span at)
 {
     const dg_dict *top = l->scope->top ? &l->scope->top->names : NULL;
     dg_suggest s = {.name = name};
@@ -134,6 +152,8 @@ const dg_item *dg_unknown_name(dg_reading *r, dg_line *l, const char *name, dg_s
             r, at, NULL, "a let stands above the lines that use it",
             "'%s' is only given in line %d", name,
             dg_source_line(&r->source, ((dg_stmt *)dg_dict_find(&r->lets, name))->at.start));
+    if (l->constant && given_anywhere(r, l, name))
+        return dg_not_constant(r, name, at);
     if (below(r, l, name, at))
         return dg_item_unknown(r, at);
     try_all(&s, &l->scope->names);
@@ -145,7 +165,7 @@ const dg_item *dg_unknown_name(dg_reading *r, dg_line *l, const char *name, dg_s
     return dg_refuse(r, at, s.best, fits, "unknown name '%s'", name);
 }
 
-const dg_item *dg_unknown_call(dg_reading *r, const char *name, dg_span at)
+const dg_item *dg_unknown_call(dg_builder *r, const char *name, dg_span at)
 {
     dg_suggest s = {.name = name};
     const dg_node_type *t;
@@ -157,5 +177,8 @@ const dg_item *dg_unknown_call(dg_reading *r, const char *name, dg_span at)
         dg_suggest_try(&s, t->name);
     dg_span word = {at.start, at.start + (int)strlen(name)};
     const char *fits = s.best ? NULL : "dagrad nodes lists the nodes there are";
+    if (dg_word_find(r->vocabulary.metrics, r->vocabulary.n_metrics, name) >= 0)
+        fits =
+            dg_heap_printf(&r->heap, "a metric stands in a line of its own: metric %s(...)", name);
     return dg_refuse(r, word, s.best, fits, "unknown node '%s'", name);
 }

@@ -8,7 +8,7 @@
 /* ---- Attributes ----------------------------------------------------------------------------- */
 
 /* The next word of a list separated by spaces, as a copy; NULL at the end. */
-static const char *next_word(dg_reading *r, const char **words)
+static const char *next_word(dg_builder *r, const char **words)
 {
     const char *w = *words ? *words + strspn(*words, " ") : "";
     size_t n = strcspn(w, " ");
@@ -34,14 +34,14 @@ bool dg_take_is_word(const dg_attr_spec *spec, const dg_expr *e)
     return e->kind == DG_EXPR_NAME && is_word(spec, e->text);
 }
 
-static const char *spec_takes(dg_reading *r, const char *of, const dg_attr_spec *spec)
+static const char *spec_takes(dg_builder *r, const char *of, const dg_attr_spec *spec)
 {
     char text[256];
     return dg_heap_printf(&r->heap, "%s of %s takes: %s", spec->name, of,
                           dg_attr_takes(spec, text, sizeof text));
 }
 
-static void unknown_word(dg_reading *r, dg_line *l, const char *of, const dg_attr_spec *spec,
+static void unknown_word(dg_builder *r, dg_line *l, const char *of, const dg_attr_spec *spec,
                          const dg_item *item)
 {
     dg_suggest s = {.name = item->text};
@@ -65,18 +65,30 @@ static bool all_of(const dg_item *list, dg_item_kind kind)
     return list->n > 0;
 }
 
+/* False, reported: N where no axis is meant. */
+static bool may_be_batch(dg_builder *r, const char *of, const dg_attr_spec *spec,
+                         const dg_item *item)
+{
+    if (item->kind != DG_ITEM_BATCH || spec->low <= DG_N)
+        return true;
+    dg_refuse(r, item->span, NULL, spec_takes(r, of, spec), "%s of %s is N, the batch", spec->name,
+              of);
+    return false;
+}
+
 static double number_of(const dg_item *item)
 {
     return item->kind == DG_ITEM_BATCH ? DG_N : item->number;
 }
 
-static bool take_list(dg_reading *r, dg_line *l, const char *of, const dg_attr_spec *spec,
+static bool take_list(dg_builder *r, dg_line *l, const char *of, const dg_attr_spec *spec,
                       const dg_item *list, dg_attr *a)
 {
     for (int i = 0; i < list->n; i++) {
         if (list->items[i].kind == DG_ITEM_WORD)
             dg_unknown_name(r, l, list->items[i].text, list->items[i].span);
-        if (list->items[i].kind == DG_ITEM_WORD || list->items[i].kind == DG_ITEM_UNKNOWN)
+        if (list->items[i].kind == DG_ITEM_WORD || list->items[i].kind == DG_ITEM_UNKNOWN ||
+            !may_be_batch(r, of, spec, &list->items[i]))
             return false;
     }
     if (all_of(list, DG_ITEM_NUMBER)) {
@@ -99,7 +111,7 @@ static bool take_list(dg_reading *r, dg_line *l, const char *of, const dg_attr_s
     return true;
 }
 
-static void take_number(dg_reading *r, double x, dg_attr *a)
+static void take_number(dg_builder *r, double x, dg_attr *a)
 {
     double *number = dg_heap_take(&r->heap, 1, sizeof *number);
     *number = x;
@@ -107,7 +119,7 @@ static void take_number(dg_reading *r, double x, dg_attr *a)
     a->count = 1;
 }
 
-bool dg_take_attr(dg_reading *r, dg_line *l, const char *of, const dg_attr_spec *spec,
+bool dg_take_attr(dg_builder *r, dg_line *l, const char *of, const dg_attr_spec *spec,
                   const dg_item *item, dg_attr *a)
 {
     a->start = item->span.start;
@@ -116,7 +128,7 @@ bool dg_take_attr(dg_reading *r, dg_line *l, const char *of, const dg_attr_spec 
     case DG_ITEM_NUMBER:
     case DG_ITEM_BATCH:
         take_number(r, number_of(item), a);
-        return true;
+        return may_be_batch(r, of, spec, item);
     case DG_ITEM_BOOL:
         a->word = item->number != 0 ? "true" : "false";
         return true;
@@ -144,7 +156,7 @@ bool dg_take_attr(dg_reading *r, dg_line *l, const char *of, const dg_attr_spec 
 
 /* ---- Initialisers --------------------------------------------------------------------------- */
 
-static const char *init_call(dg_reading *r, dg_line *l, const dg_item *call)
+static const char *init_call(dg_builder *r, dg_line *l, const dg_item *call)
 {
     const char *text = dg_heap_printf(&r->heap, "%s(", call->text);
     char number[DG_NUMBER_TEXT];
@@ -165,7 +177,7 @@ static const char *init_call(dg_reading *r, dg_line *l, const dg_item *call)
     return dg_heap_printf(&r->heap, "%s)", text);
 }
 
-const char *dg_take_init(dg_reading *r, dg_line *l, const dg_item *item, dg_clause *source)
+const char *dg_take_init(dg_builder *r, dg_line *l, const dg_item *item, dg_clause *source)
 {
     const dg_vocabulary *v = &r->vocabulary;
     char number[DG_NUMBER_TEXT];
@@ -187,7 +199,7 @@ const char *dg_take_init(dg_reading *r, dg_line *l, const dg_item *item, dg_clau
 /* ---- Arrays from files ---------------------------------------------------------------------- */
 
 /* Fills t, whose data are there, from a source; false: reported. */
-static bool read_array(dg_reading *r, const dg_clause *source, dg_tensor *t)
+static bool read_array(dg_builder *r, const dg_clause *source, dg_tensor *t)
 {
     dg_diag why = {0};
     if (!r->read) {
@@ -203,7 +215,7 @@ static bool read_array(dg_reading *r, const dg_clause *source, dg_tensor *t)
     return s == DG_OK;
 }
 
-void dg_take_parameter(dg_reading *r, dg_value v, const dg_clause *source)
+void dg_take_parameter(dg_builder *r, dg_value v, const dg_clause *source)
 {
     dg_tensor t = {0};
     dg_diag why = {0};
@@ -226,7 +238,7 @@ static void put(dg_tensor *t, int64_t k, double x)
         ((double *)t->data)[k] = x;
 }
 
-static bool in_range(dg_reading *r, const dg_tensor *t, double x, dg_span at)
+static bool in_range(dg_builder *r, const dg_tensor *t, double x, dg_span at)
 {
     if (t->type != DG_I32 || (floor(x) == x && fabs(x) <= INT32_MAX))
         return true;
@@ -235,7 +247,7 @@ static bool in_range(dg_reading *r, const dg_tensor *t, double x, dg_span at)
 }
 
 /* The numbers of nested lists, in order, from place *k on. */
-static bool put_list(dg_reading *r, dg_line *l, const dg_item *item, dg_tensor *t, int64_t count,
+static bool put_list(dg_builder *r, dg_line *l, const dg_item *item, dg_tensor *t, int64_t count,
                      int64_t *k)
 {
     bool good = true;
@@ -256,7 +268,7 @@ static bool put_list(dg_reading *r, dg_line *l, const dg_item *item, dg_tensor *
 }
 
 /* zeros, ones, fill(v) or a number: one number for all elements. */
-static bool take_fill(dg_reading *r, const dg_item *item, double *x)
+static bool take_fill(dg_builder *r, const dg_item *item, double *x)
 {
     const char *word = item->kind == DG_ITEM_WORD || item->kind == DG_ITEM_CALL ? item->text : "";
     *x = item->kind == DG_ITEM_NUMBER ? item->number : strcmp(word, "ones") == 0;
@@ -275,7 +287,7 @@ static bool take_fill(dg_reading *r, const dg_item *item, double *x)
     return false;
 }
 
-bool dg_take_constant(dg_reading *r, dg_line *l, const dg_item *item, dg_tensor *t)
+bool dg_take_constant(dg_builder *r, dg_line *l, const dg_item *item, dg_tensor *t)
 {
     const dg_vocabulary *v = &r->vocabulary;
     int64_t count = dg_shape_count(&t->shape), k = 0;

@@ -5,7 +5,7 @@
 #include "lang/suggest.h"
 #include <string.h>
 
-bool dg_graph_went_well(dg_reading *r, dg_span at, const char *fits)
+bool dg_graph_went_well(dg_builder *r, dg_span at, const char *fits)
 {
     dg_diag why;
     dg_status s = dg_graph_pardon(r->model->graph, &why);
@@ -16,30 +16,33 @@ bool dg_graph_went_well(dg_reading *r, dg_span at, const char *fits)
     dg_message m = {.code = s, .at = at, .found = why.text, .fits = fits};
     if (why.end > 0)
         m.at = (dg_span){why.start, why.end};
+    if (m.at.start != at.start || m.at.end != at.end)
+        m.fits = NULL; /* of an attribute: that of the node does not help */
     dg_diags_add(&r->model->diags, &m);
     return false;
 }
 
 /* "linear", "linear2", ...: the node part of a name. */
-static const char *ordinal(dg_reading *r, dg_line *l, const char *kind)
+static const char *ordinal(dg_builder *r, dg_line *l, const char *kind)
 {
     int n = dg_dict_count(&r->heap, &l->kinds, kind);
     return n == 1 ? kind : dg_heap_printf(&r->heap, "%s%d", kind, n);
 }
 
-static const char *node_name(dg_reading *r, dg_line *l, const char *type)
+static const char *node_name(dg_builder *r, dg_line *l, const char *type)
 {
     return dg_heap_printf(&r->heap, "%s.%s", l->base, ordinal(r, l, type));
 }
 
 /* The inputs and where they were made: shape errors need it. */
-static const char *made_where(dg_reading *r, int n, const dg_value in[])
+static const char *made_where(dg_builder *r, int n, const dg_value in[])
 {
     dg_text t = dg_text_make(&r->memory);
     char shape[128];
     for (int i = 0; i < n; i++) {
         dg_value_info info;
-        if (dg_value_look(r->model->graph, in[i], &info) != DG_OK || info.kind == DG_CONSTANT)
+        if (dg_value_look(r->model->graph, in[i], &info) != DG_OK ||
+            (info.kind == DG_CONSTANT && info.shape.rank == 0)) /* a number */
             continue;
         dg_text_printf(&t, "%s%s %s, made in line %d", t.length ? "\n" : "", info.name,
                        dg_shape_text(&info.shape, shape, sizeof shape),
@@ -51,7 +54,7 @@ static const char *made_where(dg_reading *r, int n, const dg_value in[])
 }
 
 /* The results of a node: they follow its first. */
-static const dg_item *results(dg_reading *r, dg_value first, dg_span at)
+static const dg_item *results(dg_builder *r, dg_value first, dg_span at)
 {
     dg_item *item = dg_item_make(r, DG_ITEM_VALUE, at);
     item->n = dg_graph_values(r->model->graph) - first.id + 1;
@@ -62,7 +65,7 @@ static const dg_item *results(dg_reading *r, dg_value first, dg_span at)
     return item;
 }
 
-static const dg_item *apply(dg_reading *r, const char *type, const char *name, dg_span at, int n,
+static const dg_item *apply(dg_builder *r, const char *type, const char *name, dg_span at, int n,
                             const dg_value in[], int n_attr, const dg_attr attr[])
 {
     dg_graph *g = r->model->graph;
@@ -74,7 +77,7 @@ static const dg_item *apply(dg_reading *r, const char *type, const char *name, d
     return dg_item_unknown(r, at);
 }
 
-const dg_item *dg_use_values(dg_reading *r, dg_line *l, const char *type, dg_span at, int n,
+const dg_item *dg_use_values(dg_builder *r, dg_line *l, const char *type, dg_span at, int n,
                              const dg_value values[])
 {
     return apply(r, type, node_name(r, l, type), at, n, values, 0, NULL);
@@ -84,7 +87,7 @@ const dg_item *dg_use_values(dg_reading *r, dg_line *l, const char *type, dg_spa
 
 /* A call of a node while its arguments are read. */
 typedef struct {
-    dg_reading *r;
+    dg_builder *r;
     dg_line *l;
     const dg_expr *e;
     const dg_node_type *type;
@@ -248,7 +251,27 @@ static void take_position(use *u, const dg_arg *a, int k)
         u->bad = true;
 }
 
-static const dg_item *use_node(dg_reading *r, dg_line *l, const dg_expr *e, const dg_node_type *t)
+/* Reports the first thing that must be given and is not. */
+static void check_given(use *u)
+{
+    const dg_node_type *t = u->type;
+    const char *missing = NULL;
+    int inputs = t->flags & DG_VARIADIC ? t->n_inputs : positional(t);
+    for (int i = inputs + t->n_attrs - 1; i >= 0; i--) {
+        const char *name = i < inputs ? t->inputs[i].name : t->attrs[i - inputs].name;
+        bool given = i < u->n_in || (i >= inputs && t->attrs[i - inputs].preset);
+        for (int k = 0; k < u->n_attrs; k++)
+            given |= strcmp(u->attrs[k].name, name) == 0;
+        if (!given)
+            missing = name;
+    }
+    if (!missing)
+        return;
+    dg_refuse(u->r, u->e->at, NULL, takes(u), "%s of %s is not given", missing, t->name);
+    u->bad = true;
+}
+
+static const dg_item *use_node(dg_builder *r, dg_line *l, const dg_expr *e, const dg_node_type *t)
 {
     use u = {.r = r, .l = l, .e = e, .type = t, .table = dg_attr_table_of(t)};
     u.in = dg_heap_take(&r->heap, (size_t)e->n, sizeof *u.in);
@@ -259,6 +282,8 @@ static const dg_item *use_node(dg_reading *r, dg_line *l, const dg_expr *e, cons
         else
             take_position(&u, &e->args[i], i);
     }
+    if (!u.bad)
+        check_given(&u);
     if (u.bad)
         return dg_item_unknown(r, e->span);
     const char *name = u.name ? dg_heap_printf(&r->heap, "%s%s", l->naming->prefix, u.name)
@@ -273,7 +298,7 @@ static const dg_item *use_node(dg_reading *r, dg_line *l, const dg_expr *e, cons
 
 /* ---- Defs ----------------------------------------------------------------------------------- */
 
-static const char *def_takes(dg_reading *r, const dg_stmt *def)
+static const char *def_takes(dg_builder *r, const dg_stmt *def)
 {
     const char *text = dg_heap_printf(&r->heap, "%s takes: ", def->names[0].text);
     for (int i = 0; i < def->n; i++)
@@ -282,7 +307,7 @@ static const char *def_takes(dg_reading *r, const dg_stmt *def)
 }
 
 /* True if the def is being inlined already; reported. */
-static bool recursive(dg_reading *r, const dg_line *l, const dg_stmt *def, dg_span at)
+static bool recursive(dg_builder *r, const dg_line *l, const dg_stmt *def, dg_span at)
 {
     const char *path = def->names[0].text;
     for (const dg_scope *s = l->scope; s && s->define; s = s->caller) {
@@ -296,7 +321,7 @@ static bool recursive(dg_reading *r, const dg_line *l, const dg_stmt *def, dg_sp
     return false;
 }
 
-static int def_argument(dg_reading *r, const dg_stmt *def, const dg_arg *a, int k)
+static int def_argument(dg_builder *r, const dg_stmt *def, const dg_arg *a, int k)
 {
     if (!a->key && k < def->n)
         return k;
@@ -316,7 +341,7 @@ static int def_argument(dg_reading *r, const dg_stmt *def, const dg_arg *a, int 
 }
 
 /* Binds the arguments of a call; false: reported. */
-static bool bind_arguments(dg_reading *r, dg_line *l, const dg_expr *e, const dg_stmt *def,
+static bool bind_arguments(dg_builder *r, dg_line *l, const dg_expr *e, const dg_stmt *def,
                            dg_scope *inner)
 {
     bool good = true;
@@ -351,7 +376,7 @@ static bool bind_arguments(dg_reading *r, dg_line *l, const dg_expr *e, const dg
     return good;
 }
 
-static const dg_item *use_def(dg_reading *r, dg_line *l, const dg_expr *e, const dg_stmt *def)
+static const dg_item *use_def(dg_builder *r, dg_line *l, const dg_expr *e, const dg_stmt *def)
 {
     dg_scope *inner = dg_heap_take(&r->heap, 1, sizeof *inner);
     dg_naming *naming = dg_heap_take(&r->heap, 1, sizeof *naming);
@@ -371,7 +396,7 @@ static const dg_item *use_def(dg_reading *r, dg_line *l, const dg_expr *e, const
 /* ---- Calls ---------------------------------------------------------------------------------- */
 
 /* A call that is no node, as it stands. */
-static const dg_item *keep(dg_reading *r, dg_line *l, const dg_expr *e)
+static const dg_item *keep(dg_builder *r, dg_line *l, const dg_expr *e)
 {
     dg_item *call = dg_item_make(r, DG_ITEM_CALL, e->at);
     dg_item *items = dg_heap_take(&r->heap, (size_t)e->n, sizeof *items);
@@ -387,7 +412,7 @@ static const dg_item *keep(dg_reading *r, dg_line *l, const dg_expr *e)
     return call;
 }
 
-const dg_item *dg_use_call(dg_reading *r, dg_line *l, const dg_expr *e)
+const dg_item *dg_use_call(dg_builder *r, dg_line *l, const dg_expr *e)
 {
     if (l->constant)
         return keep(r, l, e);

@@ -14,7 +14,7 @@ int dg_word_find(const dg_word *words, int n, const char *name)
     return -1;
 }
 
-static const char *word_names(dg_reading *r, const char *what, const dg_word *words, int n)
+static const char *word_names(dg_builder *r, const char *what, const dg_word *words, int n)
 {
     const char *text = dg_heap_printf(&r->heap, "%ss: ", what);
     for (int i = 0; i < n; i++)
@@ -30,7 +30,7 @@ static int find_attr(const dg_word *w, const char *name)
     return -1;
 }
 
-static const char *attr_names(dg_reading *r, const dg_word *w)
+static const char *attr_names(dg_builder *r, const dg_word *w)
 {
     char names[512];
     const dg_attr_table t = {w->name, w->attrs, w->n_attrs, NULL, 0};
@@ -41,7 +41,7 @@ static const char *attr_names(dg_reading *r, const dg_word *w)
 }
 
 /* Which attribute the k-th argument is for; -1: reported. */
-static int attr_of(dg_reading *r, const dg_word *w, const dg_item *a, int k)
+static int attr_of(dg_builder *r, const dg_word *w, const dg_item *a, int k)
 {
     dg_suggest s = {.name = a->key ? a->key : ""};
     int found = a->key ? find_attr(w, a->key) : k;
@@ -58,7 +58,7 @@ static int attr_of(dg_reading *r, const dg_word *w, const dg_item *a, int k)
 }
 
 /* The arguments as attributes; false: reported. An option is stronger than the file. */
-static bool take_arguments(dg_reading *r, dg_line *l, const dg_word *w, const dg_item *call,
+static bool take_arguments(dg_builder *r, dg_line *l, const dg_word *w, const dg_item *call,
                            int skip, dg_clause *c)
 {
     dg_attr *given = dg_heap_take(&r->heap, (size_t)call->n, sizeof *given);
@@ -84,7 +84,7 @@ static bool take_arguments(dg_reading *r, dg_line *l, const dg_word *w, const dg
 }
 
 /* Checks c->given against the table. */
-static bool check(dg_reading *r, const dg_word *w, dg_clause *c)
+static bool check(dg_builder *r, const dg_word *w, dg_clause *c)
 {
     const dg_attr_table t = {w->name, w->attrs, w->n_attrs, NULL, 0};
     const dg_attrs *attrs;
@@ -106,7 +106,7 @@ static bool check(dg_reading *r, const dg_word *w, dg_clause *c)
     return true;
 }
 
-bool dg_clause_make(dg_reading *r, dg_line *l, const char *what, const dg_word *words, int n,
+bool dg_clause_make(dg_builder *r, dg_line *l, const char *what, const dg_word *words, int n,
                     const dg_item *item, int skip, dg_clause *c)
 {
     *c = (dg_clause){.name = "", .word = -1, .span = item->span};
@@ -145,7 +145,7 @@ static int find_port(const dg_model *m, const char *name)
 }
 
 /* The ports that a line gives; false: reported. given: one flag a port. */
-static bool take_ports(dg_reading *r, const dg_stmt *s, const char *block, bool *given,
+static bool take_ports(dg_builder *r, const dg_stmt *s, const char *block, bool *given,
                        dg_binding *b)
 {
     int *ports = dg_heap_take(&r->heap, (size_t)s->n_names, sizeof *ports);
@@ -171,7 +171,7 @@ static bool take_ports(dg_reading *r, const dg_stmt *s, const char *block, bool 
 }
 
 /* source | transform | ...: an item inside out. */
-static bool take_pipe(dg_reading *r, dg_line *l, const dg_item *item, dg_binding *b)
+static bool take_pipe(dg_builder *r, dg_line *l, const dg_item *item, dg_binding *b)
 {
     const dg_vocabulary *v = &r->vocabulary;
     const dg_item *source = item;
@@ -186,7 +186,7 @@ static bool take_pipe(dg_reading *r, dg_line *l, const dg_item *item, dg_binding
     return dg_clause_make(r, l, "source", v->sources, v->n_sources, source, 0, &b->source) && good;
 }
 
-static void take_binding(dg_reading *r, dg_block *block, const dg_stmt *s, const char *name,
+static void take_binding(dg_builder *r, dg_block *block, const dg_stmt *s, const char *name,
                          bool *given)
 {
     dg_naming naming = {.prefix = ""};
@@ -213,7 +213,7 @@ static void take_binding(dg_reading *r, dg_block *block, const dg_stmt *s, const
 }
 
 /* (part=[0, 0.9], shuffle=1) as a call. */
-static const dg_item *head_of(dg_reading *r, dg_line *l, const dg_stmt *s)
+static const dg_item *head_of(dg_builder *r, dg_line *l, const dg_stmt *s)
 {
     dg_item *call = dg_item_make(r, DG_ITEM_CALL, s->names[0].span);
     dg_item *items = dg_heap_take(&r->heap, (size_t)s->n, sizeof *items);
@@ -228,7 +228,7 @@ static const dg_item *head_of(dg_reading *r, dg_line *l, const dg_stmt *s)
     return call;
 }
 
-static void read_block(dg_reading *r, const dg_stmt *s)
+static void read_block(dg_builder *r, const dg_stmt *s)
 {
     dg_model *m = r->model;
     dg_naming naming = {.prefix = ""};
@@ -248,7 +248,11 @@ static void read_block(dg_reading *r, const dg_stmt *s)
     bool *given = dg_heap_take(&r->heap, (size_t)m->n_ports, sizeof *given), lost = false;
     *b = (dg_block){.data = data, .span = s->names[0].span};
     b->bindings = dg_heap_take(&r->heap, (size_t)s->body.n, sizeof *b->bindings);
-    dg_clause_make(r, &l, "head", &head, 1, head_of(r, &l, s), 0, &b->head);
+    dg_item call = *head_of(r, &l, s);
+    if (!dg_clause_make(r, &l, "head", &head, 1, &call, 0, &b->head)) {
+        call.n = 0; /* its defaults, so that there is always something to read */
+        dg_clause_make(r, &l, "head", &head, 1, &call, 0, &b->head);
+    }
     for (int i = 0; i < s->body.n; i++) {
         take_binding(r, b, s->body.list[i], name, given);
         lost |= s->body.list[i]->broken && s->body.list[i]->n_names == 0;
@@ -261,7 +265,7 @@ static void read_block(dg_reading *r, const dg_stmt *s)
                 "data %s gives no '%s'", name, m->ports[k].name);
 }
 
-void dg_read_blocks(dg_reading *r)
+void dg_read_blocks(dg_builder *r)
 {
     enum { MOST = 3 };
     r->model->blocks = dg_heap_take(&r->heap, MOST, sizeof *r->model->blocks);
@@ -273,7 +277,7 @@ void dg_read_blocks(dg_reading *r)
 
 /* ---- Train ---------------------------------------------------------------------------------- */
 
-static int find_key(const dg_reading *r, const char *name)
+static int find_key(const dg_builder *r, const char *name)
 {
     for (int i = 0; i < r->vocabulary.n_keys; i++)
         if (strcmp(r->vocabulary.keys[i].value.name, name) == 0)
@@ -281,7 +285,7 @@ static int find_key(const dg_reading *r, const char *name)
     return -1;
 }
 
-static const char *key_names(dg_reading *r)
+static const char *key_names(dg_builder *r)
 {
     const char *text = "train takes: ";
     for (int i = 0; i < r->vocabulary.n_keys; i++)
@@ -291,7 +295,7 @@ static const char *key_names(dg_reading *r)
 }
 
 /* A line of train; items: one for each key. */
-static void take_line(dg_reading *r, dg_line *l, const dg_stmt *s, const dg_item **items)
+static void take_line(dg_builder *r, dg_line *l, const dg_stmt *s, const dg_item **items)
 {
     if (s->kind != DG_STMT_ASSIGN || s->n_names > 1) {
         dg_refuse(r, s->at, NULL, key_names(r), "a line of train is NAME = value");
@@ -314,7 +318,7 @@ static void take_line(dg_reading *r, dg_line *l, const dg_stmt *s, const dg_item
 }
 
 /* A call with one argument more: optimizer.rate=0.1. */
-static const dg_item *with_inner(dg_reading *r, dg_line *l, const dg_key *key, const dg_item *item,
+static const dg_item *with_inner(dg_builder *r, dg_line *l, const dg_key *key, const dg_item *item,
                                  const dg_override *o)
 {
     if (!key->words)
@@ -337,7 +341,7 @@ static const dg_item *with_inner(dg_reading *r, dg_line *l, const dg_key *key, c
 }
 
 /* A plain value, by the table of one. */
-static void set_plain(dg_reading *r, dg_line *l, const dg_key *key, const dg_item *item,
+static void set_plain(dg_builder *r, dg_line *l, const dg_key *key, const dg_item *item,
                       dg_setting *s)
 {
     const dg_word table = {"train", &key->value, 1};
@@ -351,7 +355,7 @@ static void set_plain(dg_reading *r, dg_line *l, const dg_key *key, const dg_ite
         s->value = c.attrs.v[0];
 }
 
-static void set(dg_reading *r, dg_line *l, int k, const dg_item *item)
+static void set(dg_builder *r, dg_line *l, int k, const dg_item *item)
 {
     const dg_key *key = &r->vocabulary.keys[k];
     dg_setting *s = &r->model->settings[k];
@@ -369,7 +373,7 @@ static void set(dg_reading *r, dg_line *l, int k, const dg_item *item)
 }
 
 /* The block of train; a second one is refused. */
-static const dg_stmt *find_train(dg_reading *r)
+static const dg_stmt *find_train(dg_builder *r)
 {
     const dg_stmt *train = NULL;
     for (int i = 0; i < r->file.n; i++) {
@@ -383,7 +387,7 @@ static const dg_stmt *find_train(dg_reading *r)
 }
 
 /* Options that set whole keys, or parts of them: the whole ones come first. */
-static void take_options(dg_reading *r, dg_line *l, bool parts, const dg_item **items)
+static void take_options(dg_builder *r, dg_line *l, bool parts, const dg_item **items)
 {
     for (int i = 0; i < r->n_sets; i++) {
         const dg_override *o = &r->sets[i];
@@ -400,7 +404,7 @@ static void take_options(dg_reading *r, dg_line *l, bool parts, const dg_item **
     }
 }
 
-void dg_read_settings(dg_reading *r)
+void dg_read_settings(dg_builder *r)
 {
     dg_model *m = r->model;
     int n = r->vocabulary.n_keys;

@@ -15,11 +15,11 @@ typedef struct {
 } edits;
 
 typedef struct {
-    dg_reading *reading;
+    dg_builder *builder;
     dg_text *out;
 } writing;
 
-static void add(dg_reading *r, edits *e, int at, int length, const char *text)
+static void add(dg_builder *r, edits *e, int at, int length, const char *text)
 {
     e->list = dg_heap_grow(&r->heap, e->list, e->n, &e->room, sizeof *e->list);
     e->list[e->n++] = (edit){at, length, text};
@@ -27,7 +27,7 @@ static void add(dg_reading *r, edits *e, int at, int length, const char *text)
 
 /* ---- Values --------------------------------------------------------------------------------- */
 
-static const char *quoted(dg_reading *r, const char *text, size_t n)
+static const char *quoted(dg_builder *r, const char *text, size_t n)
 {
     char *copy = dg_heap_take(&r->heap, 2 * n + 3, 1), *to = copy;
     *to++ = '"';
@@ -40,7 +40,7 @@ static const char *quoted(dg_reading *r, const char *text, size_t n)
     return copy;
 }
 
-static const char *texts(dg_reading *r, const char *text)
+static const char *texts(dg_builder *r, const char *text)
 {
     const char *list = "[";
     for (const char *at = text;; at++) {
@@ -52,7 +52,7 @@ static const char *texts(dg_reading *r, const char *text)
     }
 }
 
-static const char *numbers(dg_reading *r, const dg_attr_spec *spec, int n, const double *x)
+static const char *numbers(dg_builder *r, const dg_attr_spec *spec, int n, const double *x)
 {
     char number[DG_NUMBER_TEXT];
     const char *list = n > 1 ? "[" : "";
@@ -64,7 +64,7 @@ static const char *numbers(dg_reading *r, const dg_attr_spec *spec, int n, const
 }
 
 /* An attribute as it was given. */
-static const char *attr_text(dg_reading *r, const dg_attr_spec *spec, const dg_attr *a)
+static const char *attr_text(dg_builder *r, const dg_attr_spec *spec, const dg_attr *a)
 {
     bool truth = a->word && (strcmp(a->word, "true") == 0 || strcmp(a->word, "false") == 0);
     if (!a->word)
@@ -74,7 +74,7 @@ static const char *attr_text(dg_reading *r, const dg_attr_spec *spec, const dg_a
     return spec->max_count > 1 ? texts(r, a->word) : quoted(r, a->word, strlen(a->word));
 }
 
-static const char *word_at(dg_reading *r, const char *words, int k)
+static const char *word_at(dg_builder *r, const char *words, int k)
 {
     for (; k > 0; k--) {
         words += strcspn(words, " ");
@@ -83,7 +83,7 @@ static const char *word_at(dg_reading *r, const char *words, int k)
     return dg_heap_copy(&r->heap, words, strcspn(words, " "));
 }
 
-static const char *clause_text(dg_reading *r, const dg_word *w, const dg_clause *c)
+static const char *clause_text(dg_builder *r, const dg_word *w, const dg_clause *c)
 {
     const char *text = dg_heap_printf(&r->heap, "%s(", c->name);
     for (int i = 0; i < c->n_given; i++)
@@ -94,7 +94,7 @@ static const char *clause_text(dg_reading *r, const dg_word *w, const dg_clause 
     return c->n_given ? dg_heap_printf(&r->heap, "%s)", text) : c->name;
 }
 
-const char *dg_setting_text(dg_reading *r, int k)
+const char *dg_setting_text(dg_builder *r, int k)
 {
     const dg_key *key = &r->vocabulary.keys[k];
     const dg_setting *s = &r->model->settings[k];
@@ -119,7 +119,7 @@ static const dg_stmt *line_of(const dg_stmt *train, const char *key)
     return NULL;
 }
 
-static void edit_settings(dg_reading *r, edits *e)
+static void edit_settings(dg_builder *r, edits *e)
 {
     const dg_source_text *file = &r->source.texts[0];
     const dg_stmt *train = NULL;
@@ -155,7 +155,7 @@ static int by_place(const void *a, const void *b)
 
 static void write_model(void *work)
 {
-    dg_reading *r = ((writing *)work)->reading;
+    dg_builder *r = ((writing *)work)->builder;
     dg_text *out = ((writing *)work)->out;
     const dg_source_text *file = &r->source.texts[0];
     edits e = {0};
@@ -178,7 +178,7 @@ static void write_model(void *work)
 
 void dg_model_write(const dg_model *m, dg_text *out)
 {
-    dg_reading *r = m->inside;
+    dg_builder *r = m->inside;
     if (r->source.n == 0 || dg_diags_status(&m->diags) != DG_OK)
         return;
     writing w = {r, out};
