@@ -92,7 +92,7 @@ static dg_status end_epoch(dg_looper *l, int *finished, dg_diag *why)
 static dg_status save_and_leave(dg_looper *l, dg_status s)
 {
     dg_diag why = {0};
-    char text[256];
+    char text[5000];
     if (dg_run_save(l->r, l->t, 0, &why) != DG_OK)
         snprintf(text, sizeof text, "the checkpoint could not be written: %s", why.text);
     else

@@ -15,7 +15,8 @@
 
 char *dg_run_file(const dg_run_dir *r, const char *name, char *room, size_t size)
 {
-    snprintf(room, size, "%s/%s", r->path, name);
+    if (snprintf(room, size, "%s/%s", r->path, name) >= (int)size)
+        *room = 0; /* a name that long cannot be opened anyway */
     return room;
 }
 
