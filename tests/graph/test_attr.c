@@ -76,17 +76,24 @@ static void expect_message(const dg_attr_table *t, dg_attr second, const char *t
     dg_arena_free(&arena);
 }
 
-static void test_messages(void **state)
+/* A case of the tables below. */
+typedef struct {
+    dg_attr given;
+    const char *text;
+} message;
+
+static void expect_messages(int n, const message *cases)
+{
+    for (int i = 0; i < n; i++)
+        expect_message(&conv, cases[i].given, cases[i].text);
+}
+
+static void test_messages_of_whole_numbers(void **state)
 {
     (void)state;
-    static const double x[] = {0, 1.5, -2, NAN, 2, 0, 6, HUGE_VAL};
+    static const double x[] = {0, 1.5, -2, (double)NAN, 2, 0, 6, HUGE_VAL};
     static const double many[17] = {1};
-    const char *long_word = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa4"
-                            "bc";
-    const struct {
-        dg_attr given;
-        const char *text;
-    } cases[] = {
+    const message cases[] = {
         {number("kernal", 1, x), "conv has no attribute 'kernal'"},
         {word("", "x"), "conv has no attribute ''"},
         {number("kernel", 1, x), "kernel of conv is 0, it takes 1 to 1048576"},
@@ -116,6 +123,17 @@ static void test_messages(void **state)
         {word("padding", ""), "padding of conv is '', it takes same, valid, or 1 to 4 whole "
                               "numbers, each 0 to 1048576"},
         {number("padding", 1, x + 2), "padding of conv is -2, it takes 0 to 1048576"},
+    };
+    expect_messages(COUNT(cases), cases);
+}
+
+static void test_messages_of_kinds(void **state)
+{
+    (void)state;
+    static const double x[] = {0, 1.5, -2, (double)NAN, 2, 0, 6, HUGE_VAL};
+    const char *long_word = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa4"
+                            "bc";
+    const message cases[] = {
         {number("alpha", 1, x + 2), "alpha of conv is -2, it takes at least 0"},
         {number("alpha", 1, x + 3), "alpha of conv is nan, it takes a number, at least 0"},
         {number("alpha", 2, x), "alpha of conv has 2 numbers, it takes a number, at least 0"},
@@ -130,6 +148,15 @@ static void test_messages(void **state)
         {word("mode", "near"), "mode of conv is 'near', it takes nearest, linear"},
         {word("mode", long_word), "mode of conv is 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
                                   "aaaaaaaaaaaaa...', it takes nearest, linear"},
+    };
+    expect_messages(COUNT(cases), cases);
+}
+
+static void test_messages_of_names(void **state)
+{
+    (void)state;
+    static const double x[] = {0, 1.5, -2, (double)NAN, 2, 0, 6, HUGE_VAL};
+    const message cases[] = {
         {word("channels", "x"), "channels of conv is given twice"},
         {number("weight", 1, x), "weight of conv is not a value, it takes a value of the graph"},
         {word("mask", "m"), "mask of conv is not a value, it takes a value of the graph"},
@@ -141,8 +168,7 @@ static void test_messages(void **state)
         {word("mask_init", "he"), "conv has no attribute 'mask_init'"},
         {word("x_init", "he"), "conv has no attribute 'x_init'"},
     };
-    for (int i = 0; i < COUNT(cases); i++)
-        expect_message(&conv, cases[i].given, cases[i].text);
+    expect_messages(COUNT(cases), cases);
     expect_message(&plain, word("init", "he"), "scale has no attribute 'init'");
     expect_message(&plain, word("name", "he"), "scale has no attribute 'name'");
     expect_message(&plain, value("weight"), "scale has no attribute 'weight'");
@@ -290,9 +316,14 @@ static void test_wrong_preset(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),     cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_takes),
+        cmocka_unit_test(test_messages_of_whole_numbers),
+        cmocka_unit_test(test_messages_of_kinds),
+        cmocka_unit_test(test_messages_of_names),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_takes),
         cmocka_unit_test(test_wrong_preset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

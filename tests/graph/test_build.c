@@ -311,6 +311,14 @@ static void real_for_int(bench *b)
 {
     apply1(b, "pick", b->x);
 }
+static void real_for_labels(bench *b)
+{
+    apply1(b, "either", dg_input(b->g, "v", DG_F32, shape1(DG_N)));
+}
+static void int_for_distribution(bench *b)
+{
+    apply1(b, "either", b->i);
+}
 static void shapes_differ(bench *b)
 {
     dg_apply(b->g, "add2", "n", 2, (dg_value[]){b->x, b->w}, 0, NULL);
@@ -480,7 +488,7 @@ static void loss_int(bench *b)
 }
 static void loss_weight(bench *b)
 {
-    dg_loss(b->g, NULL, b->x, NAN);
+    dg_loss(b->g, NULL, b->x, (double)NAN);
 }
 static void part_of_none(bench *b)
 {
@@ -599,6 +607,9 @@ static const failure failures[] = {
     {foreign_id, DG_EUSAGE, "n", "x of twice is not a value of this graph"},
     {int_for_real, DG_EMODEL, "n", "x of dense is int, it takes real values"},
     {real_for_int, DG_EMODEL, "n", "ids of pick is real, it takes labels or ids (int)"},
+    {real_for_labels, DG_EMODEL, "n", "x of either is [N], which must be labels (int) here"},
+    {int_for_distribution, DG_EMODEL, "n",
+     "x of either is [N, 5], which must be real values here, not int"},
     {shapes_differ, DG_EMODEL, "n", "add2 needs equal shapes, not [N, 5] and [3, 4]"},
     {shape_silent, DG_EMODEL, "n", "silent cannot take these shapes"},
     {shape_huge, DG_EMODEL, "n",
@@ -768,8 +779,8 @@ static void test_types(void **state)
     int n = 0;
     for (const dg_node_type *t; (t = dg_type_at(g, n)); n++)
         assert_ptr_equal(dg_type_find(g, t->name), t);
-    assert_string_equal(dg_type_at(g, n - 9)->name, "dense"); /* the user's come last */
-    assert_null(dg_type_at(NULL, n - 9));
+    assert_string_equal(dg_type_at(g, n - 10)->name, "dense"); /* the user's come last */
+    assert_null(dg_type_at(NULL, n - 10));
     assert_null(dg_type_at(g, -1));
     assert_null(dg_type_find(NULL, "dense"));
     assert_null(dg_type_find(g, NULL));

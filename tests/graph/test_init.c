@@ -300,8 +300,8 @@ static void test_auto(void **state)
 static void test_messages(void **state)
 {
     (void)state;
-#define THERE                                                                                      \
-    ", there is: zeros, ones, fill(v), normal(std), uniform(a, b), he, glorot, orthogonal(gain)"
+#define LIST "zeros, ones, fill(v), normal(std), uniform(a, b), he, glorot, orthogonal(gain)"
+#define THERE ", there is: " LIST
     static const struct {
         const char *init, *text;
     } cases[] = {

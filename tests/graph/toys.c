@@ -182,12 +182,24 @@ static const dg_node_type bad_n = {OWN,           .name = "bad_n", .inputs = rea
 static const dg_node_type silent = {OWN,           .name = "silent", .inputs = real_input,
                                     .n_inputs = 1, .n_out = 1,       .shape = silent_shape};
 
+/* Integers where the shape has one axis: what a loss does that takes labels or distributions. */
+static int64_t either_limit(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+{
+    (void)a;
+    (void)n_in;
+    return in[input].rank == 1 ? 10 : -1;
+}
+
+static const dg_node_type either = {
+    OWN,        .name = "either",      .inputs = any_input, .n_inputs = 1,
+    .n_out = 1, .limit = either_limit, .shape = same_shape};
+
 /* ---- building -------------------------------------------------------------------------------- */
 
 void toys_add(dg_graph *g)
 {
-    static const dg_node_type *const all[] = {&toy_dense, &toy_twice, &add2,  &join,  &parts,
-                                              &pick,      &huge,      &bad_n, &silent};
+    static const dg_node_type *const all[] = {&toy_dense, &toy_twice, &add2, &join,  &parts,
+                                              &pick,      &either,    &huge, &bad_n, &silent};
     for (int i = 0; i < COUNT(all); i++)
         dg_graph_add_type(g, all[i]);
 }

@@ -11,6 +11,7 @@
  * join(a, b, ...)                      along axis 1
  * parts(x, n)                          n results
  * pick(ids)                            takes integers only
+ * either(x)                            integers if it has one axis, else real values
  * huge(x)                              a result too large to address
  * bad_n(x)                             N where it may not be
  * silent(x)                            a shape rule that refuses without a word */

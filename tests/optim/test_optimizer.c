@@ -60,14 +60,15 @@ static void test_ranges(void **state)
     } cases[] = {
         {offsetof(dg_optimizer, rate), 0, "rate is 0, it takes a number above 0"},
         {offsetof(dg_optimizer, rate), -0.5, "rate is -0.5, it takes a number above 0"},
-        {offsetof(dg_optimizer, rate), NAN, "rate is nan, it takes a number above 0"},
+        {offsetof(dg_optimizer, rate), (double)NAN, "rate is nan, it takes a number above 0"},
         {offsetof(dg_optimizer, rate), HUGE_VAL, "rate is inf, it takes a number above 0"},
         {offsetof(dg_optimizer, momentum), 1, "momentum is 1, it takes a number from 0 to below 1"},
         {offsetof(dg_optimizer, momentum), -0.1,
          "momentum is -0.1, it takes a number from 0 to below 1"},
         {offsetof(dg_optimizer, decay), -1, "decay is -1, it takes a number 0 or more"},
         {offsetof(dg_optimizer, beta1), 1, "beta1 is 1, it takes a number from 0 to below 1"},
-        {offsetof(dg_optimizer, beta2), NAN, "beta2 is nan, it takes a number from 0 to below 1"},
+        {offsetof(dg_optimizer, beta2), (double)NAN,
+         "beta2 is nan, it takes a number from 0 to below 1"},
         {offsetof(dg_optimizer, epsilon), 0, "epsilon is 0, it takes a number above 0"},
         {offsetof(dg_optimizer, clip), -1, "clip is -1, it takes a number 0 or more"},
         {offsetof(dg_optimizer, clip), HUGE_VAL, "clip is inf, it takes a number 0 or more"},
@@ -102,7 +103,8 @@ static void test_ranges_of_schedules(void **state)
         {{DG_COSINE, 1, 1, 0, 0, 0},
          "steps of the schedule is 0, it takes a whole number, at least 1"},
         {{DG_LINE, 1, 1, 0, -2, 10}, "final of the schedule is -2, it takes a number 0 or more"},
-        {{DG_LINE, 1, 1, 0, NAN, 10}, "final of the schedule is nan, it takes a number 0 or more"},
+        {{DG_LINE, 1, 1, 0, (double)NAN, 10},
+         "final of the schedule is nan, it takes a number 0 or more"},
         {{(dg_schedule_kind)4, 1, 1, 0, 0, 10}, "there is no schedule of kind 4"},
     };
     for (int i = 0; i < COUNT(cases); i++) {
