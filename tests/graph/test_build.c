@@ -127,6 +127,26 @@ static void test_parts(void **state)
     dg_graph_free(g);
 }
 
+/* Real constants take the type of the graph, each way. */
+static void test_constants(void **state)
+{
+    (void)state;
+    float f[2] = {0.1F, -3};
+    double d[2] = {0.1, -3};
+    for (int i = 0; i < 4; i++) {
+        dg_type from = i & 1 ? DG_F64 : DG_F32, to = i & 2 ? DG_F64 : DG_F32;
+        dg_graph *g = dg_graph_new(NULL, to);
+        dg_tensor t = {from, shape1(2), from == DG_F64 ? (void *)d : f, 2 * dg_type_bytes(from)};
+        dg_value c = dg_constant(g, "c", t);
+        assert_int_equal(dg_graph_status(g, NULL), DG_OK);
+        assert_int_equal(look(g, c).type, to);
+        const void *x = g->values[c.id - 1].data;
+        double first = to == DG_F64 ? ((const double *)x)[0] : (double)((const float *)x)[0];
+        assert_true(first == (from == DG_F64 && to == DG_F64 ? 0.1 : (double)0.1F));
+        dg_graph_free(g);
+    }
+}
+
 static void test_integers(void **state)
 {
     (void)state;
@@ -469,6 +489,16 @@ static void constant_type(bench *b)
     float x[3] = {0};
     dg_constant(b->g, "c", (dg_tensor){(dg_type)7, shape1(3), x, sizeof x});
 }
+static void constant_taken(bench *b)
+{
+    float x[3] = {0};
+    dg_constant(b->g, "w", (dg_tensor){DG_F32, shape1(3), x, sizeof x});
+}
+static void constant_n(bench *b)
+{
+    float x[3] = {0};
+    dg_constant(b->g, "c", (dg_tensor){DG_F32, shape1(DG_N), x, sizeof x});
+}
 static void output_none(bench *b)
 {
     dg_output(b->g, "o", b->none);
@@ -651,6 +681,8 @@ static const failure failures[] = {
     {constant_bytes, DG_EUSAGE, "c", "constant 'c' has 12 bytes, 8 are given"},
     {constant_null, DG_EUSAGE, "c", "constant 'c' has 12 bytes, 0 are given"},
     {constant_type, DG_EUSAGE, "c", "constant 'c' is of no known type"},
+    {constant_taken, DG_EMODEL, "w", "constant 'w': there is already a parameter of this name"},
+    {constant_n, DG_EMODEL, "c", "c has a batch axis N, only inputs may have one"},
     {output_none, DG_EUSAGE, "o", "the output is not a value of this graph"},
     {output_twice, DG_EMODEL, "o", "two outputs are named 'o'"},
     {loss_none, DG_EUSAGE, "o", "the loss is not a value of this graph"},
@@ -788,6 +820,13 @@ static void test_types(void **state)
     dg_graph_free(g);
 }
 
+static void *refuse_memory(void *user, size_t bytes)
+{
+    (void)user;
+    (void)bytes;
+    return NULL;
+}
+
 static void test_new(void **state)
 {
     (void)state;
@@ -801,6 +840,11 @@ static void test_new(void **state)
     assert_int_equal(dg_graph_status(g, NULL), DG_OK);
     dg_graph_free(g);
     dg_graph_free(NULL);
+    dg_graph_place(NULL, 1, 2);
+    g = dg_graph_new(&(dg_host){.size = sizeof(dg_host), .alloc = refuse_memory}, DG_F64);
+    assert_int_equal(dg_graph_status(g, &why), DG_EUSAGE);
+    assert_string_equal(why.text, "a host gives both alloc and free, or neither");
+    dg_graph_free(g);
     assert_int_equal(dg_graph_status(NULL, &why), DG_EMEMORY);
     assert_int_equal(dg_input(NULL, "x", DG_F32, batch(1)).id, 0);
     assert_int_equal(dg_number(NULL, 1).id, 0);
@@ -811,19 +855,13 @@ static void test_new(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dag),
-        cmocka_unit_test(test_no_inputs),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_long_names),
-        cmocka_unit_test(test_initialisers_of_nodes),
-        cmocka_unit_test(test_optional),
-        cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_sticks),
-        cmocka_unit_test(test_pardon),
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_dag),        cmocka_unit_test(test_no_inputs),
+        cmocka_unit_test(test_parts),      cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_integers),   cmocka_unit_test(test_names),
+        cmocka_unit_test(test_long_names), cmocka_unit_test(test_initialisers_of_nodes),
+        cmocka_unit_test(test_optional),   cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_sticks),     cmocka_unit_test(test_pardon),
+        cmocka_unit_test(test_places),     cmocka_unit_test(test_types),
         cmocka_unit_test(test_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,8 +46,10 @@ static void build(dg_graph *g)
     dg_attr init[] = {{.name = "units", .count = 1, .number = data},
                       {.name = "init", .word = "orthogonal(2)"}};
     dg_value y = dg_apply(g, "dense", "last", 1, &z, 2, init);
-    dg_attr n = {.name = "n", .count = 1, .number = data + 5};
-    dg_apply(g, "parts", NULL, 1, &z, 1, &n);
+    dg_attr n[] = {{.name = "n", .count = 1, .number = data + 5},
+                   {.name = "label", .word = "a text that is copied"}};
+    for (int i = 0; i < 30; i++)
+        dg_apply(g, "parts", NULL, 1, &z, 2, n);
     dg_apply(g, "join", NULL, 3, (dg_value[]){z, y, z}, 0, NULL);
     for (int i = 0; i < 20; i++) {
         dg_output(g, NULL, z);

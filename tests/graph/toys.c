@@ -113,7 +113,8 @@ static const dg_node_type join = {
     .n_out = 1, .flags = DG_VARIADIC, .shape = join_shape};
 
 static const dg_attr_spec parts_attrs[] = {
-    {"n", DG_ATTR_INT, 1, 0, 1000, NULL, NULL, "number of results"}};
+    {"n", DG_ATTR_INT, 1, 0, 1000, NULL, NULL, "number of results"},
+    {"label", DG_ATTR_TEXT, 1, 0, 0, "", NULL, "a text"}};
 
 static int parts_outputs(const dg_attrs *a)
 {
@@ -133,7 +134,7 @@ static dg_status parts_shape(const dg_attrs *a, int n_in, const dg_shape in[], d
 static const dg_node_type parts = {OWN,
                                    .name = "parts",
                                    .attrs = parts_attrs,
-                                   .n_attrs = 1,
+                                   .n_attrs = COUNT(parts_attrs),
                                    .inputs = real_input,
                                    .n_inputs = 1,
                                    .outputs = parts_outputs,

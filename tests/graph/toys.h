@@ -9,7 +9,7 @@
  * twice(x)                             any input, a view
  * add2(a, b, scale=)                   scale may be absent
  * join(a, b, ...)                      along axis 1
- * parts(x, n)                          n results
+ * parts(x, n, label=)                  n results
  * pick(ids)                            takes integers only
  * either(x)                            integers if it has one axis, else real values
  * huge(x)                              a result too large to address
