@@ -59,10 +59,9 @@ dg_status dg_file_fail(dg_diag *why, dg_status code, const char *file, int line,
 dg_status dg_file_errno(dg_diag *why, const char *file, const char *verb, int error)
 {
     int reading = strcmp(verb, "read") == 0;
-    dg_status code = reading && (error == ENOENT || error == EACCES || error == EISDIR ||
-                                 error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG)
-                         ? DG_EDATA
-                         : DG_EFILE;
+    int absent = error == ENOENT || error == EACCES || error == EISDIR || error == ENOTDIR ||
+                 error == ELOOP || error == ENAMETOOLONG;
+    dg_status code = error == ENOMEM ? DG_EMEMORY : reading && absent ? DG_EDATA : DG_EFILE;
     errno = error; /* %m is its text, here in the C locale */
     return dg_file_fail(why, code, file, 0, 0, "cannot %s: %m", verb);
 }

@@ -74,6 +74,18 @@ static dg_status not_found(const dg_places *p, const char *name, dg_diag *why)
     return status;
 }
 
+static dg_status try_place(const char *dir, const char *name, char **path, dg_diag *why)
+{
+    dg_text full = dg_text_make(NULL);
+    dg_text_printf(&full, "%s/%s", dir, name);
+    dg_status status = full.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory") : DG_OK;
+    *path = full.failed ? NULL : try_path(full.data);
+    if (status == DG_OK && !*path && errno != ENOENT && errno != ENOTDIR && errno != EISDIR)
+        status = dg_file_errno(why, full.data, "read", errno);
+    dg_text_free(&full);
+    return status;
+}
+
 dg_status dg_find_file(const dg_places *p, const char *name, char **path, dg_diag *why)
 {
     *path = NULL;
@@ -82,12 +94,9 @@ dg_status dg_find_file(const dg_places *p, const char *name, char **path, dg_dia
         return *path ? DG_OK : dg_file_errno(why, name, "read", errno);
     }
     for (int i = 0; name[0] && i < p->n && !*path; i++) {
-        dg_text full = dg_text_make(NULL);
-        dg_text_printf(&full, "%s/%s", p->dir[i], name);
-        if (full.failed)
-            return dg_diag_set(why, DG_EMEMORY, "out of memory");
-        *path = try_path(full.data);
-        dg_text_free(&full);
+        dg_status status = try_place(p->dir[i], name, path, why);
+        if (status != DG_OK)
+            return status;
     }
     return *path ? DG_OK : not_found(p, name, why);
 }

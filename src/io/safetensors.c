@@ -102,6 +102,15 @@ static dg_status read_text(header *h)
     return dg_reader_get(h->r, h->text, h->length);
 }
 
+/* jansson calls a lack of memory a syntax error at times: then a second try, or a piece of memory
+ * as large as the text, tells. */
+static bool lacks_memory(const header *h)
+{
+    void *probe = malloc(h->length + (1 << 16));
+    free(probe);
+    return !probe;
+}
+
 static dg_status parse(header *h)
 {
     json_error_t e;
@@ -109,8 +118,9 @@ static dg_status parse(header *h)
         return dg_reader_fail(h->r, 8, "not a safetensors file: its header is no JSON object");
     if (check_depth(h) != DG_OK)
         return DG_EDATA;
-    h->json = json_loadb(h->text, h->length, JSON_REJECT_DUPLICATES, &e);
-    if (!h->json && json_error_code(&e) == json_error_out_of_memory)
+    for (int i = 0; i < 2 && !h->json; i++)
+        h->json = json_loadb(h->text, h->length, JSON_REJECT_DUPLICATES, &e);
+    if (!h->json && lacks_memory(h))
         return no_memory(h);
     if (!h->json)
         return dg_reader_fail(h->r, 8 + (uint64_t)(e.position > 0 ? e.position : 0),

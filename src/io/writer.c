@@ -39,7 +39,7 @@ uint64_t dg_writer_at(const dg_writer *w)
 static dg_status fail(dg_writer *w, const char *verb, int error)
 {
     if (w->status == DG_OK) {
-        w->status = DG_EFILE;
+        w->status = error == ENOMEM ? DG_EMEMORY : DG_EFILE;
         dg_file_errno(w->why, w->path, verb, error);
     }
     return w->status;

@@ -82,6 +82,16 @@ void io_npy(int version, const char *dict, const char *bytes, size_t n, dg_text 
         dg_text_add_bytes(out, bytes ? bytes + i : "", 1);
 }
 
+void io_safetensors(const char *header, size_t n, dg_text *out)
+{
+    size_t length = strlen(header);
+    char head[8] = {(char)(length & 255), (char)(length >> 8)};
+    dg_text_add_bytes(out, head, sizeof head);
+    dg_text_add(out, header);
+    while (n-- > 0)
+        dg_text_add_bytes(out, "", 1);
+}
+
 void io_gz(const void *bytes, size_t n, int level, dg_text *out)
 {
     size_t room = n + n / 1000 + 1000;

@@ -13,6 +13,9 @@ dg_status io_read(const char *format, const void *bytes, size_t n, dg_array *out
 /* An NPY file of this version (1 to 3), dict and n bytes behind it (NULL: zeros). */
 void io_npy(int version, const char *dict, const char *bytes, size_t n, dg_text *out);
 
+/* A safetensors file of this header and n zeros behind it. */
+void io_safetensors(const char *header, size_t n, dg_text *out);
+
 /* Bytes as gz; level 0 to 9. */
 void io_gz(const void *bytes, size_t n, int level, dg_text *out);
 

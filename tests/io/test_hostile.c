@@ -291,22 +291,12 @@ static const struct {
      2, "byte 8: tensor 'a': a checksum of dagrad over a type that it does not write"},
 };
 
-static void safetensors(const char *header, size_t n, dg_text *out)
-{
-    size_t length = strlen(header);
-    char head[8] = {(char)(length & 255), (char)(length >> 8)};
-    dg_text_add_bytes(out, head, sizeof head);
-    dg_text_add(out, header);
-    while (n-- > 0)
-        dg_text_add_bytes(out, "", 1);
-}
-
 static void test_headers(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         dg_text t = dg_text_make(NULL);
-        safetensors(headers[i].header, headers[i].n, &t);
+        io_safetensors(headers[i].header, headers[i].n, &t);
         if (headers[i].text)
             refuse("safetensors", t.data, t.length, headers[i].text);
         else { /* the same with a number that fits is read, with 2^56 it is not */
@@ -330,7 +320,7 @@ static void test_deep(void **state)
     dg_text_add(&h, "{\"a\":");
     for (int i = 0; i < 60000; i++)
         dg_text_add(&h, "[");
-    safetensors(h.data, 0, &t);
+    io_safetensors(h.data, 0, &t);
     refuse("safetensors", t.data, t.length, "byte 15: the header is nested deeper than 3");
     dg_text_free(&h);
     dg_text_free(&t);
@@ -447,7 +437,7 @@ static void test_prefixes(void **state)
     every_prefix("idx", idx, sizeof idx - 1, 0);
     io_gz(idx, sizeof idx - 1, 6, &gz);
     every_prefix("idx", gz.data, gz.length, 0);
-    safetensors("{\"a\":" U8("[4]", "[0,4]") ",\"b\":" U8("[2,2]", "[4,8]") "}", 8, &st);
+    io_safetensors("{\"a\":" U8("[4]", "[0,4]") ",\"b\":" U8("[2,2]", "[4,8]") "}", 8, &st);
     every_prefix("safetensors", st.data, st.length, 0);
     io_npy(1, DICT("'<f4'", "True", "(2, 3)"), NULL, 24, &n);
     every_prefix("npy", n.data, n.length, 0);
