@@ -1,4 +1,4 @@
-/* The graph from inside: what graph/ builds and engine/ reads. See <dagrad/graph.h> for the manual. */
+/* The graph from inside: what graph/ builds and engine/ reads. The manual is <dagrad/graph.h>. */
 #ifndef DG_GRAPH_GRAPH_H
 #define DG_GRAPH_GRAPH_H
 
@@ -13,16 +13,16 @@ typedef struct dg_vertex {
     dg_shape shape;   /* dim[0] may be DG_N */
     int32_t node;     /* of a result: index of its node, else -1 */
     int part;         /* which result of it */
-    void *data;       /* parameter, state, constant: its elements, 64-byte aligned, owned by the graph */
+    void *data;       /* parameter, state, constant: its elements, 64-byte aligned, the graph's */
     const char *init; /* parameter, state */
     int frozen;
-    int set;          /* parameter, state: 1 once dg_graph_set wrote it (dg_graph_init leaves it) */
+    int set; /* parameter, state: 1 once dg_graph_set wrote it (dg_graph_init leaves it) */
     int start, end;
 } dg_vertex;
 
 typedef struct dg_node {
     const dg_node_type *type;
-    int builtin;      /* index in ops.def, -1 for a user's type */
+    int builtin; /* index in ops.def, -1 for a user's type */
     const char *name;
     int n_in, n_out;
     const int32_t *in; /* ids, 0: not given */
