@@ -276,7 +276,7 @@ static dg_status infer(apply *a, dg_shape out[DG_MAX_OUT], int *n_out)
     return s;
 }
 
-/* An input that takes either, takes integers where the node says how many there are for its shape. */
+/* What takes either takes integers where the node says how many there are for its shape. */
 static dg_status check_either(apply *a)
 {
     for (int k = 0; k < a->n_in && a->type->limit; k++) {
