@@ -76,12 +76,12 @@ typedef struct dg_call {
     int training;    /* 0: inference (dropout passes its input) */
     int add;         /* only for DG_ACCUMULATES: delta holds a value to start from */
     uint64_t key[2]; /* chance: a function of seed, step and node; the index is the element's */
-    const void *const *in; /* NULL entry: input not given; in adjoint also: not saved */
-    void *const *out;      /* in adjoint and tangent: read only, NULL if not saved */
-    const void *const *eps;  /* adjoint: error vectors of the outputs, never NULL */
-    void *const *delta;      /* adjoint: what comes back for each input; NULL: not wanted */
-    const void *const *din;  /* tangent: perturbations of the inputs; NULL: zero */
-    void *const *dout;       /* tangent: perturbations of the outputs */
+    const void *const *in;  /* NULL entry: input not given; in adjoint also: not saved */
+    void *const *out;       /* in adjoint and tangent: read only, NULL if not saved */
+    const void *const *eps; /* adjoint: error vectors of the outputs, never NULL */
+    void *const *delta;     /* adjoint: what comes back for each input; NULL: not wanted */
+    const void *const *din; /* tangent: perturbations of the inputs; NULL: zero */
+    void *const *dout;      /* tangent: perturbations of the outputs */
     void *saved;   /* bytes() of the whole node: written by forward, read by adjoint and tangent */
     void *scratch; /* bytes() of the calling thread: garbage before and after */
     dg_diag *why;  /* the thread's own: dg_diag_set(c->why, ...) before returning a status */
@@ -105,7 +105,8 @@ enum {
 typedef struct dg_input_spec {
     const char *name;
     unsigned flags;
-    const char *init; /* DG_IN_PARAMETER: default initialiser; "auto": he before a relu, else glorot */
+    const char
+        *init; /* DG_IN_PARAMETER: default initialiser; "auto": he before a relu, else glorot */
 } dg_input_spec;
 
 /* ---- Test data ------------------------------------------------------------------------------- */
@@ -128,16 +129,16 @@ typedef struct dg_case {
 /* ---- The type -------------------------------------------------------------------------------- */
 
 enum {
-    DG_ROWS = 1,         /* rows of axis 0 are independent: see dg_call */
-    DG_LINEAR = 2,       /* linear in its inputs: f is its own tangent */
-    DG_POINTWISE = 4,    /* out[0] may be the memory of any in[i] of its shape and type, delta[i] that
+    DG_ROWS = 1,      /* rows of axis 0 are independent: see dg_call */
+    DG_LINEAR = 2,    /* linear in its inputs: f is its own tangent */
+    DG_POINTWISE = 4, /* out[0] may be the memory of any in[i] of its shape and type, delta[i] that
                             of eps[0]; implies DG_ROWS */
-    DG_ACCUMULATES = 8,  /* adjoint of an input without rows obeys c->add: old value, then a left
+    DG_ACCUMULATES = 8, /* adjoint of an input without rows obeys c->add: old value, then a left
                             fold over blocks of the batch */
-    DG_RANDOM = 16,      /* reads key */
-    DG_VIEW = 32,        /* out[0] is in[0], of another shape: no work at all */
-    DG_VARIADIC = 64,    /* the last input specification may repeat */
-    DG_LOSS = 128        /* inputs 0, 1 are target and estimate; out[0] is rho, one a pair */
+    DG_RANDOM = 16,     /* reads key */
+    DG_VIEW = 32,       /* out[0] is in[0], of another shape: no work at all */
+    DG_VARIADIC = 64,   /* the last input specification may repeat */
+    DG_LOSS = 128       /* inputs 0, 1 are target and estimate; out[0] is rho, one a pair */
 };
 
 typedef struct dg_node_type {

@@ -33,23 +33,23 @@ typedef enum { DG_FIXED, DG_STAIRS, DG_COSINE, DG_LINE } dg_schedule_kind;
  * step counts from 0; final is a rate. (cosine: Loshchilov and Hutter, ICLR 2017) */
 typedef struct {
     dg_schedule_kind kind;
-    int64_t every;       /* stairs: steps, >= 1 */
-    double factor;       /* stairs: > 0 */
-    int64_t warmup;      /* >= 0 */
-    double final;        /* >= 0 */
-    int64_t steps;       /* length of the run, for cosine and line */
+    int64_t every;  /* stairs: steps, >= 1 */
+    double factor;  /* stairs: > 0 */
+    int64_t warmup; /* >= 0 */
+    double final;   /* >= 0 */
+    int64_t steps;  /* length of the run, for cosine and line */
 } dg_schedule;
 
 typedef struct {
     size_t size;
     dg_optimizer_kind kind;
-    double rate;            /* > 0 */
-    double momentum;        /* sgd: [0, 1) */
-    int nesterov;           /* sgd */
-    double decay;           /* >= 0 */
-    double beta1, beta2;    /* [0, 1); rmsprop uses beta2 */
-    double epsilon;         /* > 0 */
-    double clip;            /* largest global norm of the gradient; 0: no clipping */
+    double rate;         /* > 0 */
+    double momentum;     /* sgd: [0, 1) */
+    int nesterov;        /* sgd */
+    double decay;        /* >= 0 */
+    double beta1, beta2; /* [0, 1); rmsprop uses beta2 */
+    double epsilon;      /* > 0 */
+    double clip;         /* largest global norm of the gradient; 0: no clipping */
     dg_schedule schedule;
 } dg_optimizer;
 

@@ -24,21 +24,22 @@ typedef enum { DG_RUN_INFER, DG_RUN_GRADIENT, DG_RUN_TRAIN } dg_mode;
 typedef struct {
     size_t size;
     dg_mode mode;
-    int64_t batch;  /* rows of a batch (DG_N), >= 1; 1 for a graph without inputs */
-    int64_t last;   /* rows of a second, smaller batch; 0: none */
-    int threads;    /* 0: one for each processor the process may use */
-    uint64_t seed;  /* of chance, and of parameters that have not been initialised */
+    int64_t batch;       /* rows of a batch (DG_N), >= 1; 1 for a graph without inputs */
+    int64_t last;        /* rows of a second, smaller batch; 0: none */
+    int threads;         /* 0: one for each processor the process may use */
+    uint64_t seed;       /* of chance, and of parameters that have not been initialised */
     const dg_value *wrt; /* gradients wanted; n_wrt 0: all parameters that are not frozen */
     int n_wrt;
     const dg_value *keep; /* values to keep readable after a step, with their error vectors */
     int n_keep;
-    const dg_value *start; /* values whose error vectors the caller sets; n_start 0: from the losses */
+    const dg_value
+        *start; /* values whose error vectors the caller sets; n_start 0: from the losses */
     int n_start;
     const dg_optimizer *optimizer; /* DG_RUN_TRAIN: moments are made for it; NULL: gd */
-    int tangent;          /* 1: dg_tangent will be called */
-    int measure;          /* 1: dg_rms works for every value of the program, kept or not */
-    const char *isa;      /* NULL: the best this processor has, or $DAGRAD_ISA */
-    void *arena;          /* 64-byte aligned memory of the caller, or NULL */
+    int tangent;                   /* 1: dg_tangent will be called */
+    int measure;                   /* 1: dg_rms works for every value of the program, kept or not */
+    const char *isa;               /* NULL: the best this processor has, or $DAGRAD_ISA */
+    void *arena;                   /* 64-byte aligned memory of the caller, or NULL */
     size_t arena_bytes;
 } dg_options;
 
@@ -87,12 +88,12 @@ DG_API void *dg_program_moment(dg_program *p, dg_value parameter, int k);
 
 typedef struct {
     size_t size;
-    size_t arena;       /* bytes, exact for these threads */
-    size_t live;        /* the largest live set */
-    size_t memory;      /* all memory of the program, arena, moments and lists included */
+    size_t arena;  /* bytes, exact for these threads */
+    size_t live;   /* the largest live set */
+    size_t memory; /* all memory of the program, arena, moments and lists included */
     int calls, segments, fusions, in_place, views, pruned;
     int threads;
-    double flops;       /* of a step of `batch` rows */
+    double flops; /* of a step of `batch` rows */
     const char *isa;
 } dg_program_info;
 

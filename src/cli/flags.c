@@ -32,8 +32,8 @@ static int unknown(const dg_command *c, const dg_flag flags[], int n, const char
     for (int i = 0; i < n; i++)
         dg_suggest_try(&s, flags[i].name);
     const char *best = s.best;
-    fprintf(stderr, "dagrad %s: there is no option '--%s'%s%s%s; --help lists them\n", c->name, name,
-            best ? "; did you mean '--" : "", best ? best : "", best ? "'?" : "");
+    fprintf(stderr, "dagrad %s: there is no option '--%s'%s%s%s; --help lists them\n", c->name,
+            name, best ? "; did you mean '--" : "", best ? best : "", best ? "'?" : "");
     return EXIT_USAGE;
 }
 

@@ -17,7 +17,8 @@ static int help(void)
     printf("dagrad trains any function that can be drawn as a directed acyclic graph.\n\n");
     for (int i = 0; i < COMMANDS; i++)
         printf("  dagrad %-8s %s\n", commands[i]->name, commands[i]->text);
-    printf("\n  dagrad COMMAND --help tells the options of a command, dagrad --version the build.\n");
+    printf(
+        "\n  dagrad COMMAND --help tells the options of a command, dagrad --version the build.\n");
     return EXIT_DONE;
 }
 
@@ -52,7 +53,8 @@ int main(int argc, char **argv)
         help();
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
         return help();
     if (strcmp(argv[1], "--version") == 0)
         return version();

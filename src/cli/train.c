@@ -61,8 +61,10 @@ static int check_requirements(const dg_experiment *e, const dg_list *require)
         int rises;
         double bound;
         if (!read_requirement(require->item[i], name, sizeof name, &rises, &bound)) {
-            fprintf(stderr, "dagrad train: --require is '%s', it takes METRIC>=NUMBER or "
-                    "METRIC<=NUMBER\n", require->item[i]);
+            fprintf(stderr,
+                    "dagrad train: --require is '%s', it takes METRIC>=NUMBER or "
+                    "METRIC<=NUMBER\n",
+                    require->item[i]);
             return EXIT_USAGE;
         }
         if (strcmp(name, "loss") != 0 && find_metric(e, name) < 0) {
@@ -88,8 +90,8 @@ static int meet_requirements(const dg_experiment *e, const dg_list *require, con
         double x = k < 0 ? dg_figures_loss(&r->figures, e) : dg_figures_metric(&r->figures, e, k);
         if (rises ? x >= bound : x <= bound)
             continue;
-        fprintf(stderr, "dagrad train: required %s, but %s is %.4f (%s part)\n", require->item[i], name,
-                x, r->part);
+        fprintf(stderr, "dagrad train: required %s, but %s is %.4f (%s part)\n", require->item[i],
+                name, x, r->part);
         code = EXIT_MISSED;
     }
     return code;
@@ -114,7 +116,8 @@ static dg_status final_figures(dg_trainer *t, outcome *r, dg_diag *why)
 }
 
 /* The last line, also with --quiet. */
-static void last_line(const dg_trainer *t, const train_options *o, const outcome *r, const char *run)
+static void last_line(const dg_trainer *t, const train_options *o, const outcome *r,
+                      const char *run)
 {
     char hash[17] = "";
     const dg_experiment *e = t->e;
@@ -144,8 +147,7 @@ static dg_status start(dg_trainer *t, dg_run_dir *r, const train_options *o, dg_
 {
     if (o->resume)
         return dg_run_resume(r, o->resume, t, o->set.n, o->set.item, why);
-    if (o->weights &&
-        dg_weights_read(t->e, o->weights, o->allow.n, o->allow.item, why) != DG_OK)
+    if (o->weights && dg_weights_read(t->e, o->weights, o->allow.n, o->allow.item, why) != DG_OK)
         return why->code;
     return dg_run_create(r, o->out, t, why);
 }
@@ -192,7 +194,8 @@ static int check_usage(const train_options *o, const char *model)
     else if (o->resume && !dg_is_run(o->resume))
         wrong = "--resume names no run directory";
     if (wrong)
-        fprintf(stderr, "dagrad train: %s; usage: dagrad train %s\n", wrong, dg_command_train.usage);
+        fprintf(stderr, "dagrad train: %s; usage: dagrad train %s\n", wrong,
+                dg_command_train.usage);
     return !wrong;
 }
 
@@ -216,8 +219,8 @@ static int train(int argc, char **argv)
         {"quiet", FLAG_ON, &o.quiet, NULL, "the last line only"},
         {"json", FLAG_ON, &o.json, NULL, "the last line as JSON"},
     };
-    int code = dg_flags_read(&dg_command_train, flags, sizeof flags / sizeof flags[0], place, 1, argc,
-                             argv);
+    int code = dg_flags_read(&dg_command_train, flags, sizeof flags / sizeof flags[0], place, 1,
+                             argc, argv);
     if (code >= 0)
         return code;
     if (!place[0])
@@ -229,8 +232,8 @@ static int train(int argc, char **argv)
     add_set(&o, 2, "batch", o.batch);
     add_set(&o, 3, "seed", o.seed);
     dg_catch_signals();
-    dg_experiment_options eo = {.set = o.set.item, .n_set = o.set.n, .dirs = o.data.item,
-                                .n_dirs = o.data.n};
+    dg_experiment_options eo = {
+        .set = o.set.item, .n_set = o.set.n, .dirs = o.data.item, .n_dirs = o.data.n};
     dg_experiment *e = dg_open_either(&dg_command_train, place[0], "", &eo, &code);
     if (!e)
         return code;

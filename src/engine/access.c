@@ -66,17 +66,17 @@ int64_t dg_label_limit(const dg_program *p, dg_value v)
 }
 
 /* The first label or id that a consumer of v does not take. */
-static dg_status check_range(dg_program *p, const dg_plan *q, dg_value v, const int32_t *x, int64_t n)
+static dg_status check_range(dg_program *p, const dg_plan *q, dg_value v, const int32_t *x,
+                             int64_t n)
 {
     for (int k = 0; k < p->n_order; k++) {
         const dg_node *node = &p->graph->nodes[p->order[k]];
         int64_t limit = ignores(node) ? 0 : limit_of(p, q, node, v);
         for (int64_t e = 0; limit > 0 && e < n; e++)
             if (x[e] < 0 || x[e] >= limit)
-                return dg_program_fail(p, node, DG_EDATA,
-                                       "'%s' holds %d at element %lld, %s takes 0 to %lld",
-                                       name_of(p, v), (int)x[e], (long long)e, node->type->name,
-                                       (long long)limit - 1);
+                return dg_program_fail(
+                    p, node, DG_EDATA, "'%s' holds %d at element %lld, %s takes 0 to %lld",
+                    name_of(p, v), (int)x[e], (long long)e, node->type->name, (long long)limit - 1);
     }
     return DG_OK;
 }

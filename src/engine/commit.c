@@ -82,22 +82,30 @@ static dg_status refuse(dg_program *p, double rate, uint64_t step)
         if (isfinite(p->squares[b]))
             continue;
         const dg_vertex *v = &p->graph->values[p->block_value[b] - 1];
-        dg_program_fail(p, NULL, DG_EFINITE,
-                        "the gradient of '%s' is not finite at step %llu (rate %g); the weights are "
-                        "those of the step before",
-                        v->name, (unsigned long long)step, rate);
+        dg_program_fail(
+            p, NULL, DG_EFINITE,
+            "the gradient of '%s' is not finite at step %llu (rate %g); the weights are "
+            "those of the step before",
+            v->name, (unsigned long long)step, rate);
         return DG_EFINITE;
     }
-    return dg_program_fail(p, NULL, DG_EFINITE, "the norm of the gradient is not finite at step %llu",
+    return dg_program_fail(p, NULL, DG_EFINITE,
+                           "the norm of the gradient is not finite at step %llu",
                            (unsigned long long)step);
 }
 
 static dg_descent descent_of(const dg_optimizer *o, uint64_t step)
 {
     double t = (double)step + 1;
-    return (dg_descent){.kind = o->kind, .nesterov = o->nesterov, .rate = dg_optimizer_rate(o, step),
-                        .momentum = o->momentum, .decay = o->decay, .beta1 = o->beta1,
-                        .beta2 = o->beta2, .epsilon = o->epsilon, .scale = 1,
+    return (dg_descent){.kind = o->kind,
+                        .nesterov = o->nesterov,
+                        .rate = dg_optimizer_rate(o, step),
+                        .momentum = o->momentum,
+                        .decay = o->decay,
+                        .beta1 = o->beta1,
+                        .beta2 = o->beta2,
+                        .epsilon = o->epsilon,
+                        .scale = 1,
                         .c1 = 1 - dg_pow(o->beta1, t),
                         .c2 = 1 - dg_pow(o->beta2, t)};
 }

@@ -24,8 +24,10 @@ static dg_status check_options(dg_program *p)
     const dg_options *o = &p->options;
     const dg_graph *g = p->graph;
     if (o->batch < 1 || o->last < 0 || o->last > o->batch)
-        return dg_program_fail(p, NULL, DG_EUSAGE, "batch is %lld and last %lld: 1 <= batch, 0 <= "
-                               "last <= batch", (long long)o->batch, (long long)o->last);
+        return dg_program_fail(p, NULL, DG_EUSAGE,
+                               "batch is %lld and last %lld: 1 <= batch, 0 <= "
+                               "last <= batch",
+                               (long long)o->batch, (long long)o->last);
     if (o->threads < 0 || o->threads > DG_TEAM_MOST)
         return dg_program_fail(p, NULL, DG_EUSAGE, "threads is %d, it takes 0 to %d", o->threads,
                                DG_TEAM_MOST);
@@ -167,8 +169,8 @@ static dg_status start_threads(dg_program *p)
     if (!p->thread_diag || !p->thread_where || !p->clock || !p->seed)
         return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
     dg_status s = dg_team_new(p->threads, &p->memory, &p->team);
-    return s == DG_OK ? DG_OK : dg_program_fail(p, NULL, s, "%d threads could not be started",
-                                                p->threads);
+    return s == DG_OK ? DG_OK
+                      : dg_program_fail(p, NULL, s, "%d threads could not be started", p->threads);
 }
 
 static dg_status compile(dg_program *p)

@@ -48,19 +48,26 @@ typedef struct dg_fixed {
 /* A piece of memory of a plan. Slots that share memory (views, in place) have one root. */
 typedef struct dg_slot {
     dg_slot_kind kind;
-    int32_t of;       /* value id; of SLOT_SAVED the node's index */
-    int32_t root;     /* the slot whose memory it is, itself if its own */
-    int32_t view;     /* the slot whose value it is, under another shape; DG_NONE */
-    void *external;   /* parameters and constants: memory of the graph */
-    int persistent;   /* lives through all steps, at the same place in both plans */
-    int keep;         /* readable after the step */
+    int32_t of;     /* value id; of SLOT_SAVED the node's index */
+    int32_t root;   /* the slot whose memory it is, itself if its own */
+    int32_t view;   /* the slot whose value it is, under another shape; DG_NONE */
+    void *external; /* parameters and constants: memory of the graph */
+    int persistent; /* lives through all steps, at the same place in both plans */
+    int keep;       /* readable after the step */
     size_t bytes;
     size_t row_bytes; /* 0: no batch axis */
     int first, last;  /* of a root: segments in which it lives; first > last: never */
     size_t offset;    /* of a root, in the arena */
 } dg_slot;
 
-typedef enum { ITEM_FORWARD, ITEM_TANGENT, ITEM_ADJOINT, ITEM_ADD, ITEM_SEED, ITEM_ZERO } dg_item_kind;
+typedef enum {
+    ITEM_FORWARD,
+    ITEM_TANGENT,
+    ITEM_ADJOINT,
+    ITEM_ADD,
+    ITEM_SEED,
+    ITEM_ZERO
+} dg_item_kind;
 typedef enum { PHASE_FORWARD, PHASE_TANGENT, PHASE_ADJOINT, PHASES } dg_phase;
 
 /* A call of the program. Lists of slots are DG_NONE where there is nothing. ADD: out[0] = in[0] + in[1];
@@ -68,39 +75,41 @@ typedef enum { PHASE_FORWARD, PHASE_TANGENT, PHASE_ADJOINT, PHASES } dg_phase;
 typedef struct dg_item {
     dg_item_kind kind;
     dg_phase phase;
-    int32_t node;      /* DG_NONE for the engine's own */
-    int32_t input;     /* adjoint: DG_NONE all inputs with rows, else that input alone; seed: the term */
-    int rows;          /* 1: cut by rows of the batch, else by parts */
+    int32_t node; /* DG_NONE for the engine's own */
+    int32_t
+        input; /* adjoint: DG_NONE all inputs with rows, else that input alone; seed: the term */
+    int rows;  /* 1: cut by rows of the batch, else by parts */
     int parts;
-    int deferred;      /* gradient of a parameter: waits for the end of the row chain */
-    int only_add;      /* runs only when gradients are added to */
-    int accumulates;   /* obeys add: with it, goes on from what is there */
-    int fused;         /* runs on the rows of the item before it, without a barrier */
+    int deferred;    /* gradient of a parameter: waits for the end of the row chain */
+    int only_add;    /* runs only when gradients are added to */
+    int accumulates; /* obeys add: with it, goes on from what is there */
+    int fused;       /* runs on the rows of the item before it, without a barrier */
     int segment;
     int n_in, n_out;
-    int32_t *in, *out, *eps, *delta, *delta_add, *din, *dout; /* delta_add: instead of delta with add */
+    int32_t *in, *out, *eps, *delta, *delta_add, *din,
+        *dout; /* delta_add: instead of delta with add */
     int32_t saved;
-    dg_call call;             /* bound: all but rows, part, scratch, why */
+    dg_call call; /* bound: all but rows, part, scratch, why */
     void **delta_add_bound;
-    double *square;           /* measure: sums of squares by output and row, else NULL */
+    double *square; /* measure: sums of squares by output and row, else NULL */
 } dg_item;
 
 /* Items first .. first+count-1: one chain cut by rows, or independent items cut into tasks. */
 typedef struct dg_segment {
     dg_phase phase;
     int first, count;
-    int rows;           /* 1: a chain */
-    int64_t chunk;      /* rows a piece */
-    int64_t tasks;      /* pieces */
-    int64_t *task_end;  /* by item: tasks up to its end (not a chain) */
+    int rows;          /* 1: a chain */
+    int64_t chunk;     /* rows a piece */
+    int64_t tasks;     /* pieces */
+    int64_t *task_end; /* by item: tasks up to its end (not a chain) */
 } dg_segment;
 
 /* What the passes make for one number of rows. */
 typedef struct dg_plan {
     int64_t batch;
-    dg_shape *shapes;      /* by value id - 1, without DG_N */
+    dg_shape *shapes;                      /* by value id - 1, without DG_N */
     int32_t *z, *eps, *tangent, *gradient; /* slot by value id - 1, or DG_NONE */
-    int32_t *saved;        /* slot by node */
+    int32_t *saved;                        /* slot by node */
     dg_slot *slots;
     int n_slots, room_slots;
     dg_item *items;
@@ -108,9 +117,9 @@ typedef struct dg_plan {
     dg_segment *segments;
     int n_segments;
     int phase_begin[PHASES + 1]; /* segments of each phase */
-    size_t bytes;          /* of the part of the arena behind the persistent one */
-    size_t live;           /* largest live set, persistent slots left out */
-    size_t scratch;        /* a thread */
+    size_t bytes;                /* of the part of the arena behind the persistent one */
+    size_t live;                 /* largest live set, persistent slots left out */
+    size_t scratch;              /* a thread */
     int fusions, in_place, views;
 } dg_plan;
 
@@ -129,31 +138,31 @@ struct dg_program {
     dg_team *team;
     int threads;
 
-    int32_t *order;     /* nodes that are needed, in order */
+    int32_t *order; /* nodes that are needed, in order */
     int n_order, pruned;
-    uint8_t *depends;   /* by value: changes with something in wrt */
-    uint8_t *active;    /* by value: needs an error vector */
-    uint8_t *wanted;    /* by value: in wrt */
-    uint8_t *kept;      /* by value: 1 an output or a loss, 2 in keep (with its error vector) */
-    uint8_t *starts;    /* by value: its error vector is set by the caller */
+    uint8_t *depends; /* by value: changes with something in wrt */
+    uint8_t *active;  /* by value: needs an error vector */
+    uint8_t *wanted;  /* by value: in wrt */
+    uint8_t *kept;    /* by value: 1 an output or a loss, 2 in keep (with its error vector) */
+    uint8_t *starts;  /* by value: its error vector is set by the caller */
 
-    dg_plan plan[2];    /* batch and last */
+    dg_plan plan[2]; /* batch and last */
     int n_plans;
-    dg_fixed *fixed;    /* persistent pieces, at the start of the arena */
+    dg_fixed *fixed; /* persistent pieces, at the start of the arena */
     int n_fixed, room_fixed;
-    size_t persistent;  /* their bytes */
-    size_t *moment_at;  /* by (value id - 1) * n_moments + k: offset of a moment */
+    size_t persistent; /* their bytes */
+    size_t *moment_at; /* by (value id - 1) * n_moments + k: offset of a moment */
     int n_moments;
     char *arena;
     size_t arena_bytes, scratch_at, scratch;
     int own_arena;
 
-    int current;        /* plan of the last forward pass, DG_NONE before it */
+    int current; /* plan of the last forward pass, DG_NONE before it */
     uint64_t step;
-    int backs;          /* adjoint passes since the last commit */
+    int backs; /* adjoint passes since the last commit */
     int add;
-    double *seed;       /* by loss term: weight / K */
-    double *squares;    /* by block of gradient: partial sums */
+    double *seed;    /* by loss term: weight / K */
+    double *squares; /* by block of gradient: partial sums */
     int64_t n_blocks;
     int32_t *block_value;  /* parameter of each block */
     int64_t *block_start;  /* its first element */
@@ -162,7 +171,7 @@ struct dg_program {
     atomic_int failed;     /* first segment with a failure, INT_MAX: none */
     int measuring;
     int clocked;
-    dg_clock_entry *clock; /* by thread and node */
+    dg_clock_entry *clock;  /* by thread and node */
     const char *stop_after; /* dg_program_print: the last pass to run */
 };
 
@@ -187,14 +196,15 @@ dg_status dg_pass_verify(dg_program *p, dg_plan *q);
 int32_t dg_slot_new(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, size_t bytes,
                     size_t row_bytes);
 /* A persistent slot: the nth of this kind and value, the same memory in both plans. */
-int32_t dg_slot_fixed(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, int nth, size_t bytes,
-                      size_t row_bytes);
+int32_t dg_slot_fixed(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, int nth,
+                      size_t bytes, size_t row_bytes);
 /* Offset of a persistent piece; made if it is not there yet. SIZE_MAX: out of memory. */
 size_t dg_fixed_at(dg_program *p, dg_slot_kind kind, int32_t of, int nth, size_t bytes);
 int32_t dg_slot_root(const dg_plan *q, int32_t slot);
 void *dg_slot_address(const dg_program *p, const dg_plan *q, int32_t slot);
 /* New item at the end of the list, with all slot lists DG_NONE; NULL out of memory. */
-dg_item *dg_item_new(dg_program *p, dg_plan *q, dg_item_kind kind, int32_t node, int n_in, int n_out);
+dg_item *dg_item_new(dg_program *p, dg_plan *q, dg_item_kind kind, int32_t node, int n_in,
+                     int n_out);
 /* Calls fn for each slot that an item reads, or writes (delta_add included). */
 typedef void (*dg_slot_fn)(void *user, int32_t slot);
 void dg_item_reads(const dg_item *it, dg_slot_fn fn, void *user);

@@ -14,12 +14,12 @@ enum { CACHE = 384 << 10, HELD = 1 << 20, CHAIN = 4 << 20, REUSE = 16 };
 typedef struct dg_fuser {
     dg_program *p;
     dg_plan *q;
-    dg_item *done;       /* items in their final order */
+    dg_item *done; /* items in their final order */
     int n_done;
     int32_t *wait, *adds; /* deferred items, and deferred additions behind them */
     int n_wait, n_adds;
     size_t held;
-    int open;            /* the last segment is a chain that may grow */
+    int open;             /* the last segment is a chain that may grow */
     int64_t chunk, floor; /* of the open chain */
     size_t chain_bytes;
 } dg_fuser;

@@ -48,8 +48,14 @@ int32_t dg_slot_new(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, si
         q->slots = more;
     }
     int32_t k = q->n_slots++;
-    q->slots[k] = (dg_slot){.kind = kind, .of = of, .root = k, .view = DG_NONE, .bytes = bytes,
-                            .row_bytes = row_bytes, .first = 1, .last = 0};
+    q->slots[k] = (dg_slot){.kind = kind,
+                            .of = of,
+                            .root = k,
+                            .view = DG_NONE,
+                            .bytes = bytes,
+                            .row_bytes = row_bytes,
+                            .first = 1,
+                            .last = 0};
     return k;
 }
 
@@ -72,8 +78,8 @@ size_t dg_fixed_at(dg_program *p, dg_slot_kind kind, int32_t of, int nth, size_t
     return at;
 }
 
-int32_t dg_slot_fixed(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, int nth, size_t bytes,
-                      size_t row_bytes)
+int32_t dg_slot_fixed(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, int nth,
+                      size_t bytes, size_t row_bytes)
 {
     size_t at = dg_fixed_at(p, kind, of, nth, bytes);
     int32_t k = at == SIZE_MAX ? DG_NONE : dg_slot_new(p, q, kind, of, bytes, row_bytes);
@@ -99,7 +105,8 @@ void *dg_slot_address(const dg_program *p, const dg_plan *q, int32_t slot)
     return s->external ? s->external : p->arena + s->offset;
 }
 
-dg_item *dg_item_new(dg_program *p, dg_plan *q, dg_item_kind kind, int32_t node, int n_in, int n_out)
+dg_item *dg_item_new(dg_program *p, dg_plan *q, dg_item_kind kind, int32_t node, int n_in,
+                     int n_out)
 {
     if (q->n_items == q->room_items) {
         dg_item *more = grown(p, q->items, q->n_items, &q->room_items, sizeof *more);
@@ -116,8 +123,13 @@ dg_item *dg_item_new(dg_program *p, dg_plan *q, dg_item_kind kind, int32_t node,
     for (int i = 0; i < lists; i++)
         slots[i] = DG_NONE;
     dg_item *it = &q->items[q->n_items++];
-    *it = (dg_item){.kind = kind, .node = node, .input = DG_NONE, .parts = 1, .n_in = n_in,
-                    .n_out = n_out, .saved = DG_NONE};
+    *it = (dg_item){.kind = kind,
+                    .node = node,
+                    .input = DG_NONE,
+                    .parts = 1,
+                    .n_in = n_in,
+                    .n_out = n_out,
+                    .saved = DG_NONE};
     it->in = slots;
     it->delta = it->in + n_in;
     it->delta_add = it->delta + n_in;

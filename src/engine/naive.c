@@ -73,13 +73,24 @@ static dg_frame *frame(dg_naive *n, int32_t k)
     if (node->type->bytes)
         node->type->bytes(node->attrs, node->n_in, f->in_shape, n->g->real, &f->saved, &f->scratch);
     const dg_shape *out = &n->shape[node->out - 1];
-    f->c = (dg_call){.size = sizeof f->c, .attrs = node->attrs, .n_in = node->n_in,
-                     .n_out = node->n_out, .in_shape = f->in_shape, .out_shape = out,
-                     .row1 = out->rank > 0 ? out->dim[0] : 1, .parts = 1,
+    f->c = (dg_call){.size = sizeof f->c,
+                     .attrs = node->attrs,
+                     .n_in = node->n_in,
+                     .n_out = node->n_out,
+                     .in_shape = f->in_shape,
+                     .out_shape = out,
+                     .row1 = out->rank > 0 ? out->dim[0] : 1,
+                     .parts = 1,
                      .training = n->o->mode == DG_RUN_TRAIN,
-                     .key = {n->o->seed, n->step << 20 | (uint64_t)k}, .in = f->in, .out = f->out,
-                     .eps = f->eps, .delta = f->delta, .din = f->din, .saved = n->saved[k],
-                     .scratch = aligned_alloc(64, (f->scratch + 127) / 64 * 64), .why = &f->why};
+                     .key = {n->o->seed, n->step << 20 | (uint64_t)k},
+                     .in = f->in,
+                     .out = f->out,
+                     .eps = f->eps,
+                     .delta = f->delta,
+                     .din = f->din,
+                     .saved = n->saved[k],
+                     .scratch = aligned_alloc(64, (f->scratch + 127) / 64 * 64),
+                     .why = &f->why};
     return f;
 }
 
@@ -218,8 +229,8 @@ static void mark_depends(dg_naive *n)
 {
     const dg_graph *g = n->g;
     for (int i = 0; i < g->n_values; i++)
-        n->depends[i] = n->o->n_wrt == 0 && g->values[i].kind == DG_PARAMETER &&
-                        !g->values[i].frozen;
+        n->depends[i] =
+            n->o->n_wrt == 0 && g->values[i].kind == DG_PARAMETER && !g->values[i].frozen;
     for (int i = 0; i < n->o->n_wrt; i++)
         n->depends[n->o->wrt[i].id - 1] = 1;
     for (int k = 0; k < g->n_nodes; k++)

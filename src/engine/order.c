@@ -41,8 +41,8 @@ static void say_pruned(dg_program *p, const dg_node *n)
     if (!p->graph->host.log)
         return;
     char line[256];
-    snprintf(line, sizeof line, "%s (%s) ends nowhere and is left out", n->name ? n->name : "a node",
-             n->type->name);
+    snprintf(line, sizeof line, "%s (%s) ends nowhere and is left out",
+             n->name ? n->name : "a node", n->type->name);
     p->graph->host.log(p->graph->host.user, line);
 }
 

@@ -46,8 +46,7 @@ static void merge(dg_plan *q, int32_t from, int32_t to)
 
 static void try_in_place(const dg_program *p, dg_last *l, dg_plan *q, const dg_item *it)
 {
-    if (it->node == DG_NONE || !it->rows ||
-        !(p->graph->nodes[it->node].type->flags & DG_POINTWISE))
+    if (it->node == DG_NONE || !it->rows || !(p->graph->nodes[it->node].type->flags & DG_POINTWISE))
         return;
     if (it->kind == ITEM_ADJOINT) {
         int32_t to = DG_NONE;

@@ -28,7 +28,8 @@ static void print_order(dg_printer *o)
     const dg_graph *g = o->p->graph;
     for (int k = 0; k < o->p->n_order; k++) {
         const dg_node *n = &g->nodes[o->p->order[k]];
-        dg_text_printf(&o->text, "%3d  %-20s %-22s", k, node_name(g, o->p->order[k]), n->type->name);
+        dg_text_printf(&o->text, "%3d  %-20s %-22s", k, node_name(g, o->p->order[k]),
+                       n->type->name);
         for (int j = 0; j < n->n_out; j++) {
             const dg_vertex *v = &g->values[n->out + j - 1];
             dg_text_printf(&o->text, " %s%s", dg_shape_text(&v->shape, shape, sizeof shape),
@@ -56,7 +57,8 @@ static void print_slot(dg_printer *o, const dg_plan *q, int32_t slot, const char
         dg_text_printf(&o->text, "@%zu", q->slots[r].offset);
 }
 
-static void print_slots(dg_printer *o, const dg_plan *q, const int32_t *slots, int n, const char *sign)
+static void print_slots(dg_printer *o, const dg_plan *q, const int32_t *slots, int n,
+                        const char *sign)
 {
     for (int i = 0; i < n; i++)
         print_slot(o, q, slots[i], sign);
@@ -87,9 +89,11 @@ static void print_item(dg_printer *o, const dg_plan *q, int k)
 static void print_plan(dg_printer *o, const dg_plan *q)
 {
     static const char *const phase[] = {"forward", "tangent", "adjoint"};
-    dg_text_printf(&o->text, "batch %lld: %d calls in %d segments, %d ride on the call before, %d in "
-                   "place, %d views", (long long)q->batch, q->n_items, q->n_segments, q->fusions,
-                   q->in_place, q->views);
+    dg_text_printf(&o->text,
+                   "batch %lld: %d calls in %d segments, %d ride on the call before, %d in "
+                   "place, %d views",
+                   (long long)q->batch, q->n_items, q->n_segments, q->fusions, q->in_place,
+                   q->views);
     end_line(o);
     for (int i = 0; i < q->n_segments; i++) {
         const dg_segment *s = &q->segments[i];
@@ -120,8 +124,10 @@ dg_status dg_program_print(const dg_program *p, const char *after,
                            void (*line)(void *user, const char *text), void *user, dg_diag *why)
 {
     if (after && !known_pass(after))
-        return dg_diag_set(why, DG_EUSAGE, "there is no pass '%s'; the passes are order, needs, lower, "
-                           "fuse, save, plan", after);
+        return dg_diag_set(why, DG_EUSAGE,
+                           "there is no pass '%s'; the passes are order, needs, lower, "
+                           "fuse, save, plan",
+                           after);
     dg_program *part = dg_program_make(p->graph, &p->options, after ? after : "plan");
     if (!part)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");

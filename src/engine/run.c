@@ -89,8 +89,9 @@ static void note_failure(const dg_walk *w, int thread, int item, int64_t place, 
 static dg_fn function(const dg_program *p, const dg_item *it)
 {
     const dg_math *m = dg_node_math(p, &p->graph->nodes[it->node]);
-    return it->kind == ITEM_FORWARD ? m->forward
-           : it->kind == ITEM_ADJOINT ? m->adjoint : m->tangent;
+    return it->kind == ITEM_FORWARD   ? m->forward
+           : it->kind == ITEM_ADJOINT ? m->adjoint
+                                      : m->tangent;
 }
 
 /* Rows row0 .. row1-1, or part, of an item. 0: it failed. */
@@ -185,8 +186,8 @@ static void walk(void *user, int thread)
         if (idle_segment(w, s))
             continue;
         int fixed = s->rows && s->tasks <= p->threads;
-        for (int64_t k = fixed ? thread : dg_team_next(p->team, s->tasks);
-             k >= 0 && k < s->tasks; k = fixed ? s->tasks : dg_team_next(p->team, s->tasks)) {
+        for (int64_t k = fixed ? thread : dg_team_next(p->team, s->tasks); k >= 0 && k < s->tasks;
+             k = fixed ? s->tasks : dg_team_next(p->team, s->tasks)) {
             if (s->rows)
                 run_chain(w, s, thread, k);
             else
@@ -195,7 +196,8 @@ static void walk(void *user, int thread)
         if (i + 1 == w->end && !p->measuring)
             return;
         dg_team_barrier(p->team);
-        if (atomic_load(&p->failed) <= i) /* all saw the same: a later failure has a later segment */
+        if (atomic_load(&p->failed) <=
+            i) /* all saw the same: a later failure has a later segment */
             return;
         if (p->measuring && !s->rows)
             measure_whole(w, s, thread);
@@ -225,7 +227,8 @@ dg_status dg_run_phase(dg_program *p, dg_plan *q, dg_phase phase)
     if (w.begin >= w.end)
         return DG_OK;
     if (dg_team_run(p->team, walk, &w) != DG_OK)
-        return dg_program_fail(p, NULL, DG_EUSAGE, "the threads of this program are gone: it was "
-                                                   "compiled before a fork, or is in use");
+        return dg_program_fail(p, NULL, DG_EUSAGE,
+                               "the threads of this program are gone: it was "
+                               "compiled before a fork, or is in use");
     return gather_failures(p);
 }

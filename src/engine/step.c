@@ -6,7 +6,9 @@ dg_status dg_forward(dg_program *p, int64_t rows, uint64_t step)
 {
     if (p->diag.code != DG_OK)
         return p->diag.code;
-    int k = rows == p->plan[0].batch ? 0 : p->n_plans == 2 && rows == p->plan[1].batch ? 1 : DG_NONE;
+    int k = rows == p->plan[0].batch                      ? 0
+            : p->n_plans == 2 && rows == p->plan[1].batch ? 1
+                                                          : DG_NONE;
     if (k == DG_NONE)
         return dg_program_fail(p, NULL, DG_EUSAGE, "this program runs %lld rows%s, not %lld",
                                (long long)p->plan[0].batch, p->n_plans == 2 ? " or its last" : "",

@@ -49,8 +49,10 @@ static dg_status get_moment(dg_checkpoint *c, const char *name, dg_tensor *t, dg
 {
     const dg_tensor *from = dg_checkpoint_find(c, name);
     if (!from || from->type != t->type || from->bytes != t->bytes)
-        return dg_diag_set(why, DG_EDATA, "the checkpoint has no moment '%s' of this size; was the "
-                           "optimizer another one?", name);
+        return dg_diag_set(why, DG_EDATA,
+                           "the checkpoint has no moment '%s' of this size; was the "
+                           "optimizer another one?",
+                           name);
     memcpy(t->data, from->data, t->bytes);
     return DG_OK;
 }
@@ -100,9 +102,11 @@ static int read_figures(const char *text, dg_figures *f)
     double *at[] = {f->sum, f->pairs};
     char *end = (char *)(uintptr_t)text;
     for (int i = 0; i < 2 * DG_MOST_TERMS; i++)
-        at[i % 2][i / 2] = strtod(end, &end); /* hexadecimal: the same in every locale but the point */
+        at[i % 2][i / 2] =
+            strtod(end, &end); /* hexadecimal: the same in every locale but the point */
     for (int i = 0; i < DG_MOST_METRICS; i++) {
-        double *x[] = {&f->tally[i].sum, &f->tally[i].count, &f->tally[i].mean, &f->tally[i].squares};
+        double *x[] = {&f->tally[i].sum, &f->tally[i].count, &f->tally[i].mean,
+                       &f->tally[i].squares};
         for (int k = 0; k < 4; k++)
             *x[k] = strtod(end, &end);
     }
@@ -140,8 +144,10 @@ static dg_status read_progress(const dg_checkpoint *c, dg_progress *p, int64_t *
     for (int i = 0; i < 6; i++) {
         const char *text = dg_checkpoint_text(c, key[i]);
         if (!text || (i < 4 && (!dg_read_i64(text, &number[i]) || number[i] < 0)))
-            return dg_diag_set(why, DG_EDATA, "the checkpoint has no note '%s', or a wrong one: it is "
-                               "not one of a run", key[i]);
+            return dg_diag_set(why, DG_EDATA,
+                               "the checkpoint has no note '%s', or a wrong one: it is "
+                               "not one of a run",
+                               key[i]);
     }
     p->step = (uint64_t)number[0];
     p->best_step = (uint64_t)number[1];
@@ -152,7 +158,8 @@ static dg_status read_progress(const dg_checkpoint *c, dg_progress *p, int64_t *
     return DG_OK;
 }
 
-dg_status dg_checkpoint_restore(dg_trainer *t, const char *path, int64_t *metrics_bytes, dg_diag *why)
+dg_status dg_checkpoint_restore(dg_trainer *t, const char *path, int64_t *metrics_bytes,
+                                dg_diag *why)
 {
     dg_checkpoint *c = NULL;
     dg_progress progress = t->progress;

@@ -23,8 +23,8 @@ static dg_io_call io_call(const dg_clause *c)
 }
 
 /* constant A = npy("A.npy"), or an initialiser: reads the whole array. */
-static dg_status read_array(void *user, const dg_clause *source, dg_type type, const dg_shape *shape,
-                            void *data, dg_diag *why)
+static dg_status read_array(void *user, const dg_clause *source, dg_type type,
+                            const dg_shape *shape, void *data, dg_diag *why)
 {
     dg_experiment *e = user;
     dg_io_call call = io_call(source);
@@ -219,9 +219,15 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o)
     e->folder = folder_of(o->path);
     e->store = e->folder ? dg_store_new(e->folder, o->n_dirs, o->dirs) : NULL;
     dg_words_make(&e->words);
-    dg_model_options m = {.path = o->path, .text = o->text, .set = o->set, .n_set = o->n_set,
-                          .vocabulary = &e->words.vocabulary, .types = o->types,
-                          .n_types = o->n_types, .read = read_array, .user = e};
+    dg_model_options m = {.path = o->path,
+                          .text = o->text,
+                          .set = o->set,
+                          .n_set = o->n_set,
+                          .vocabulary = &e->words.vocabulary,
+                          .types = o->types,
+                          .n_types = o->n_types,
+                          .read = read_array,
+                          .user = e};
     e->model = e->store ? dg_model_open(&m) : NULL;
     if (!e->model) {
         dg_experiment_free(e);
@@ -258,8 +264,9 @@ static dg_status room(dg_batch_buffer *b, size_t bytes, dg_diag *why)
     return b->data ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
 }
 
-dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d, const int64_t rows[],
-                            int64_t n, dg_reading how, int targets, dg_batch_buffer *b, dg_diag *why)
+dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d,
+                            const int64_t rows[], int64_t n, dg_reading how, int targets,
+                            dg_batch_buffer *b, dg_diag *why)
 {
     for (int i = 0; i < e->model->n_ports; i++) {
         const dg_port *port = &e->model->ports[i];
@@ -302,8 +309,8 @@ dg_status dg_experiment_draw(dg_experiment *e, dg_program *p, int64_t batch, uin
             return dg_diag_set(why, DG_EMEMORY, "out of memory");
         for (int64_t i = 0; i < n; i++) {
             if (t.type == DG_I32)
-                ((int32_t *)t.data)[i] =
-                    (int32_t)(dg_uniform(seed, (uint64_t)id, (uint64_t)i) * (double)(limit > 0 ? limit : 2));
+                ((int32_t *)t.data)[i] = (int32_t)(dg_uniform(seed, (uint64_t)id, (uint64_t)i) *
+                                                   (double)(limit > 0 ? limit : 2));
             else
                 ((float *)t.data)[i] = (float)dg_normal(seed, (uint64_t)id, (uint64_t)i);
         }

@@ -21,17 +21,17 @@ typedef struct dg_part_rows {
 } dg_part_rows;
 
 typedef struct dg_experiment_options {
-    const char *path;            /* the model file */
-    const char *text;            /* its text, or NULL: read from path */
-    const char *const *set;      /* NAME=VALUE */
+    const char *path;       /* the model file */
+    const char *text;       /* its text, or NULL: read from path */
+    const char *const *set; /* NAME=VALUE */
     int n_set;
-    const char *const *dirs;     /* --data */
+    const char *const *dirs; /* --data */
     int n_dirs;
     const dg_node_type *const *types; /* a user's */
     int n_types;
-    int without_data;            /* 1: blocks are checked, not read; free dimensions take `size` */
-    int64_t size;                /* of each free dimension then; 0: an error */
-    dg_type real;                /* DG_F32 or DG_F64: overrides precision when real_given */
+    int without_data; /* 1: blocks are checked, not read; free dimensions take `size` */
+    int64_t size;     /* of each free dimension then; 0: an error */
+    dg_type real;     /* DG_F32 or DG_F64: overrides precision when real_given */
     int real_given;
     void (*say)(void *user, const char *text); /* remarks, a line each; may be NULL */
     void *user;
@@ -45,7 +45,7 @@ typedef struct dg_experiment {
     dg_dataset *block[DG_DATA_PARTS]; /* by dg_data */
     dg_part_rows part[DG_DATA_PARTS];
     dg_experiment_options options;
-    char *folder;                     /* of the model */
+    char *folder; /* of the model */
 } dg_experiment;
 
 /* NULL only out of memory. ok: dg_diags_status(&e->model->diags) is DG_OK. */
@@ -60,8 +60,9 @@ typedef struct dg_batch_buffer {
     size_t bytes;
 } dg_batch_buffer;
 
-dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d, const int64_t rows[],
-                            int64_t n, dg_reading how, int targets, dg_batch_buffer *b, dg_diag *why);
+dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d,
+                            const int64_t rows[], int64_t n, dg_reading how, int targets,
+                            dg_batch_buffer *b, dg_diag *why);
 
 /* Inputs and targets for a model without data: normal numbers, labels uniform in the range their
  * consumer states, by seed. */

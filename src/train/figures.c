@@ -15,8 +15,8 @@ static int metrics(const dg_experiment *e)
 }
 
 /* A copy of a kept value, in the units of its data if it is a standardised target or its estimate. */
-static dg_status copy_value(dg_experiment *e, dg_program *p, dg_value v, dg_value target, dg_tensor *t,
-                            dg_diag *why)
+static dg_status copy_value(dg_experiment *e, dg_program *p, dg_value v, dg_value target,
+                            dg_tensor *t, dg_diag *why)
 {
     *t = (dg_tensor){.data = NULL};
     if (dg_get(p, v, DG_VALUE, t) != DG_OK)
@@ -29,7 +29,8 @@ static dg_status copy_value(dg_experiment *e, dg_program *p, dg_value v, dg_valu
     dg_value_info info;
     dg_value_look(e->model->graph, target, &info);
     dg_dataset *d = e->block[DG_TRAIN_PART];
-    const dg_column *c = d && info.name && info.kind == DG_INPUT ? dg_dataset_find(d, info.name) : NULL;
+    const dg_column *c =
+        d && info.name && info.kind == DG_INPUT ? dg_dataset_find(d, info.name) : NULL;
     if (!c || !dg_column_is_standardized(c) || t->type == DG_I32 || t->shape.rank < 1)
         return DG_OK;
     return dg_column_inverse(c, t->shape.dim[0], t->type, t->data, why);

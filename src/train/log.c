@@ -74,17 +74,16 @@ static json_t *gradient_norms(dg_trainer *t)
     return j;
 }
 
-dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_figures *f, int measured,
-                     double samples_per_second, dg_diag *why)
+dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_figures *f,
+                     int measured, double samples_per_second, dg_diag *why)
 {
     uint64_t step = t->progress.step;
     double rate = dg_optimizer_rate(&t->e->settings.optimizer, step > 0 ? step - 1 : 0);
-    json_t *j = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "kind", kind, "step",
-                          (json_int_t)step, "epoch",
-                          (json_int_t)((step + (uint64_t)t->epoch_steps - 1) / (uint64_t)t->epoch_steps),
-                          "loss", number(dg_figures_loss(f, t->e)), "terms", losses(f, t->e), "metrics",
-                          metrics(f, t->e), "rate", number(rate), "samples_per_second",
-                          number(samples_per_second));
+    json_t *j = json_pack(
+        "{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "kind", kind, "step", (json_int_t)step, "epoch",
+        (json_int_t)((step + (uint64_t)t->epoch_steps - 1) / (uint64_t)t->epoch_steps), "loss",
+        number(dg_figures_loss(f, t->e)), "terms", losses(f, t->e), "metrics", metrics(f, t->e),
+        "rate", number(rate), "samples_per_second", number(samples_per_second));
     if (measured) {
         json_object_set_new(j, "rms", rms(t, DG_VALUE));
         json_object_set_new(j, "rms_error_vector", rms(t, DG_ERROR_VECTOR));

@@ -82,7 +82,8 @@ static dg_status end_epoch(dg_looper *l, int *finished, dg_diag *why)
     if (s != DG_OK)
         return s;
     int64_t patience = t->e->settings.patience;
-    *finished = t->progress.step >= t->steps || (patience > 0 && t->progress.since_best >= patience);
+    *finished =
+        t->progress.step >= t->steps || (patience > 0 && t->progress.since_best >= patience);
     memset(&t->progress.figures, 0, sizeof t->progress.figures);
     int save = better || *finished || t->e->settings.save_every == 0 || save_is_due(l);
     return save ? dg_run_save(l->r, t, better, why) : DG_OK;
@@ -106,7 +107,11 @@ static dg_status save_and_leave(dg_looper *l, dg_status s)
 dg_status dg_train_loop(dg_trainer *t, dg_run_dir *r, const volatile sig_atomic_t *stop,
                         const dg_report *report, dg_diag *why)
 {
-    dg_looper l = {.t = t, .r = r, .stop = stop, .report = report, .begin = now(),
+    dg_looper l = {.t = t,
+                   .r = r,
+                   .stop = stop,
+                   .report = report,
+                   .begin = now(),
                    .log_every = log_interval(t)};
     int finished = t->progress.step >= t->steps && !epoch_is_open(t);
     while (!finished) {

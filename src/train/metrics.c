@@ -125,7 +125,8 @@ static dg_status refuse(const dg_metric *m, const dg_shape *target, const dg_sha
 {
     char a[128], b[128];
     return dg_diag_set(why, DG_EMODEL, "%s has target %s and estimate %s; %s", m->clause.name,
-                       dg_shape_text(target, a, sizeof a), dg_shape_text(estimate, b, sizeof b), rule);
+                       dg_shape_text(target, a, sizeof a), dg_shape_text(estimate, b, sizeof b),
+                       rule);
 }
 
 dg_status dg_metric_check(const dg_metric *m, dg_type target_type, const dg_shape *target,
@@ -137,8 +138,10 @@ dg_status dg_metric_check(const dg_metric *m, dg_type target_type, const dg_shap
         if (rows.rank >= 0)
             rows.dim[rows.rank] = 0;
         if (rows.rank < 0 || !dg_shape_equal(&rows, target))
-            return refuse(m, target, estimate, "labels have the estimate's shape without its last "
-                          "axis", why);
+            return refuse(m, target, estimate,
+                          "labels have the estimate's shape without its last "
+                          "axis",
+                          why);
         return DG_OK;
     }
     if (m->clause.word == PERPLEXITY)

@@ -44,9 +44,9 @@ static dg_status make_folder(const char *path, dg_diag *why)
     if (mkdir(path, 0777) == 0)
         return DG_OK;
     if (errno == EEXIST)
-        return dg_diag_set(why, DG_EUSAGE,
-                           "'%s' is there already; --resume %s goes on with it, --out names another",
-                           path, path);
+        return dg_diag_set(
+            why, DG_EUSAGE,
+            "'%s' is there already; --resume %s goes on with it, --out names another", path, path);
     dg_file_errno(why, path, "make folder", errno);
     return why->code = DG_EFILE;
 }
@@ -108,7 +108,8 @@ static json_t *identity(dg_trainer *t, dg_diag *why)
     dg_text_free(&model);
     return json_pack("{s:s, s:o, s:I, s:I, s:I, s:s}", "model", hash, "data", data_files(e, why),
                      "seed", (json_int_t)e->settings.seed, "batch", (json_int_t)t->batch, "steps",
-                     (json_int_t)t->steps, "precision", dg_type_name(dg_graph_real(e->model->graph)));
+                     (json_int_t)t->steps, "precision",
+                     dg_type_name(dg_graph_real(e->model->graph)));
 }
 
 static dg_status write_json(const char *path, json_t *j, dg_diag *why)
@@ -142,9 +143,9 @@ static dg_status write_run(dg_run_dir *r, dg_trainer *t, dg_diag *why)
         return why->code;
     }
     const char *place = realpath(e->folder, folder);
-    json_t *j = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:s, s:i}}", "dagrad", DG_VERSION, "name",
-                          e->model->name, "folder", place ? place : e->folder, "run", id, "set",
-                          strings(e->options.set, e->options.n_set), "dirs",
+    json_t *j = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:s, s:i}}", "dagrad", DG_VERSION,
+                          "name", e->model->name, "folder", place ? place : e->folder, "run", id,
+                          "set", strings(e->options.set, e->options.n_set), "dirs",
                           strings(e->options.dirs, e->options.n_dirs), "machine", "instructions",
                           info.isa, "threads", info.threads);
     return write_json(dg_run_file(r, "run.json", file, sizeof file), j, why);
@@ -154,8 +155,8 @@ static dg_status open_metrics(dg_run_dir *r, dg_diag *why)
 {
     char file[4096];
     r->metrics = fopen(dg_run_file(r, "metrics.jsonl", file, sizeof file), "a");
-    return r->metrics ? DG_OK : dg_diag_set(why, DG_EFILE, "cannot write %s: %s", file,
-                                            strerror(errno));
+    return r->metrics ? DG_OK
+                      : dg_diag_set(why, DG_EFILE, "cannot write %s: %s", file, strerror(errno));
 }
 
 dg_status dg_run_create(dg_run_dir *r, const char *out, dg_trainer *t, dg_diag *why)
@@ -179,12 +180,13 @@ static int is_named(const char *key, int n_set, const char *const set[])
     return 0;
 }
 
-static dg_status compare(json_t *was, json_t *is, const char *path, int n_set, const char *const set[],
-                         dg_diag *why)
+static dg_status compare(json_t *was, json_t *is, const char *path, int n_set,
+                         const char *const set[], dg_diag *why)
 {
     const char *key;
     json_t *old;
-    json_object_foreach(was, key, old) {
+    json_object_foreach(was, key, old)
+    {
         json_t *now = json_object_get(is, key);
         if (json_equal(old, now) || is_named(key, n_set, set))
             continue;
@@ -195,9 +197,10 @@ static dg_status compare(json_t *was, json_t *is, const char *path, int n_set, c
             continue;
         char *a = json_dumps(old, JSON_ENCODE_ANY | JSON_COMPACT);
         char *b = json_dumps(now, JSON_ENCODE_ANY | JSON_COMPACT);
-        dg_diag_set(why, DG_EUSAGE, "%s of the run in '%s' was %.160s and is %.160s now; --set %s=... "
-                    "says that this is meant", key, path, a ? a : "", b ? b : "",
-                    strcmp(key, "steps") == 0 ? "epochs" : key);
+        dg_diag_set(why, DG_EUSAGE,
+                    "%s of the run in '%s' was %.160s and is %.160s now; --set %s=... "
+                    "says that this is meant",
+                    key, path, a ? a : "", b ? b : "", strcmp(key, "steps") == 0 ? "epochs" : key);
         free(a);
         free(b);
         return why->code;
@@ -258,9 +261,11 @@ dg_status dg_run_save(dg_run_dir *r, dg_trainer *t, int best, dg_diag *why)
     int64_t bytes = ftell(r->metrics);
     dg_status s = DG_OK;
     if (best)
-        s = dg_checkpoint_write(t, dg_run_file(r, "best.safetensors", file, sizeof file), bytes, why);
+        s = dg_checkpoint_write(t, dg_run_file(r, "best.safetensors", file, sizeof file), bytes,
+                                why);
     if (s == DG_OK)
-        s = dg_checkpoint_write(t, dg_run_file(r, "last.safetensors", file, sizeof file), bytes, why);
+        s = dg_checkpoint_write(t, dg_run_file(r, "last.safetensors", file, sizeof file), bytes,
+                                why);
     return s;
 }
 

@@ -32,8 +32,8 @@ dg_status dg_run_save(dg_run_dir *r, dg_trainer *t, int best, dg_diag *why);
 
 /* A line of metrics.jsonl: kind "step" (measured: with rms and norms) or "epoch". figures as in
  * trainer.h; seconds since the run began. */
-dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_figures *f, int measured,
-                     double samples_per_second, dg_diag *why);
+dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_figures *f,
+                     int measured, double samples_per_second, dg_diag *why);
 
 void dg_run_close(dg_run_dir *r);
 

@@ -45,8 +45,8 @@ static void read_optimizer(const dg_model *m, dg_optimizer *o)
 static void read_schedule(const dg_model *m, dg_schedule *s)
 {
     const dg_clause *c = &setting(m, DG_KEY_SCHEDULE)->clause;
-    *s = (dg_schedule){.kind = c->word < 0 ? DG_FIXED : (dg_schedule_kind)c->word, .every = 1,
-                       .factor = 1};
+    *s = (dg_schedule){
+        .kind = c->word < 0 ? DG_FIXED : (dg_schedule_kind)c->word, .every = 1, .factor = 1};
     if (c->attrs.n == 0)
         return;
     if (s->kind == DG_STAIRS) {
@@ -71,7 +71,8 @@ static void check(dg_model *m, const dg_settings *s)
         dg_diags_at(&m->diags, batch->span, NULL, "sgd takes batches",
                     "gd takes the whole training part as its batch");
     dg_optimizer probe = s->optimizer;
-    probe.schedule.steps = probe.schedule.steps > 0 ? probe.schedule.steps : probe.schedule.warmup + 1;
+    probe.schedule.steps =
+        probe.schedule.steps > 0 ? probe.schedule.steps : probe.schedule.warmup + 1;
     if (dg_optimizer_check(&probe, &why) != DG_OK)
         dg_diags_failure(&m->diags, &why, setting(m, DG_KEY_OPTIMIZER)->span);
 }

@@ -13,9 +13,9 @@ typedef struct dg_settings {
     dg_type real;
     int exact, shuffle, drop_last;
     double split;
-    const char *freeze;     /* patterns, separated by newlines; "" */
-    int64_t save_every;     /* steps; 0: each epoch */
-    int64_t patience;       /* epochs; 0: no early end */
+    const char *freeze; /* patterns, separated by newlines; "" */
+    int64_t save_every; /* steps; 0: each epoch */
+    int64_t patience;   /* epochs; 0: no early end */
 } dg_settings;
 
 /* Reports what is wrong in the model's diagnostics. */

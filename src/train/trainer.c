@@ -80,8 +80,8 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
     if (e->part[DG_TRAIN_PART].data) {
         n = choose_rows(t, epoch);
         dg_reading how = {.training = 1, .seed = e->settings.seed, .epoch = epoch};
-        dg_status s = dg_experiment_set(e, t->program, e->part[DG_TRAIN_PART].data, t->row, n, how, 1,
-                                        &t->buffer, why);
+        dg_status s = dg_experiment_set(e, t->program, e->part[DG_TRAIN_PART].data, t->row, n, how,
+                                        1, &t->buffer, why);
         if (s != DG_OK)
             return s;
     }

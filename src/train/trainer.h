@@ -9,20 +9,20 @@
 #include "train/evaluate.h"
 
 typedef struct dg_progress {
-    uint64_t step;       /* steps that are done */
-    dg_figures figures;  /* of the current epoch, training part */
-    double best;         /* best loss of an epoch so far (validation, else training); NaN: none */
+    uint64_t step;      /* steps that are done */
+    dg_figures figures; /* of the current epoch, training part */
+    double best;        /* best loss of an epoch so far (validation, else training); NaN: none */
     uint64_t best_step;
-    int64_t since_best;  /* epochs */
+    int64_t since_best; /* epochs */
 } dg_progress;
 
 typedef struct dg_trainer {
     dg_experiment *e;
     dg_program *program;
     dg_evaluator validation;
-    int64_t rows, batch;      /* of the training part; of a step */
+    int64_t rows, batch; /* of the training part; of a step */
     int64_t epoch_steps;
-    uint64_t steps;           /* of the whole run */
+    uint64_t steps; /* of the whole run */
     dg_progress progress;
     dg_batch_buffer buffer;
     int64_t *row;

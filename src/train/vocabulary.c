@@ -43,8 +43,8 @@ static const dg_attr_spec rmsprop[] = {
 
 /* In the order of dg_optimizer_kind. */
 static const dg_word optimizers[] = {
-    {"gd", rate_only, COUNT(rate_only)}, {"sgd", sgd, COUNT(sgd)},
-    {"adam", adam, COUNT(adam)},         {"adamw", adamw, COUNT(adamw)},
+    {"gd", rate_only, COUNT(rate_only)},  {"sgd", sgd, COUNT(sgd)},
+    {"adam", adam, COUNT(adam)},          {"adamw", adamw, COUNT(adamw)},
     {"rmsprop", rmsprop, COUNT(rmsprop)},
 };
 
@@ -73,28 +73,37 @@ static const dg_attr_spec patience[] = {
 static const dg_word stops[] = {{"patience", patience, COUNT(patience)}};
 
 static const dg_key keys[DG_KEYS] = {
-    {{"optimizer", 0, 1, 0, 0, "sgd", NULL, "how the gradient is descended"}, optimizers,
+    {{"optimizer", 0, 1, 0, 0, "sgd", NULL, "how the gradient is descended"},
+     optimizers,
      COUNT(optimizers)},
     {{"batch", DG_ATTR_INT, 1, 1, HUGE_COUNT, "32", NULL, "rows of a step"}, NULL, 0},
     {{"epochs", DG_ATTR_INT, 1, 1, HUGE_COUNT, "", NULL, "passes over the training part"}, NULL, 0},
     {{"steps", DG_ATTR_INT, 1, 1, HUGE_COUNT, "", NULL, "steps, instead of epochs"}, NULL, 0},
     {{"schedule", 0, 1, 0, 0, "fixed", NULL, "the rate by step"}, schedules, COUNT(schedules)},
     {{"clip", DG_ATTR_REAL, 1, 0, 1e30, "0", NULL, "largest norm of the whole gradient; 0: any"},
-     NULL, 0},
+     NULL,
+     0},
     {{"seed", DG_ATTR_INT, 1, 0, 9007199254740991.0, "1", NULL, "of all that is left to chance"},
-     NULL, 0},
+     NULL,
+     0},
     {{"precision", DG_ATTR_WORD, 1, 0, 0, "f32", "f32 f64", "of all real values"}, NULL, 0},
     {{"exact", DG_ATTR_BOOL, 1, 0, 1, "false", NULL, "no faster algorithm that rounds otherwise"},
-     NULL, 0},
+     NULL,
+     0},
     {{"shuffle", DG_ATTR_BOOL, 1, 0, 1, "true", NULL, "rows in a new order each epoch"}, NULL, 0},
     {{"last", DG_ATTR_WORD, 1, 0, 0, "train", "train drop", "what to do with a smaller last batch"},
-     NULL, 0},
+     NULL,
+     0},
     {{"split", DG_ATTR_REAL, 1, 0, 0.9, "0", NULL, "share of the training part for validation"},
-     NULL, 0},
+     NULL,
+     0},
     {{"freeze", DG_ATTR_TEXT, 64, 0, 0, "", NULL, "patterns of parameters that stay as they are"},
-     NULL, 0},
-    {{"save_every", DG_ATTR_INT, 1, 0, HUGE_COUNT, "0", NULL, "steps between checkpoints; 0: epochs"},
-     NULL, 0},
+     NULL,
+     0},
+    {{"save_every", DG_ATTR_INT, 1, 0, HUGE_COUNT, "0", NULL,
+      "steps between checkpoints; 0: epochs"},
+     NULL,
+     0},
     {{"stop", 0, 1, 0, 0, "", NULL, "ends the run early"}, stops, COUNT(stops)},
 };
 
@@ -115,9 +124,14 @@ void dg_words_make(dg_words *words)
 {
     int sources = copy_words(words->source, dg_source_at);
     int transforms = copy_words(words->transform, dg_transform_at);
-    words->vocabulary = (dg_vocabulary){.sources = words->source, .n_sources = sources,
-                                        .transforms = words->transform, .n_transforms = transforms,
-                                        .metrics = dg_metric_words, .n_metrics = DG_METRIC_WORDS,
-                                        .block = block, .n_block = COUNT(block),
-                                        .keys = keys, .n_keys = DG_KEYS};
+    words->vocabulary = (dg_vocabulary){.sources = words->source,
+                                        .n_sources = sources,
+                                        .transforms = words->transform,
+                                        .n_transforms = transforms,
+                                        .metrics = dg_metric_words,
+                                        .n_metrics = DG_METRIC_WORDS,
+                                        .block = block,
+                                        .n_block = COUNT(block),
+                                        .keys = keys,
+                                        .n_keys = DG_KEYS};
 }

@@ -30,7 +30,7 @@ typedef struct world {
     dg_value pool[MOST]; /* real values with a batch axis */
     int n;
     int targets;
-    dg_value weight;     /* a parameter that several linear nodes may share */
+    dg_value weight; /* a parameter that several linear nodes may share */
     int64_t weight_in, weight_out;
 } world;
 
@@ -57,7 +57,8 @@ static dg_value apply(world *w, const char *type, int n_in, const dg_value in[],
     char text[256], *at = text;
     int n = 0;
     snprintf(text, sizeof text, "%s", attrs);
-    for (char *word = strtok_r(text, " ", &at); word && n < 8; word = strtok_r(NULL, " ", &at), n++) {
+    for (char *word = strtok_r(text, " ", &at); word && n < 8;
+         word = strtok_r(NULL, " ", &at), n++) {
         char *value = strchr(word, '=');
         *value++ = 0;
         attr[n] = (dg_attr){.name = word, .number = number[n]};
@@ -162,7 +163,8 @@ static dg_value product(world *w, const char *type)
     if (!strcmp(type, "conv")) {
         static const char *const forms[] = {"channels=3 kernel=3", "channels=4 kernel=2 stride=2",
                                             "channels=2 kernel=3 padding=valid bias=false",
-                                            "channels=5 kernel=1", "channels=3 kernel=3 dilation=2"};
+                                            "channels=5 kernel=1",
+                                            "channels=3 kernel=3 dilation=2"};
         dg_value v = with_rank(w, 4);
         return apply(w, type, 1, &v, forms[dg_random_below(w->r, 5)]);
     }
@@ -190,10 +192,11 @@ static dg_value product(world *w, const char *type)
 
 static dg_value pool(world *w, const char *type)
 {
-    static const char *const forms[] = {"kernel=2", "kernel=2 stride=1", "kernel=3 stride=2 padding=1",
-                                        "kernel=2,1"};
+    static const char *const forms[] = {"kernel=2", "kernel=2 stride=1",
+                                        "kernel=3 stride=2 padding=1", "kernel=2,1"};
     dg_value v = with_rank(w, 4);
-    return apply(w, type, 1, &v, !strcmp(type, "global_avgpool") ? "" : forms[dg_random_below(w->r, 4)]);
+    return apply(w, type, 1, &v,
+                 !strcmp(type, "global_avgpool") ? "" : forms[dg_random_below(w->r, 4)]);
 }
 
 static dg_value shaping(world *w, const char *type)
@@ -208,7 +211,10 @@ static dg_value shaping(world *w, const char *type)
     } else if (!strcmp(type, "transpose")) {
         v = with_rank(w, 3 + dg_random_below(w->r, 2));
         int rank = shape_of(w, v).rank;
-        snprintf(attrs, sizeof attrs, rank == 4 ? "perm=0,2,3,1" : rank == 3 ? "perm=0,2,1" : "perm=0,1");
+        snprintf(attrs, sizeof attrs,
+                 rank == 4   ? "perm=0,2,3,1"
+                 : rank == 3 ? "perm=0,2,1"
+                             : "perm=0,1");
     } else if (!strcmp(type, "concat")) {
         in[0] = in[1] = v;
         in[2] = bounded(w, v);
@@ -228,7 +234,8 @@ static dg_value shaping(world *w, const char *type)
     } else if (!strcmp(type, "slice")) {
         if (s.rank < 2)
             return bounded(w, v);
-        snprintf(attrs, sizeof attrs, "axis=%d start=%d end=%d", s.rank - 1, last > 1 ? 1 : 0, (int)last);
+        snprintf(attrs, sizeof attrs, "axis=%d start=%d end=%d", s.rank - 1, last > 1 ? 1 : 0,
+                 (int)last);
     } else if (!strcmp(type, "pad")) {
         static const char *const pads[] = {"", "", "pads=0,1,0,2", "pads=0,1,0,0,1,2",
                                            "pads=0,1,0,1,0,2,1,0 value=0.5"};
@@ -391,7 +398,8 @@ int dg_random_data(dg_random *r, const dg_graph *g, int64_t batch, dg_tensor **d
             t->shape.dim[0] = batch;
         t->bytes = (size_t)dg_shape_count(&t->shape) * dg_type_bytes(t->type);
         t->data = calloc(1, t->bytes + 1);
-        fill(r, &info, t, id > 3 ? "target" : NULL); /* targets of binary cross entropy: in (0, 1) */
+        fill(r, &info, t,
+             id > 3 ? "target" : NULL); /* targets of binary cross entropy: in (0, 1) */
     }
     return n;
 }

@@ -150,8 +150,8 @@ static void all_memory_is_told(void **state)
     dg_program *p = dg_compile(g, &o);
     dg_program_info info = {.size = sizeof info};
     dg_program_look(p, &info);
-    print_message("arena %zu, largest live set %zu, all memory %zu bytes (taken: %zu)\n", info.arena,
-                  info.live, info.memory, c.bytes - before);
+    print_message("arena %zu, largest live set %zu, all memory %zu bytes (taken: %zu)\n",
+                  info.arena, info.live, info.memory, c.bytes - before);
     /* the host's figures hold what alignment adds to each piece */
     assert_true(c.bytes - before >= info.memory && c.bytes - before <= info.memory + 64 * 128);
     assert_true((double)info.arena <= 1.1 * (double)info.live);

@@ -60,7 +60,8 @@ static void compare(dg_program *p, dg_graph *g, const dg_naive *n, uint64_t seed
         dg_value_info info;
         dg_value_look(g, (dg_value){id}, &info);
         if (info.kind == DG_PARAMETER && !same(p, n, (dg_value){id}, DG_GRADIENT))
-            fail_msg("graph of seed %llu: gradient of %s differs", (unsigned long long)seed, info.name);
+            fail_msg("graph of seed %llu: gradient of %s differs", (unsigned long long)seed,
+                     info.name);
     }
     for (int i = 0; i < dg_graph_outputs(g); i++)
         if (!same(p, n, dg_graph_output(g, i, NULL), DG_VALUE))
@@ -133,8 +134,10 @@ static void random_graphs(void **state)
             print_message("%s was drawn only %d times\n", dg_type_at(g, k)->name, used[k]);
     }
     dg_graph_free(g);
-    print_message("%d graphs: %d calls ride on the call before, %d work in place, %d views, %d nodes "
-                  "end nowhere; rarest type %d times\n", count, fusions, in_place, views, pruned, least);
+    print_message(
+        "%d graphs: %d calls ride on the call before, %d work in place, %d views, %d nodes "
+        "end nowhere; rarest type %d times\n",
+        count, fusions, in_place, views, pruned, least);
     assert_true(fusions > 0 && in_place > 0 && views > 0 && pruned > 0 && least >= 20);
 }
 
