@@ -1,7 +1,7 @@
 /* two-data.c: makes the data of two.dag in the current folder, four NPY files of 4,000 rows.
  *
  *     y1, y2  [4000, 20]  two noisy views of a hidden h in [-1, 1]^3, through two fixed matrices
- *     x1      [4000, 4]   smooth functions of h, with a few outliers (so the loss is an absolute one)
+ *     x1      [4000, 4]   smooth functions of h, with a few outliers (hence mae)
  *     x2      [4000]      which of five fixed points is nearest to h, as a label
  *
  * Numbers come from a generator of our own, so the files are the same everywhere. */
@@ -20,7 +20,7 @@ static double draw(void)
     return (double)(state >> 40) / 8388608.0 - 1.0;
 }
 
-/* NPY, version 1.0: a header padded to 64 bytes, then the elements, little-endian as the machine's. */
+/* NPY, version 1.0: a header padded to 64 bytes, then the elements, as they are. */
 static void save(const char *path, const char *type, int columns, const void *data, size_t bytes)
 {
     char dict[96], shape[24];

@@ -4,7 +4,7 @@
  *     ... look at m->blocks, open the data, find the sizes of free dimensions ...
  *     dg_model_build(m, real, sizes, n_sizes);    the graph, losses, metrics are there
  *     dg_diags_text(&m->diags, &text, color);     everything that is wrong, with what the caller
- *                                                 added by dg_diags_at(&m->diags, clause->span, ...)
+ *                                                 added by dg_diags_at(&m->diags, span, ...)
  *
  * Nothing aborts or prints. After an error all that can still be checked is; what a model holds is
  * to be used only while dg_diags_status(&m->diags) is DG_OK. All of it lives until dg_model_free,

@@ -1,5 +1,5 @@
 /* The parser. An error sticks until the statement ends: every token then looks like the end of the
- * text, so all loops stop, and no function needs to ask. dg_parse_file then skips to the next line. */
+ * text, so all loops stop, and no function needs to ask. The next line is then read as usual. */
 #include "lang/parse.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* What must hold for any bytes: it ends, nothing is read or written outside, messages are there if and
- * only if there is no model, and a model that is written is read again. */
+/* What must hold for any bytes: it ends, nothing is read or written outside, messages are there if
+ * and only if there is no model, and a model that is written is read again. */
 #include "lang/fuzz.h"
 
 #include "lang/dump.h"

@@ -1,4 +1,4 @@
-/* The look of messages: places, carets, windows, order, limits, colours, what a terminal might obey. */
+/* The look of messages: places, carets, windows, order, limits, colours, control characters. */
 #include "lang/diag.h"
 
 #include <setjmp.h>
@@ -113,8 +113,12 @@ static void elsewhere(void **state)
     (void)state;
     fixture f;
     set_up(&f, "x\n");
-    dg_message m = {.code = DG_EDATA, .file = "data.csv", .line = 17, .found = "no number",
-                    .suggest = "b", .fits = "columns: a, b"};
+    dg_message m = {.code = DG_EDATA,
+                    .file = "data.csv",
+                    .line = 17,
+                    .found = "no number",
+                    .suggest = "b",
+                    .fits = "columns: a, b"};
     dg_diags_add(&f.diags, &m);
     m = (dg_message){.code = DG_EMODEL, .found = "the model has no output"};
     dg_diags_add(&f.diags, &m);
@@ -159,7 +163,8 @@ static void what_a_terminal_obeys(void **state)
 {
     (void)state;
     fixture f;
-    set_up(&f, "a\033[2J\xff\xc2\x9b" "b\n");
+    set_up(&f, "a\033[2J\xff\xc2\x9b"
+               "b\n");
     dg_diags_at(&f.diags, span_of(&f, "b"), NULL, "fits\a", "found '\033c'");
     check(&f, false,
           "a.dag:1:8: error: found '?c'\n"
@@ -258,12 +263,17 @@ static void utf8(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_contract),     cmocka_unit_test(code_points_and_tabs),
-        cmocka_unit_test(over_several_lines), cmocka_unit_test(long_lines),
-        cmocka_unit_test(elsewhere),        cmocka_unit_test(failures_of_handles),
-        cmocka_unit_test(what_a_terminal_obeys), cmocka_unit_test(options),
-        cmocka_unit_test(order_and_number), cmocka_unit_test(colors),
-        cmocka_unit_test(places),           cmocka_unit_test(utf8)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_contract),
+                                       cmocka_unit_test(code_points_and_tabs),
+                                       cmocka_unit_test(over_several_lines),
+                                       cmocka_unit_test(long_lines),
+                                       cmocka_unit_test(elsewhere),
+                                       cmocka_unit_test(failures_of_handles),
+                                       cmocka_unit_test(what_a_terminal_obeys),
+                                       cmocka_unit_test(options),
+                                       cmocka_unit_test(order_and_number),
+                                       cmocka_unit_test(colors),
+                                       cmocka_unit_test(places),
+                                       cmocka_unit_test(utf8)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,11 +46,13 @@ static const char model[] =
     "output z\n"
     "loss   mse(t, z), 0.5 * mae(t, z)\n"
     "metric mse(t, z)\n"
-    "data train(part=[0, 0.5]) { x = csv(\"x.csv\", columns=[\"a\", \"b\"]) | scale(2); t = npy(\"t.npy\") }\n"
+    "data train(part=[0, 0.5]) { x = csv(\"x.csv\", columns=[\"a\", \"b\"]) | scale(2); t = "
+    "npy(\"t.npy\") }\n"
     "train { optimizer = sgd(rate=0.1); batch = 3 }\n";
 
-static const char wrong[] = "input x[N, 3]\nz = liner(x, 4)\ny = conv(x, 3, kernal=3)\nu = x + x x\n"
-                            "w = x - linear(x, 2)\ntrain { bach = 3 }\n";
+static const char wrong[] =
+    "input x[N, 3]\nz = liner(x, 4)\ny = conv(x, 3, kernal=3)\nu = x + x x\n"
+    "w = x - linear(x, 2)\ntrain { bach = 3 }\n";
 
 /* Loads with that many allocations; true if it was enough. */
 static bool load(const char *text, int allocations, dg_status expected, const char *const *set,

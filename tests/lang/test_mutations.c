@@ -1,4 +1,4 @@
-/* The fuzzer's check on the cases with small changes: bytes, lines and words lost, swapped, doubled. The
+/* The fuzzer's check on the cases with small changes: bytes lost, doubled, moved, other signs. The
  * changes are the same in each run. */
 #include "lang/fuzz.h"
 

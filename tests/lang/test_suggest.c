@@ -1,4 +1,4 @@
-/* Distances and cutoffs of spelling suggestions, on pairs that should and should not be suggested. */
+/* Distances and cutoffs of spelling, on pairs that should and should not be suggested. */
 #include "lang/suggest.h"
 
 #include <setjmp.h>
@@ -33,14 +33,15 @@ static const char *suggest(const char *name, const char *const candidates[])
 static void names(void **state)
 {
     (void)state;
-    const char *const nodes[] = {"conv", "relu", "linear", "softmax_cross_entropy", "x", "tanh", NULL};
+    const char *const nodes[] = {"conv", "relu", "linear", "softmax_cross_entropy",
+                                 "x",    "tanh", NULL};
     assert_string_equal(suggest("rleu", nodes), "relu");
     assert_string_equal(suggest("reul", nodes), "relu");
     assert_string_equal(suggest("liner", nodes), "linear");
     assert_string_equal(suggest("softmax_crossentropy", nodes), "softmax_cross_entropy");
     assert_string_equal(suggest("softmaxcrosentrop", nodes), "softmax_cross_entropy");
-    assert_string_equal(suggest("y", nodes), "");   /* one letter */
-    assert_string_equal(suggest("xy", nodes), "");  /* one letter */
+    assert_string_equal(suggest("y", nodes), "");  /* one letter */
+    assert_string_equal(suggest("xy", nodes), ""); /* one letter */
     assert_string_equal(suggest("gelu", nodes), "relu");
     assert_string_equal(suggest("selu6", nodes), "");
     assert_string_equal(suggest("attention", nodes), "");

@@ -16,26 +16,33 @@ static const dg_attr_spec file[] = {{.name = "file", TEXT}};
 static const dg_attr_spec csv[] = {
     {.name = "file", TEXT},
     {.name = "columns", .kind = DG_ATTR_TEXT, .max_count = 16, .preset = ""},
-    {.name = "header", .kind = DG_ATTR_WORD | DG_ATTR_BOOL, .max_count = 1, .high = 1,
-     .words = "auto", .preset = "auto"}};
+    {.name = "header",
+     .kind = DG_ATTR_WORD | DG_ATTR_BOOL,
+     .max_count = 1,
+     .high = 1,
+     .words = "auto",
+     .preset = "auto"}};
 static const dg_attr_spec chars[] = {
     {.name = "file", TEXT}, {.name = "length", WHOLE}, {.name = "stride", WHOLE, .preset = ""}};
-static const dg_attr_spec digits[] = {{.name = "what", .kind = DG_ATTR_TEXT | DG_ATTR_WORD,
-                                       .max_count = 1, .words = "image label"}};
-static const dg_word sources[] = {{"idx", file, 1},    {"csv", csv, 3},     {"npy", file, 1},
-                                  {"chars", chars, 3}, {"digits", digits, 1}};
+static const dg_attr_spec digits[] = {
+    {.name = "what", .kind = DG_ATTR_TEXT | DG_ATTR_WORD, .max_count = 1, .words = "image label"}};
+static const dg_word sources[] = {{"idx", file, 1},
+                                  {"csv", csv, 3},
+                                  {"npy", file, 1},
+                                  {"chars", chars, 3},
+                                  {"digits", digits, 1}};
 
 static const dg_attr_spec scale[] = {{.name = "a", REAL}, {.name = "b", REAL, .preset = "0"}};
 static const dg_attr_spec size[] = {{.name = "h", WHOLE}, {.name = "w", WHOLE}};
 static const dg_attr_spec n[] = {{.name = "n", WHOLE}};
-static const dg_word transforms[] = {
-    {"scale", scale, 2}, {"standardize", NULL, 0}, {"onehot", n, 1}, {"crop", size, 2},
-    {"flip", NULL, 0},   {"shift", n, 1}};
+static const dg_word transforms[] = {{"scale", scale, 2}, {"standardize", NULL, 0},
+                                     {"onehot", n, 1},    {"crop", size, 2},
+                                     {"flip", NULL, 0},   {"shift", n, 1}};
 
 static const dg_attr_spec k[] = {{.name = "k", WHOLE}};
 static const dg_attr_spec peak[] = {{.name = "peak", RATE, .preset = "1"}};
-static const dg_word metrics[] = {{"accuracy", NULL, 0}, {"top", k, 1},  {"mse", NULL, 0},
-                                  {"mae", NULL, 0},      {"psnr", peak, 1}};
+static const dg_word metrics[] = {
+    {"accuracy", NULL, 0}, {"top", k, 1}, {"mse", NULL, 0}, {"mae", NULL, 0}, {"psnr", peak, 1}};
 
 static const dg_attr_spec block[] = {
     {.name = "part", .kind = DG_ATTR_REAL, .max_count = 2, .low = 0, .high = 1, .preset = ""},

@@ -1,4 +1,4 @@
-/* The words of LANGUAGE's data, metrics and training, as far as the tests of the language need them. */
+/* Words of data, metrics and training, as far as the tests of the language need them. */
 #ifndef DG_TESTS_LANG_WORDS_H
 #define DG_TESTS_LANG_WORDS_H
 
