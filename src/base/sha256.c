@@ -33,17 +33,17 @@ static void schedule(const uint8_t *block, uint32_t w[64])
     }
 }
 
-static void take_block(uint32_t hash[8], const uint8_t *block)
+static void take_block(uint32_t sum[8], const uint8_t *block)
 {
     uint32_t w[64];
-    uint32_t a = hash[0], b = hash[1], c = hash[2], d = hash[3];
-    uint32_t e = hash[4], f = hash[5], g = hash[6], h = hash[7];
     schedule(block, w);
-    for (int t = 0; t < 64; t++) { /* plain variables: an array of eight, moved, is slower */
-        uint32_t sum1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-        uint32_t sum0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
-        uint32_t t1 = h + sum1 + ((e & f) ^ (~e & g)) + K[t] + w[t];
-        uint32_t t2 = sum0 + ((a & b) ^ (a & c) ^ (b & c));
+    uint32_t a = sum[0], b = sum[1], c = sum[2], d = sum[3];
+    uint32_t e = sum[4], f = sum[5], g = sum[6], h = sum[7];
+    for (int t = 0; t < 64; t++) {
+        uint32_t t1 =
+            h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + K[t] + w[t];
+        uint32_t t2 =
+            (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
         h = g;
         g = f;
         f = e;
@@ -53,9 +53,9 @@ static void take_block(uint32_t hash[8], const uint8_t *block)
         b = a;
         a = t1 + t2;
     }
-    const uint32_t add[8] = {a, b, c, d, e, f, g, h};
+    const uint32_t end[8] = {a, b, c, d, e, f, g, h};
     for (int i = 0; i < 8; i++)
-        hash[i] += add[i];
+        sum[i] += end[i];
 }
 
 void dg_sha256_start(dg_sha256 *s)
