@@ -78,7 +78,10 @@ DG_API dg_status dg_tangent(dg_program *p);
 /* Descends one step (counted from 0). Refuses gradients that are not finite with DG_EFINITE, naming the
  * parameter, and changes nothing then. */
 DG_API dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step);
-/* The Jacobian d of / d by, [count of, count by], formed by columns or rows, whichever are fewer. */
+/* The Jacobian d of / d by, [count of, count by], at the last forward pass. by: an input or parameter in
+ * wrt. Formed by rows (of in start) or by columns (of in keep, and tangent), whichever are fewer and the
+ * program was compiled for; error vectors and perturbations that were set are lost. data NULL: fills
+ * type, shape and bytes. */
 DG_API dg_status dg_jacobian(dg_program *p, dg_value of, dg_value by, dg_tensor *t);
 
 /* Moment k of a parameter: memory of the program, as large as the parameter. NULL: none. */
