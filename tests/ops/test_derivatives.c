@@ -208,16 +208,22 @@ static void step(dg_rig *r, const dg_rig *base, double h)
     dg_rig_forward(r, DG_WHOLE);
 }
 
+/* a - b; 0 also for two equal infinities (the maximum of nothing). */
+static double minus(double a, double b)
+{
+    return a == b ? 0 : a - b;
+}
+
 /* D(h) = (f(z + h v) - f(z - h v)) / 2h, into the rig's dout. */
 static void central(dg_rig *up, dg_rig *down, const dg_rig *base, double h)
 {
     step(up, base, h);
     step(down, base, -h);
     for (int j = 0; j < base->trial->n_out; j++)
-        for (int64_t k = 0; k < dg_rig_out_count(base, j); k++)
-            dg_rig_set(up, up->dout[j], k,
-                       (dg_rig_get(up, up->out[j], k) - dg_rig_get(down, down->out[j], k)) /
-                           (2 * h));
+        for (int64_t k = 0; k < dg_rig_out_count(base, j); k++) {
+            double d = minus(dg_rig_get(up, up->out[j], k), dg_rig_get(down, down->out[j], k));
+            dg_rig_set(up, up->dout[j], k, d / (2 * h));
+        }
 }
 
 /* coarse = fine + (fine - coarse) / (order - 1): the next level of Richardson's scheme. */
@@ -307,7 +313,8 @@ static void check_single(const dg_rig *narrow, const dg_rig *wide, figures *f)
     double scale = norm_out(wide, wide->out) + norm_in(wide, wide->in, -1);
     for (int j = 0; j < wide->trial->n_out; j++)
         for (int64_t k = 0; k < dg_rig_out_count(wide, j); k++) {
-            double d = dg_rig_get(wide, wide->out[j], k) - dg_rig_get(narrow, narrow->out[j], k);
+            double d =
+                minus(dg_rig_get(wide, wide->out[j], k), dg_rig_get(narrow, narrow->out[j], k));
             gap += (long double)d * (long double)d;
         }
     double found = relative((double)sqrtl(gap), 0, scale);
