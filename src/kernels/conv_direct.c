@@ -146,7 +146,7 @@ static void turn(const dg_conv *s, const real *w, real *to)
     for (int64_t t = 0; t < taps; t++)
         for (int64_t j = 0; j < s->groups; j++)
             DG_T(dg_transpose)
-            (c, k, w + t * c * s->k + j * k, s->k, to + (taps - 1 - t) * k * s->c + j * c, s->c);
+    (c, k, w + t * c * s->k + j * k, s->k, to + (taps - 1 - t) * k * s->c + j * c, s->c);
 }
 
 static void input(const dg_conv *s, int64_t n0, int64_t n1, const real *dy, const real *w, real *dx,
@@ -192,39 +192,56 @@ static void range(int64_t t, int64_t n, int64_t positions, int64_t stride, int64
         *first = *end;
 }
 
-/* One tap of dw, one block of pixels of one image: rows o0 .. o1-1, columns q0 .. q1-1 of dy. */
-static void tap_block(const dg_conv *s, int64_t t, const real *x, const real *dy,
-                      const int64_t o[2], const int64_t q[2], int mode, real *dw)
+/* A part of dw is a kernel row and at most CHUNK input channels of each group: its taps read the same
+ * rows of x and dy, which stay in the second cache between them. */
+enum { CHUNK = DG_ISA_ID == 4 ? 32 : 64 };
+
+static int64_t chunks(const dg_conv *s)
 {
-    const int64_t c = s->c / s->groups, k = s->k / s->groups, r = t / s->kw, u = t % s->kw;
-    int64_t y0, y1, x0, x1;
-    range(r, s->h, s->oh, s->stride_y, s->dilation_y, s->top, &y0, &y1);
-    range(u, s->w, s->ow, s->stride_x, s->dilation_x, s->left, &x0, &x1);
-    y0 = dg_max(y0, o[0]);
-    y1 = dg_min(y1, o[1]);
-    x0 = dg_max(x0, q[0]);
-    x1 = dg_min(x1, q[1]);
-    if (mode == DG_ADD && (y0 >= y1 || x0 >= x1))
-        return;
-    dg_block g = {.mode = mode,
-                  .m = c,
-                  .n = k,
-                  .k = dg_max(x1 - x0, 0),
-                  .outer = dg_max(y1 - y0, 0),
-                  .inner = 1,
-                  .a_row = 1,
-                  .a_col = s->stride_x * s->c,
-                  .a_outer = s->stride_y * s->w * s->c,
-                  .b_row = s->k,
-                  .b_outer = s->ow * s->k,
-                  .c_row = s->k};
-    const int64_t iy = y0 * s->stride_y + r * s->dilation_y - s->top;
-    const int64_t ix = x0 * s->stride_x + u * s->dilation_x - s->left;
-    const int64_t empty = !g.k || !g.outer; /* its sum is 0; no place in x belongs to it */
-    for (int64_t j = 0; j < s->groups; j++) {
-        g.a = empty ? x : x + (iy * s->w + ix) * s->c + j * c;
-        g.b = empty ? dy : dy + (y0 * s->ow + x0) * s->k + j * k;
-        g.c = dw + t * c * s->k + j * k;
+    return (s->c / s->groups + CHUNK - 1) / CHUNK;
+}
+
+/* What is fixed in a part, but for the group j: kernel row, channels c0 .. c0 + c - 1 of each group. */
+typedef struct {
+    const dg_conv *s;
+    int64_t row, c0, c, j;
+} piece;
+
+/* One block of pixels of one image, rows y0 .. y1-1 and columns q0 .. q1-1 of dy: those that fall on
+ * padding are left out. */
+static void pixels(const piece *p, int mode, const real *x, const real *dy, int64_t y0, int64_t y1,
+                   int64_t q0, int64_t q1, real *dw)
+{
+    const dg_conv *s = p->s;
+    const int64_t c = s->c / s->groups, k = s->k / s->groups;
+    int64_t first, end;
+    range(p->row, s->h, s->oh, s->stride_y, s->dilation_y, s->top, &first, &end);
+    first = dg_max(first, y0);
+    end = dg_min(end, y1);
+    for (int64_t u = 0; u < s->kw; u++) {
+        int64_t x0, x1;
+        range(u, s->w, s->ow, s->stride_x, s->dilation_x, s->left, &x0, &x1);
+        x0 = dg_max(x0, q0);
+        x1 = dg_min(x1, q1);
+        dg_block g = {.mode = mode,
+                      .m = p->c,
+                      .n = k,
+                      .k = dg_max(x1 - x0, 0),
+                      .outer = dg_max(end - first, 0),
+                      .inner = 1,
+                      .a_row = 1,
+                      .a_col = s->stride_x * s->c,
+                      .a_outer = s->stride_y * s->w * s->c,
+                      .b_row = s->k,
+                      .b_outer = s->ow * s->k,
+                      .c_row = s->k,
+                      .c = dw + ((p->row * s->kw + u) * c + p->c0) * s->k + p->j * k};
+        if (g.k && g.outer) { /* else the sum is 0, and no place in x belongs to it */
+            const int64_t iy = first * s->stride_y + p->row * s->dilation_y - s->top;
+            const int64_t ix = x0 * s->stride_x + u * s->dilation_x - s->left;
+            g.a = x + (iy * s->w + ix) * s->c + p->j * c + p->c0;
+            g.b = dy + (first * s->ow + x0) * s->k + p->j * k;
+        }
         DG_T(dg_brgemm)(&g);
     }
 }
@@ -232,23 +249,22 @@ static void tap_block(const dg_conv *s, int64_t t, const real *x, const real *dy
 static void weight(const dg_conv *s, int part, int64_t images, const real *x, const real *dy,
                    int add, real *dw, void *scratch)
 {
-    const int64_t taps = s->kh * s->kw, parts = taps;
-    const int64_t t0 = part * taps / parts, t1 = (part + 1) * taps / parts;
     const int64_t rows = dg_max(DG_CHAIN / s->ow, 1), ny = (s->oh + rows - 1) / rows;
-    const int64_t nx = (s->ow + DG_CHAIN - 1) / DG_CHAIN;
+    const int64_t nx = (s->ow + DG_CHAIN - 1) / DG_CHAIN, c = s->c / s->groups, parts = chunks(s);
+    piece p = {.s = s, .row = part / parts, .c0 = part % parts * c / parts};
+    p.c = (part % parts + 1) * c / parts - p.c0;
     (void)scratch;
-    if (!images && !add)
-        DG_T(dg_fill)
-        ((t1 - t0) * (s->c / s->groups) * s->k, 0, dw + t0 * (s->c / s->groups) * s->k);
-    for (int64_t n = 0; n < images; n++)
-        for (int64_t t = t0; t < t1; t++)
+    for (p.j = 0; p.j < s->groups; p.j++) {
+        if (!images && !add) /* no images: all sums are 0 */
+            pixels(&p, DG_WRITE, x, dy, 0, 0, 0, 0, dw);
+        for (int64_t n = 0; n < images; n++)
             for (int64_t i = 0; i < ny * nx; i++) {
                 const int64_t iy = i / nx, ix = i % nx;
-                const int64_t o[2] = {iy * s->oh / ny, (iy + 1) * s->oh / ny};
-                const int64_t q[2] = {ix * s->ow / nx, (ix + 1) * s->ow / nx};
-                tap_block(s, t, x + n * s->h * s->w * s->c, dy + n * s->oh * s->ow * s->k, o, q,
-                          add || n || i ? DG_ADD : DG_WRITE, dw);
+                pixels(&p, add || n || i ? DG_ADD : DG_WRITE, x + n * s->h * s->w * s->c,
+                       dy + n * s->oh * s->ow * s->k, iy * s->oh / ny, (iy + 1) * s->oh / ny,
+                       ix * s->ow / nx, (ix + 1) * s->ow / nx, dw);
             }
+    }
 }
 
 static size_t no_scratch(const dg_conv *s)
@@ -259,7 +275,7 @@ static size_t no_scratch(const dg_conv *s)
 
 static int parts_of(const dg_conv *s)
 {
-    return (int)(s->kh * s->kw);
+    return (int)(s->kh * chunks(s));
 }
 
 const DG_T(dg_conv_forward) DG_T(dg_conv_direct_forward) = {"direct", forward, forward_scratch};
