@@ -59,8 +59,8 @@ const dg_node_type dg_op_dropout = {
 
 #include "base/philox.h"
 
-/* Blocks of Philox that are made at once, and the elements they are for. */
-enum { BLOCKS = 16, GROUP = 4 * BLOCKS };
+/* Elements whose words are made at once; one block of Philox is for 4 of them. */
+enum { GROUP = 64 };
 
 #if DG_REAL == 32
 typedef int32_t lane;
@@ -68,36 +68,53 @@ typedef int32_t lane;
 typedef int64_t lane;
 #endif
 
-/* u[i] = the upper 24 bits of word first + i of the stream; first is a multiple of GROUP. The rounds are
- * dg_philox's, block by block in the lanes of arrays. */
-static void group_of_words(const uint64_t key[2], uint64_t first, lane *u)
+/* Lanes of 64 bits that hold words of 32; what is above them does not matter. */
+typedef uint64_t words __attribute__((vector_size(DG_VEC_BYTES), may_alias));
+
+/* The product of the lower halves. */
+DG_INLINE words multiply(words a, uint32_t b)
 {
-    uint32_t x0[BLOCKS], x1[BLOCKS], x2[BLOCKS], x3[BLOCKS];
+#if DG_ISA_ID == 4
+    return (words)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(b));
+#elif DG_ISA_ID == 3
+    return (words)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(b));
+#else
+    return (a & 0xffffffff) * (uint64_t)b;
+#endif
+}
+
+/* dg_philox_block for VEC64_N blocks from `block` on, their words one after another. */
+DG_INLINE void make_blocks(const uint64_t key[2], uint64_t block, uint32_t *out)
+{
+    words x0, x1 = (words){0} + (block >> 32), x2 = (words){0} + key[1], x3 = x2 >> 32;
     uint32_t k0 = (uint32_t)key[0], k1 = (uint32_t)(key[0] >> 32);
-    uint64_t block = first / 4;
-    for (uint32_t i = 0; i < BLOCKS; i++) {
-        x0[i] = (uint32_t)block + i; /* no carry: block is a multiple of BLOCKS */
-        x1[i] = (uint32_t)(block >> 32);
-        x2[i] = (uint32_t)key[1];
-        x3[i] = (uint32_t)(key[1] >> 32);
-    }
+    for (int i = 0; i < VEC64_N; i++)
+        x0[i] = block + (uint64_t)i;
     for (int round = 0; round < 10; round++) {
-        for (int i = 0; i < BLOCKS; i++) {
-            uint64_t a = (uint64_t)x0[i] * 0xd2511f53U, b = (uint64_t)x2[i] * 0xcd9e8d57U;
-            x0[i] = (uint32_t)(b >> 32) ^ x1[i] ^ k0;
-            x2[i] = (uint32_t)(a >> 32) ^ x3[i] ^ k1;
-            x1[i] = (uint32_t)b;
-            x3[i] = (uint32_t)a;
-        }
+        words a = multiply(x0, 0xd2511f53U), b = multiply(x2, 0xcd9e8d57U);
+        x0 = b >> 32 ^ x1 ^ k0;
+        x2 = a >> 32 ^ x3 ^ k1;
+        x1 = b;
+        x3 = a;
         k0 += 0x9e3779b9U;
         k1 += 0xbb67ae85U;
     }
-    for (int i = 0; i < BLOCKS; i++) {
-        u[4 * i] = (lane)(x0[i] >> 8);
-        u[4 * i + 1] = (lane)(x1[i] >> 8);
-        u[4 * i + 2] = (lane)(x2[i] >> 8);
-        u[4 * i + 3] = (lane)(x3[i] >> 8);
+    x0 = (x0 & 0xffffffff) | x1 << 32;
+    x2 = (x2 & 0xffffffff) | x3 << 32;
+    for (int i = 0; i < VEC64_N; i++) {
+        memcpy(out + 4 * i, &(uint64_t){x0[i]}, 8);
+        memcpy(out + 4 * i + 2, &(uint64_t){x2[i]}, 8);
     }
+}
+
+/* u[i] = the upper 24 bits of word first + i of the stream; first is a multiple of GROUP. */
+static void make_group(const uint64_t key[2], uint64_t first, lane *u)
+{
+    uint32_t w[GROUP];
+    for (int i = 0; i < GROUP; i += 4 * VEC64_N)
+        make_blocks(key, (first + (uint64_t)i) / 4, w + i);
+    for (int i = 0; i < GROUP; i++)
+        u[i] = (lane)(w[i] >> 8);
 }
 
 /* y = m x scale on elements begin .. end - 1; y may be x. */
@@ -108,7 +125,7 @@ static void mask(const dg_call *c, int64_t begin, int64_t end, const real *x, re
     ivec least = vec_iset1((lane)-floor(-rate * 0x1p24)); /* u 2^-24 >= rate */
     lane u[GROUP + VEC_N] = {0};
     for (int64_t first = begin / GROUP * GROUP; first < end; first += GROUP) {
-        group_of_words(c->key, (uint64_t)first, u);
+        make_group(c->key, (uint64_t)first, u);
         int64_t from = first > begin ? first : begin;
         int64_t to = end - first < GROUP ? end : first + GROUP;
         for (int64_t i = from; i < to; i += VEC_N) {
