@@ -341,27 +341,32 @@ static void add_loss(dg_builder *r, dg_line *l, const dg_arg *term, const dg_exp
     }
 }
 
+/* A number, without making a node to find out. */
+static bool is_number(const dg_line *l, const dg_expr *e)
+{
+    const dg_binding_of *b =
+        e->kind == DG_EXPR_NAME ? dg_dict_find(&l->scope->names, e->text) : NULL;
+    if (e->kind != DG_EXPR_SIGN)
+        return e->kind == DG_EXPR_NUMBER || (b && b->item->kind == DG_ITEM_NUMBER);
+    return is_number(l, e->args[0].value) && (e->n == 1 || is_number(l, e->args[1].value));
+}
+
 /* A term: factors that are numbers become its weight, and a sum without a name several terms. */
 static void peel(dg_builder *r, dg_line *l, const dg_arg *term, const dg_expr *e, double weight)
 {
-    bool sum = e->kind == DG_EXPR_SIGN && e->n == 2 && (e->sign == '+' || e->sign == '-');
-    bool product = e->kind == DG_EXPR_SIGN && (e->sign == '*' || e->sign == '/') && e->n == 2;
-    if (e->kind == DG_EXPR_SIGN && e->n == 1) {
-        peel(r, l, term, e->args[0].value, -weight);
+    const dg_expr *a = e->kind == DG_EXPR_SIGN ? e->args[0].value : NULL;
+    const dg_expr *b = a && e->n == 2 ? e->args[1].value : NULL;
+    bool sum = b && (e->sign == '+' || e->sign == '-');
+    if (a && !b) {
+        peel(r, l, term, a, -weight);
     } else if (sum && !term->key) {
-        peel(r, l, term, e->args[0].value, weight);
-        peel(r, l, term, e->args[1].value, e->sign == '-' ? -weight : weight);
-    } else if (product) {
-        const dg_item *a = dg_eval(r, l, e->args[0].value);
-        if (a->kind == DG_ITEM_NUMBER && e->sign == '*') {
-            peel(r, l, term, e->args[1].value, weight * a->number);
-            return;
-        }
-        const dg_item *b = dg_eval(r, l, e->args[1].value);
-        bool number = b->kind == DG_ITEM_NUMBER && a->kind != DG_ITEM_NUMBER && b->number != 0;
-        double factor = number ? (e->sign == '*' ? b->number : 1 / b->number) : 1;
-        add_loss(r, l, term, number ? e->args[0].value : e,
-                 number ? a : dg_eval_pair(r, l, e, a, b), weight * factor);
+        peel(r, l, term, a, weight);
+        peel(r, l, term, b, e->sign == '-' ? -weight : weight);
+    } else if (b && e->sign == '*' && is_number(l, a)) {
+        peel(r, l, term, b, weight * dg_eval(r, l, a)->number);
+    } else if (b && (e->sign == '*' || e->sign == '/') && is_number(l, b)) {
+        double factor = dg_eval(r, l, b)->number;
+        peel(r, l, term, a, e->sign == '*' ? weight * factor : weight / factor);
     } else {
         add_loss(r, l, term, e, dg_eval(r, l, e), weight);
     }

@@ -10,14 +10,15 @@ typedef struct {
     const dg_source *source;
     dg_diags *diags;
     const dg_token *list;
-    int at;       /* next token */
-    int end;      /* offset behind the last token taken */
-    int closing;  /* open ( and [: newlines do not count in them */
-    int depth;    /* of expressions and braces */
-    int level;    /* of braces */
-    int def;      /* level of the body of a def that is being read; 0: none */
-    dg_span open; /* the innermost open brace */
-    int told;     /* offset of an open brace of which a message spoke */
+    int at;          /* next token */
+    int end;         /* offset behind the last token taken */
+    int closing;     /* open ( and [: newlines do not count in them */
+    int depth;       /* of expressions and braces */
+    int level;       /* of braces */
+    int def;         /* level of the body of a def that is being read; 0: none */
+    dg_span open;    /* the innermost open brace */
+    dg_span bracket; /* the innermost open ( or [ */
+    int told;        /* offset of an open brace of which a message spoke */
     bool failed;
 } parser;
 
@@ -88,6 +89,13 @@ static int line_of(const parser *p, dg_span s)
     return dg_source_line(p->source, s.start);
 }
 
+/* True if the next token is the first of a line. */
+static bool starts_line(const parser *p)
+{
+    int i = (int)(look(p, 0) - p->list);
+    return !p->failed && i > 0 && p->list[i - 1].kind == DG_TOKEN_NEWLINE;
+}
+
 /* ---- Errors --------------------------------------------------------------------------------- */
 
 static void fail(parser *p, dg_span at, const char *fits, const char *found)
@@ -116,22 +124,40 @@ static void expect(parser *p, int wanted, const char *fits)
         expected(p, what, fits);
 }
 
-/* The sign that closes `open`: where it should stand is in doubt if that is another line. */
-static void expect_close(parser *p, int wanted, dg_span open, const char *what)
+/* A bracket that should have been closed before the next token, in a line above it. */
+static void not_closed(parser *p, const char *what)
 {
     const dg_token *t = look(p, 0);
-    if (accept(p, wanted))
-        return;
-    if (p->failed || t->kind == DG_TOKEN_BAD || line_of(p, span_of(t)) == line_of(p, open)) {
-        expected(p, what, NULL);
-        return;
-    }
-    const char *found = dg_heap_printf(p->heap, "this '%s' is not closed", text_of(p, open));
     const char *there = dg_token_text(p->heap, p->source, t);
-    fail(p, open,
+    fail(p, p->bracket,
          dg_heap_printf(p->heap, "expected %s before %s in line %d", what, there,
                         line_of(p, span_of(t))),
-         found);
+         dg_heap_printf(p->heap, "this '%s' is not closed", text_of(p, p->bracket)));
+}
+
+/* Takes a ( or [ that is there, or fails. Returns the bracket around it. */
+static dg_span open_bracket(parser *p, int wanted, const char *fits)
+{
+    dg_span outer = p->bracket;
+    p->bracket = next_span(p);
+    p->closing += kind(p) == wanted;
+    expect(p, wanted, fits);
+    return outer;
+}
+
+/* Where the closing sign should stand is in doubt if another line has begun. */
+static void close_bracket(parser *p, int wanted, const char *what, dg_span outer)
+{
+    const dg_token *t = look(p, 0);
+    bool here = t->kind == DG_TOKEN_BAD || line_of(p, span_of(t)) == line_of(p, p->bracket);
+    if (!accept(p, wanted) && !p->failed) {
+        if (here)
+            expected(p, what, NULL);
+        else
+            not_closed(p, what);
+    }
+    p->closing -= p->closing > 0;
+    p->bracket = outer;
 }
 
 static bool deeper(parser *p)
@@ -156,6 +182,7 @@ static void recover(parser *p, int first)
 {
     p->failed = false;
     p->closing = 0;
+    p->bracket = (dg_span){0, 0};
     int i = p->at, braces = 0, word = p->list[first].kind - DG_TOKEN_KEYWORD;
     bool fresh = i > first && p->list[i - 1].kind == DG_TOKEN_NEWLINE;
     bool block = word == DG_KEY_DEF || word == DG_KEY_REPEAT;
@@ -238,15 +265,12 @@ static dg_expr *call(parser *p, dg_span name, dg_expr *piped)
     dg_expr *e = make(p, DG_EXPR_CALL, name);
     dg_arg *args = NULL;
     int n = 0;
-    dg_span open = next_span(p);
     e->text = text_of(p, name);
     e->piped = piped != NULL;
     if (kind(p) == '(') {
-        p->closing++;
-        take(p);
+        dg_span outer = open_bracket(p, '(', NULL);
         args = arguments(p, ')', true, &n);
-        expect_close(p, ')', open, "',' or ')'");
-        p->closing -= p->closing > 0;
+        close_bracket(p, ')', "',' or ')'", outer);
         e->closed = true;
     }
     if (piped) {
@@ -289,19 +313,16 @@ static dg_expr *string(parser *p)
 /* "[" [expr {"," expr}] "]"   or   "(" expr ")" */
 static dg_expr *bracket(parser *p, bool list)
 {
-    dg_span open = next_span(p);
+    dg_span open = next_span(p), outer = open_bracket(p, list ? '[' : '(', NULL);
     dg_expr *e = make(p, DG_EXPR_LIST, open);
     int n = 0;
-    p->closing++;
-    take(p);
     if (list) {
         dg_arg *args = arguments(p, ']', false, &n);
         give(p, e, args, n);
     } else {
         e = expression(p);
     }
-    expect_close(p, list ? ']' : ')', open, list ? "',' or ']'" : "')'");
-    p->closing -= p->closing > 0;
+    close_bracket(p, list ? ']' : ')', list ? "',' or ']'" : "')'", outer);
     e->span = since(p, open);
     if (list)
         e->at = e->span;
@@ -331,6 +352,8 @@ static dg_expr *primary(parser *p)
     e->number = k == DG_TOKEN_KEYWORD + DG_KEY_TRUE;
     if (k == DG_TOKEN_KEYWORD + DG_KEY_TRUE || k == DG_TOKEN_KEYWORD + DG_KEY_FALSE)
         take(p);
+    else if (k >= DG_TOKEN_KEYWORD && starts_line(p) && p->closing)
+        not_closed(p, "its end");
     else if (k >= DG_TOKEN_KEYWORD)
         fail(p, at, "keywords cannot name a value: choose another name",
              dg_heap_printf(p->heap, "'%s' is a keyword", text_of(p, at)));
@@ -500,12 +523,10 @@ static void declare(parser *p, dg_stmt *s)
 {
     const char *word = dg_keyword_name(s->word);
     name(p, s, "a name");
-    dg_span open = next_span(p);
-    p->closing += kind(p) == '[';
-    expect(p, '[', dg_heap_printf(p->heap, "a shape stands behind the name: %s x[N, 10]", word));
+    const char *fits = "a shape stands behind the name: %s x[N, 10]";
+    dg_span outer = open_bracket(p, '[', dg_heap_printf(p->heap, fits, word));
     s->args = arguments(p, ']', false, &s->n);
-    expect_close(p, ']', open, "',' or ']'");
-    p->closing -= p->closing > 0;
+    close_bracket(p, ']', "',' or ']'", outer);
     const dg_token *t = look(p, 0);
     if (t->kind == DG_TOKEN_NAME && strcmp(text_of(p, span_of(t)), "int") == 0) {
         take(p);
@@ -596,12 +617,10 @@ static void define(parser *p, dg_stmt *s)
 {
     dg_span outer;
     name(p, s, "a name");
-    dg_span paren = next_span(p);
-    p->closing += kind(p) == '(';
-    expect(p, '(', "def block(x, units=64) { return linear(x, units) | relu }");
+    const char *fits = "def block(x, units=64) { return linear(x, units) | relu }";
+    dg_span paren = open_bracket(p, '(', fits);
     def_arguments(p, s);
-    expect_close(p, ')', paren, "',' or ')'");
-    p->closing -= p->closing > 0;
+    close_bracket(p, ')', "',' or ')'", paren);
     dg_span open = open_brace(p, "the body of a def stands in braces: def f(x) { ... }", &outer);
     p->def = p->level;
     body(p, &s->body);

@@ -125,6 +125,24 @@ static void expected_path(const char *dag, const char *ext, char *path, size_t r
         snprintf(path, room, "%.*s%s", n, dag, ext);
 }
 
+/* Fails with the first line that differs. */
+static void differ(const char *path, const char *expected, const char *got)
+{
+    int line = 1;
+    const char *e = expected, *g = got;
+    while (*expected && *expected == *got) {
+        if (*expected == '\n') {
+            line++;
+            e = expected + 1;
+            g = got + 1;
+        }
+        expected++;
+        got++;
+    }
+    fail_msg("%s:%d: expected\n%.*s\nfound\n%.*s", path, line, (int)strcspn(e, "\n"), e,
+             (int)strcspn(g, "\n"), g);
+}
+
 static void compare(const char *dag, const char *ext, const char *got)
 {
     char path[1024];
@@ -137,7 +155,7 @@ static void compare(const char *dag, const char *ext, const char *got)
     if (!expected)
         fail_msg("%s is missing; found:\n%s", path, got);
     if (strcmp(expected, got) != 0)
-        fail_msg("%s: expected\n%s\nfound\n%s", path, expected, got);
+        differ(path, expected, got);
     free(expected);
 }
 
