@@ -210,17 +210,28 @@ static void backward_node(dg_naive *n, int32_t k)
     drop(f);
 }
 
+/* K of a loss: what its node counts, else the rows; 1 without a batch axis. */
+static double pairs_of(dg_naive *n, int32_t id)
+{
+    const dg_vertex *v = &n->g->values[id - 1];
+    if (v->shape.rank < 1 || v->shape.dim[0] != DG_N)
+        return 1;
+    if (v->node < 0 || !n->g->nodes[v->node].type->pairs)
+        return (double)n->o->batch;
+    dg_frame *f = frame(n, v->node);
+    double pairs = n->failed ? 1 : (double)n->g->nodes[v->node].type->pairs(&f->c);
+    drop(f);
+    return pairs;
+}
+
 static void seed_losses(dg_naive *n)
 {
     for (int i = n->g->n_losses - 1; i >= 0; i--) {
         int32_t id = n->g->losses[i].value;
-        const dg_shape *s = &n->g->values[id - 1].shape;
-        int rows = s->rank > 0 && s->dim[0] == DG_N;
         void *p = n->depends[id - 1] ? fresh(n, id) : NULL;
         if (!p)
             continue;
-        double pairs = rows ? 1 / (double)n->o->batch : 1;
-        n->k->fill(count(n, id), n->g->losses[i].weight * pairs, p);
+        n->k->fill(count(n, id), n->g->losses[i].weight * (1 / pairs_of(n, id)), p);
         receive(n, id, p);
     }
 }

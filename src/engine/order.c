@@ -24,12 +24,12 @@ static dg_status mark_ends(dg_program *p)
     for (int i = 0; i < o->n_keep; i++) {
         if (check_value(p, o->keep[i], "keep") != DG_OK)
             return p->diag.code;
-        p->kept[o->keep[i].id - 1] = 1;
+        p->kept[o->keep[i].id - 1] = 2;
     }
     for (int i = 0; i < o->n_start; i++) {
         if (check_value(p, o->start[i], "start") != DG_OK)
             return p->diag.code;
-        p->kept[o->start[i].id - 1] = 1;
+        p->kept[o->start[i].id - 1] |= 1;
         p->starts[o->start[i].id - 1] = 1;
     }
     return DG_OK;

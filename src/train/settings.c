@@ -67,7 +67,9 @@ static void check(dg_model *m, const dg_settings *s)
     if (s->epochs > 0 && s->steps > 0 && epochs->by == setting(m, DG_KEY_STEPS)->by)
         dg_diags_at(&m->diags, setting(m, DG_KEY_STEPS)->span, NULL, NULL,
                     "both epochs and steps are given; the run ends after one of them");
-    if (s->optimizer.kind == DG_GD && batch->by != DG_SET_DEFAULT)
+    int with_it = batch->by == DG_SET_OPTION ||
+                  (batch->by == DG_SET_FILE && setting(m, DG_KEY_OPTIMIZER)->by == DG_SET_FILE);
+    if (s->optimizer.kind == DG_GD && with_it)
         dg_diags_at(&m->diags, batch->span, NULL, "sgd takes batches",
                     "gd takes the whole training part as its batch");
     dg_optimizer probe = s->optimizer;

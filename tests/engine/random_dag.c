@@ -1,5 +1,6 @@
 /* Random valid graphs; see random_dag.h. */
 #include "engine/random_dag.h"
+#include "graph/graph.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,16 +158,24 @@ static dg_value binary(world *w, const char *type)
     return apply(w, type, 2, in, "");
 }
 
+/* Windows that fit any picture come last. */
+static const char *window_form(world *w, dg_value v, const char *const forms[], int all, int any)
+{
+    dg_shape s = shape_of(w, v);
+    int large = s.rank == 4 && s.dim[1] >= 3 && s.dim[2] >= 3;
+    return forms[large ? dg_random_below(w->r, all) : all - any + dg_random_below(w->r, any)];
+}
+
 static dg_value product(world *w, const char *type)
 {
     char attrs[96];
     if (!strcmp(type, "conv")) {
-        static const char *const forms[] = {"channels=3 kernel=3", "channels=4 kernel=2 stride=2",
-                                            "channels=2 kernel=3 padding=valid bias=false",
+        static const char *const forms[] = {"channels=2 kernel=3 padding=valid bias=false",
+                                            "channels=3 kernel=3", "channels=4 kernel=2 stride=2",
                                             "channels=5 kernel=1",
                                             "channels=3 kernel=3 dilation=2"};
         dg_value v = with_rank(w, 4);
-        return apply(w, type, 1, &v, forms[dg_random_below(w->r, 5)]);
+        return apply(w, type, 1, &v, window_form(w, v, forms, 5, 4));
     }
     dg_value v = with_rank(w, 2 + dg_random_below(w->r, 2));
     dg_shape s = shape_of(w, v);
@@ -192,11 +201,11 @@ static dg_value product(world *w, const char *type)
 
 static dg_value pool(world *w, const char *type)
 {
-    static const char *const forms[] = {"kernel=2", "kernel=2 stride=1",
-                                        "kernel=3 stride=2 padding=1", "kernel=2,1"};
+    static const char *const forms[] = {"kernel=2", "kernel=3 stride=2 padding=1", "kernel=2,1",
+                                        "kernel=2 stride=1 padding=same", "kernel=3 padding=same"};
     dg_value v = with_rank(w, 4);
     return apply(w, type, 1, &v,
-                 !strcmp(type, "global_avgpool") ? "" : forms[dg_random_below(w->r, 4)]);
+                 !strcmp(type, "global_avgpool") ? "" : window_form(w, v, forms, 5, 2));
 }
 
 static dg_value shaping(world *w, const char *type)
@@ -337,14 +346,24 @@ static void start(world *w)
     put(w, apply(w, "linear", 1, &first, "units=7"));
 }
 
-/* What no one has used gets a loss, but for one in five, which end nowhere. */
+static int is_used(const dg_graph *g, dg_value v)
+{
+    for (int k = 0; k < g->n_nodes; k++)
+        for (int i = 0; i < g->nodes[k].n_in; i++)
+            if (g->nodes[k].in[i] == v.id)
+                return 1;
+    return 0;
+}
+
+/* What no one has used gets a loss, but for one in six, which end nowhere. */
 static void finish(world *w)
 {
     static const char *const kinds[] = {"mse", "mae", "huber", "softmax_cross_entropy"};
-    int losses = 1 + dg_random_below(w->r, 3);
-    for (int i = 0; i < losses; i++) {
-        dg_value v = w->pool[w->n - 1 - (w->n > 3 ? dg_random_below(w->r, 3) : 0)];
-        dg_loss(w->g, NULL, loss(w, kinds[dg_random_below(w->r, 4)], bounded(w, v)),
+    for (int i = 0, n = w->n; i < n; i++) {
+        if (is_used(w->g, w->pool[i]) || (i < n - 1 && dg_random_below(w->r, 6) == 0))
+            continue;
+        dg_value v = bounded(w, w->pool[i]);
+        dg_loss(w->g, NULL, loss(w, kinds[dg_random_below(w->r, 4)], v),
                 dg_random_between(w->r, 0.2, 2));
     }
     dg_output(w->g, "last", w->pool[w->n - 1]);

@@ -2,6 +2,7 @@
  * and gradients, with the arena poisoned by signalling NaN, the plan verified, any number of threads. */
 #include "engine/naive.h"
 #include "engine/random_dag.h"
+#include "graph/graph.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 #include <cmocka.h>
 
-static int used[DG_RANDOM_TYPES], fusions, in_place, views, pruned, nodes, fan_out, twice;
+static int used[DG_RANDOM_TYPES], fusions, in_place, views, pruned, nodes, fan_out, twice, shared;
 
 static void *poisoned(size_t bytes, dg_type real)
 {
@@ -71,7 +72,8 @@ static void compare(dg_program *p, dg_graph *g, const dg_naive *n, uint64_t seed
             fail_with(p, seed, "a loss differs");
 }
 
-static void count_shape(const dg_graph *g, dg_program *p)
+/* What the graphs have: so many nodes, values with three consumers, one input twice, shared parameters. */
+static void count_shape(const dg_graph *g, const dg_program *p)
 {
     dg_program_info info = {.size = sizeof info};
     dg_program_look(p, &info);
@@ -79,7 +81,19 @@ static void count_shape(const dg_graph *g, dg_program *p)
     in_place += info.in_place;
     views += info.views;
     pruned += info.pruned;
-    (void)g;
+    nodes += g->n_nodes - info.pruned;
+    for (int id = 1; id <= g->n_values; id++) {
+        int uses = 0;
+        for (int k = 0; k < g->n_nodes; k++) {
+            int here = 0;
+            for (int i = 0; i < g->nodes[k].n_in; i++)
+                here += g->nodes[k].in[i] == id;
+            twice += here > 1;
+            uses += here;
+        }
+        fan_out += uses > 2;
+        shared += uses > 1 && g->values[id - 1].kind == DG_PARAMETER;
+    }
 }
 
 /* Two steps in one arena: what the first leaves must not reach the second. */
@@ -112,7 +126,6 @@ static void run_one(uint64_t seed, int threads, int64_t batch, dg_type real)
         dg_adjoint(p, 0, 0);
         compare(p, g, n, seed);
     }
-    nodes += 8;
     dg_naive_free(n);
     dg_program_free(p);
     free(o.arena);
@@ -134,11 +147,13 @@ static void random_graphs(void **state)
             print_message("%s was drawn only %d times\n", dg_type_at(g, k)->name, used[k]);
     }
     dg_graph_free(g);
-    print_message(
-        "%d graphs: %d calls ride on the call before, %d work in place, %d views, %d nodes "
-        "end nowhere; rarest type %d times\n",
-        count, fusions, in_place, views, pruned, least);
+    print_message("%d graphs: %.1f nodes on average, %d values with 3 consumers or more, %d inputs "
+                  "given twice, %d shared parameters; %d calls ride on the call before, %d work in "
+                  "place, %d views, %d nodes end nowhere; rarest type %d times\n",
+                  count, (double)nodes / count, fan_out, twice, shared, fusions, in_place, views,
+                  pruned, least);
     assert_true(fusions > 0 && in_place > 0 && views > 0 && pruned > 0 && least >= 20);
+    assert_true(nodes >= 8 * count && fan_out > 0 && twice > 0 && shared > 0);
 }
 
 int main(void)
