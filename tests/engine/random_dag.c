@@ -166,6 +166,15 @@ static const char *window_form(world *w, dg_value v, const char *const forms[], 
     return forms[large ? dg_random_below(w->r, all) : all - any + dg_random_below(w->r, any)];
 }
 
+/* A linear node over the weight that others share. */
+static dg_value with_weight(world *w, dg_value v)
+{
+    double number = (double)w->weight_out;
+    dg_attr shared[2] = {{.name = "units", .count = 1, .number = &number},
+                         {.name = "weight", .value = &w->weight}};
+    return dg_apply(w->g, "linear", NULL, 1, &v, 2, shared);
+}
+
 static dg_value product(world *w, const char *type)
 {
     char attrs[96];
@@ -177,6 +186,11 @@ static dg_value product(world *w, const char *type)
         dg_value v = with_rank(w, 4);
         return apply(w, type, 1, &v, window_form(w, v, forms, 5, 4));
     }
+    for (int i = 0; w->weight.id && !strcmp(type, "linear") && i < w->n; i++) {
+        dg_shape t = shape_of(w, w->pool[i]);
+        if (t.rank > 1 && t.dim[t.rank - 1] == w->weight_in && dg_random_below(w->r, 3) == 0)
+            return with_weight(w, w->pool[i]);
+    }
     dg_value v = with_rank(w, 2 + dg_random_below(w->r, 2));
     dg_shape s = shape_of(w, v);
     int64_t in = s.dim[s.rank - 1], units = 1 + dg_random_below(w->r, 20);
@@ -184,16 +198,11 @@ static dg_value product(world *w, const char *type)
         dg_value two[2] = {v, parameter(w, 2, (int64_t[]){in, units})};
         return apply(w, type, 2, two, "");
     }
-    if (w->weight.id && w->weight_in == in && dg_random_below(w->r, 2)) {
-        double number = (double)w->weight_out;
-        dg_attr shared[2] = {{.name = "units", .count = 1, .number = &number},
-                             {.name = "weight", .value = &w->weight}};
-        return dg_apply(w->g, type, NULL, 1, &v, 2, shared);
-    }
     if (!w->weight.id || dg_random_below(w->r, 3) == 0) {
         w->weight = parameter(w, 2, (int64_t[]){in, units});
         w->weight_in = in;
         w->weight_out = units;
+        return with_weight(w, v);
     }
     snprintf(attrs, sizeof attrs, "units=%d", (int)units);
     return apply(w, type, 1, &v, attrs);
