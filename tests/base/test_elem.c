@@ -118,8 +118,18 @@ static double units(long double y, long double e, int digits, int least, int mos
     return (double)ldexpl(error, digits - 1 - exponent);
 }
 
+/* The same for most f32 at a tenth of the time: those whose unit is a normal double away. */
 static double units_f32(float y, double e)
 {
+    uint64_t bits;
+    memcpy(&bits, &e, sizeof bits);
+    uint64_t exponent = bits >> 52 & 0x7ff;
+    if (exponent >= 1023 - 126 && exponent <= 1023 + 126 && y - y == 0) {
+        double scale;
+        bits = (2 * 1023 + 23 - exponent) << 52;
+        memcpy(&scale, &bits, sizeof scale);
+        return fabs((double)y - e) * scale;
+    }
     return units((long double)y, (long double)e, 24, -126, 128);
 }
 
