@@ -46,6 +46,8 @@ int dg_exit_code(dg_status s);
 
 /* Tells a failure that is not one of a model: "dagrad train: TEXT", and returns its exit code. */
 int dg_tell(const dg_command *c, const dg_diag *why);
+/* Tells a mistake of usage, and the usage; returns EXIT_USAGE. */
+int dg_usage(const dg_command *c, const char *wrong);
 /* Prints the diagnostics of an experiment; returns the exit code. */
 int dg_tell_model(const dg_experiment *e);
 

@@ -45,6 +45,12 @@ int dg_tell(const dg_command *c, const dg_diag *why)
     return dg_exit_code(why->code);
 }
 
+int dg_usage(const dg_command *c, const char *wrong)
+{
+    fprintf(stderr, "dagrad %s: %s; usage: dagrad %s %s\n", c->name, wrong, c->name, c->usage);
+    return EXIT_USAGE;
+}
+
 int dg_colors(void)
 {
     const char *no = getenv("NO_COLOR");

@@ -8,6 +8,7 @@
 
 static const dg_command *const commands[] = {
     &dg_command_train,
+    &dg_command_show,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

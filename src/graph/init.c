@@ -203,6 +203,12 @@ static int resolve(const dg_graph *g, int32_t id)
     return GLOROT;
 }
 
+const char *dg_init_resolved(const dg_graph *g, int32_t id)
+{
+    const char *text = g->values[id - 1].init;
+    return text && strcmp(text, "auto") == 0 ? kinds[resolve(g, id)].name : text;
+}
+
 static void store(const dg_vertex *v, int64_t first, int64_t n, const double *x)
 {
     if (v->type == DG_F64) {

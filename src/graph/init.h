@@ -31,6 +31,9 @@ typedef struct dg_init {
 /* DG_EMODEL with the initialisers there are, or what this one takes, in why. */
 dg_status dg_init_parse(const char *text, dg_init *out, dg_diag *why);
 
+/* The initialiser of a parameter or state, auto being the one it stands for; NULL: none. */
+const char *dg_init_resolved(const dg_graph *g, int32_t id);
+
 /* dg_graph_init, but only for values that have no elements yet: what dg_compile does. */
 dg_status dg_graph_init_missing(dg_graph *g, uint64_t seed);
 

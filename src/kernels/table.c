@@ -37,9 +37,17 @@ static double sum(int64_t n, const void *x)
 
 static void descend(const dg_descent *d, int64_t n, void *theta, const void *g, void *m, void *v)
 {
-    dg_rule r = {.rate = d->rate, .scale = d->scale, .decay = d->decay, .momentum = d->momentum,
-                 .nesterov = d->nesterov, .beta1 = d->beta1, .beta2 = d->beta2, .c1 = d->c1,
-                 .c2 = d->c2, .epsilon = d->epsilon, .decoupled = d->kind == DG_ADAMW,
+    dg_rule r = {.rate = d->rate,
+                 .scale = d->scale,
+                 .decay = d->decay,
+                 .momentum = d->momentum,
+                 .nesterov = d->nesterov,
+                 .beta1 = d->beta1,
+                 .beta2 = d->beta2,
+                 .c1 = d->c1,
+                 .c2 = d->c2,
+                 .epsilon = d->epsilon,
+                 .decoupled = d->kind == DG_ADAMW,
                  .alpha = d->beta2};
     if (d->kind == DG_ADAM || d->kind == DG_ADAMW) {
         DG_T(dg_step_adam)(&r, 0, n, theta, g, m, v);
@@ -67,5 +75,13 @@ static void convert(int type, int64_t n, const void *x, void *out)
                                 : (real)wide[i];
 }
 
+static int64_t peak(int64_t rounds, double *sink)
+{
+    real s;
+    int64_t done = DG_T(dg_peak)(rounds, &s);
+    *sink = (double)s;
+    return done;
+}
+
 extern const dg_step_kernels DG_T(dg_step_kernels);
-const dg_step_kernels DG_T(dg_step_kernels) = {add, fill, sum_squares, sum, descend, convert};
+const dg_step_kernels DG_T(dg_step_kernels) = {add, fill, sum_squares, sum, descend, convert, peak};

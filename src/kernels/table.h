@@ -12,8 +12,8 @@ typedef struct dg_descent {
     dg_optimizer_kind kind;
     int nesterov;
     double rate, momentum, decay, beta1, beta2, epsilon;
-    double scale;              /* of the gradient: clipping */
-    double c1, c2;             /* 1 - beta1^t, 1 - beta2^t */
+    double scale;  /* of the gradient: clipping */
+    double c1, c2; /* 1 - beta1^t, 1 - beta2^t */
 } dg_descent;
 
 typedef struct dg_step_kernels {
@@ -26,6 +26,8 @@ typedef struct dg_step_kernels {
     void (*descend)(const dg_descent *d, int64_t n, void *theta, const void *g, void *m, void *v);
     /* out = x for u8, i32, f32, f64 sources */
     void (*convert)(int type, int64_t n, const void *x, void *out);
+    /* `rounds` of the widest fma, for benchmarks: see dg_peak of kernels.h */
+    int64_t (*peak)(int64_t rounds, double *sink);
 } dg_step_kernels;
 
 #endif

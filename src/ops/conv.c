@@ -165,6 +165,21 @@ static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
     return input == BIAS ? results : 2 * results * taps;
 }
 
+int dg_conv_algorithms(const dg_attrs *a, const dg_shape in[], dg_type real, const char *name[3])
+{
+    dg_conv s;
+    if (!describe(a, in, &s))
+        return 0;
+    int wide = real == DG_F64;
+    name[0] = wide ? dg_conv_choose_forward_f64_portable(&s)->name
+                   : dg_conv_choose_forward_f32_portable(&s)->name;
+    name[1] = wide ? dg_conv_choose_input_f64_portable(&s)->name
+                   : dg_conv_choose_input_f32_portable(&s)->name;
+    name[2] = wide ? dg_conv_choose_weight_f64_portable(&s)->name
+                   : dg_conv_choose_weight_f32_portable(&s)->name;
+    return 1;
+}
+
 static const dg_case cases[] = {
     {"n,h,w,a; 3,3,a,b; b", "channels=b, kernel=3", "uniform(-1,1)", HUGE_VAL},
     {"n,h,w,a; 2,3,a,b; -", "channels=b, kernel=[2, 3], stride=2, bias=false", "uniform(-1,1)",

@@ -1,0 +1,296 @@
+/* dagrad show: the nodes of a model with their shapes, its parameters, what a step costs, the program
+ * after any pass, and a drawing of the graph. */
+#include "cli/columns.h"
+#include "cli/command.h"
+#include "cli/draw.h"
+#include "graph/graph.h"
+#include "graph/init.h"
+#include "ops/sizes.h"
+#include "train/rundir.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { FREE_SIZE = 16, DEFAULT_BATCH = 32 };
+
+typedef struct show_options {
+    const char *after, *dot, *svg;
+    dg_list data, set;
+    int64_t batch, threads;
+} show_options;
+
+static const char *kind_word(const dg_experiment *e, const dg_value_info *info, int id)
+{
+    static const char *const word[] = {"input", "parameter", "state", "constant", "result"};
+    for (int i = 0; i < e->model->n_ports; i++)
+        if (e->model->ports[i].value.id == id && e->model->ports[i].target)
+            return "target";
+    return word[info->kind];
+}
+
+static void add_shape(dg_text *t, const dg_value_info *info)
+{
+    char shape[128];
+    dg_text_printf(t, "%s%s", dg_shape_text(&info->shape, shape, sizeof shape),
+                   info->type == DG_I32 ? " int" : "");
+}
+
+/* What marks a value: an output, a loss with its weight. */
+static void add_marks(const dg_graph *g, int id, dg_text *t)
+{
+    for (int k = 0; k < dg_graph_outputs(g); k++)
+        if (dg_graph_output(g, k, NULL).id == id)
+            dg_text_add(t, "output ");
+    for (int k = 0; k < dg_graph_losses(g); k++) {
+        double weight;
+        if (dg_graph_loss(g, k, NULL, &weight).id != id)
+            continue;
+        dg_text_add(t, "loss ");
+        if (weight < 1 || weight > 1) {
+            dg_text_add(t, "* ");
+            dg_text_f64(t, weight);
+        }
+    }
+}
+
+static int64_t node_parameters(const dg_graph *g, const dg_node *n)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] && g->values[n->in[i] - 1].kind == DG_PARAMETER)
+            sum += dg_shape_count(&g->values[n->in[i] - 1].shape);
+    return sum;
+}
+
+static void print_nodes(const dg_experiment *e)
+{
+    const dg_graph *g = e->model->graph;
+    dg_text t = dg_text_make(NULL);
+    char count[DG_COUNT_TEXT];
+    dg_text_add(&t, "name\tnode\tresult\tparameters\t\n");
+    for (int id = 1; id <= dg_graph_values(g); id++) {
+        dg_value_info info;
+        dg_value_look(g, (dg_value){id}, &info);
+        if (info.kind == DG_PARAMETER || (info.kind == DG_CONSTANT && !info.name))
+            continue;
+        if (info.part > 0)
+            dg_text_printf(&t, "  result %d\t\t", info.part + 1);
+        else
+            dg_text_printf(&t, "%s\t%s\t", info.name ? info.name : "",
+                           info.node ? info.node->name : kind_word(e, &info, id));
+        add_shape(&t, &info);
+        int64_t n =
+            info.node && info.part == 0 ? node_parameters(g, &g->nodes[g->values[id - 1].node]) : 0;
+        dg_text_printf(&t, "\t%s\t", n ? dg_count_text(n, count) : "");
+        add_marks(g, id, &t);
+        dg_text_add(&t, "\n");
+    }
+    dg_columns_print(stdout, &t, "", 1 << 3);
+    dg_text_free(&t);
+}
+
+static void print_parameters(const dg_graph *g)
+{
+    dg_text t = dg_text_make(NULL);
+    char count[DG_COUNT_TEXT];
+    dg_text_add(&t, "parameter\tshape\tnumbers\tstart\n");
+    int n = 0;
+    for (int id = 1; id <= dg_graph_values(g); id++) {
+        dg_value_info info;
+        dg_value_look(g, (dg_value){id}, &info);
+        if (info.kind != DG_PARAMETER && info.kind != DG_STATE)
+            continue;
+        dg_text_printf(&t, "%s\t", info.name);
+        add_shape(&t, &info);
+        dg_text_printf(&t, "\t%s\t%s%s\n", dg_count_text(dg_shape_count(&info.shape), count),
+                       info.init ? dg_init_resolved(g, id) : "", info.frozen ? ", frozen" : "");
+        n++;
+    }
+    printf("\n");
+    if (n)
+        dg_columns_print(stdout, &t, "", 1 << 2);
+    else
+        printf("no parameters\n");
+    dg_text_free(&t);
+}
+
+static void add_parameters(const dg_graph *g, dg_text *t)
+{
+    int64_t all = 0, frozen = 0;
+    char count[DG_COUNT_TEXT];
+    for (int i = 0; i < g->n_values; i++) {
+        if (g->values[i].kind != DG_PARAMETER)
+            continue;
+        all += dg_shape_count(&g->values[i].shape);
+        frozen += g->values[i].frozen ? dg_shape_count(&g->values[i].shape) : 0;
+    }
+    dg_text_printf(t, "parameters\t%s", dg_count_text(all, count));
+    if (frozen)
+        dg_text_printf(t, ", of which %s are frozen", dg_count_text(frozen, count));
+    dg_text_add(t, "\n");
+}
+
+/* Shapes of a node's inputs with the batch bound; 0: more than fit. */
+static int batch_shapes(const dg_graph *g, const dg_node *n, int64_t batch, dg_shape in[8])
+{
+    for (int i = 0; i < n->n_in && i < 8; i++) {
+        in[i] = n->in[i] ? g->values[n->in[i] - 1].shape : (dg_shape){.rank = -1};
+        if (in[i].rank > 0 && in[i].dim[0] == DG_N)
+            in[i].dim[0] = batch;
+    }
+    return n->n_in <= 8;
+}
+
+/* The algorithm of each convolution. */
+static void add_convolutions(const dg_graph *g, int64_t batch, dg_text *t)
+{
+    for (int k = 0; k < g->n_nodes; k++) {
+        const dg_node *n = &g->nodes[k];
+        const char *name[3];
+        dg_shape in[8];
+        if (strcmp(n->type->name, "conv") != 0 || n->builtin < 0 ||
+            !batch_shapes(g, n, batch, in) || !dg_conv_algorithms(n->attrs, in, g->real, name))
+            continue;
+        dg_text_printf(t, "convolution\t%s: %s, gradients %s and %s\n", n->name ? n->name : "conv",
+                       name[0], name[1], name[2]);
+    }
+}
+
+static void print_totals(const dg_experiment *e, const dg_program *p, int64_t batch, int trains)
+{
+    dg_program_info info = {.size = sizeof info};
+    dg_text t = dg_text_make(NULL);
+    char a[DG_COUNT_TEXT], b[DG_COUNT_TEXT], c[DG_COUNT_TEXT];
+    dg_program_look(p, &info);
+    add_parameters(e->model->graph, &t);
+    dg_text_printf(&t, "precision\t%s\n", dg_type_name(dg_graph_real(e->model->graph)));
+    dg_text_printf(&t, "a step\t%s of %lld rows, %s operations\n",
+                   trains ? "training" : "inference", (long long)batch,
+                   dg_count_text((int64_t)info.flops, a));
+    dg_text_printf(&t, "memory\tarena %s bytes for %d thread%s, largest live set %s, all %s\n",
+                   dg_count_text((int64_t)info.arena, a), info.threads,
+                   info.threads == 1 ? "" : "s", dg_count_text((int64_t)info.live, b),
+                   dg_count_text((int64_t)info.memory, c));
+    dg_text_printf(&t, "program\t%d calls in %d segments: %d fused, %d in place, %d views",
+                   info.calls, info.segments, info.fusions, info.in_place, info.views);
+    if (info.pruned)
+        dg_text_printf(&t, "; %d node%s end nowhere and are left out", info.pruned,
+                       info.pruned == 1 ? "" : "s");
+    dg_text_printf(&t, "\ninstructions\t%s\n", info.isa);
+    add_convolutions(e->model->graph, batch, &t);
+    printf("\n");
+    dg_columns_print(stdout, &t, "", 0);
+    dg_text_free(&t);
+}
+
+static void print_line(void *user, const char *text)
+{
+    (void)user;
+    printf("%s\n", text);
+}
+
+static int64_t batch_of(const dg_experiment *e, const show_options *o)
+{
+    int64_t batch = o->batch > 0 ? o->batch : e->settings.batch;
+    return batch > 0 ? batch : DEFAULT_BATCH;
+}
+
+static int show_program(dg_experiment *e, const show_options *o)
+{
+    dg_diag why = {.code = DG_OK};
+    int trains = dg_graph_losses(e->model->graph) > 0;
+    dg_options po = dg_options_default(trains ? DG_RUN_TRAIN : DG_RUN_INFER, batch_of(e, o));
+    po.threads = (int)o->threads;
+    po.optimizer = &e->settings.optimizer;
+    dg_program *p = dg_compile(e->model->graph, &po);
+    dg_status s = p ? dg_program_status(p, &why) : dg_diag_set(&why, DG_EMEMORY, "out of memory");
+    if (s == DG_OK && o->after)
+        s = dg_program_print(p, o->after, print_line, NULL, &why);
+    if (s == DG_OK && !o->after) {
+        print_nodes(e);
+        print_parameters(e->model->graph);
+        print_totals(e, p, po.batch, trains);
+    }
+    dg_program_free(p);
+    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_show, &why);
+}
+
+static int has_free(const dg_experiment *e)
+{
+    for (int i = 0; i < e->model->n_ports; i++)
+        for (int k = 0; k < e->model->ports[i].shape.rank; k++)
+            if (e->model->ports[i].free[k])
+                return 1;
+    return 0;
+}
+
+/* Without the data, unless they must say how large a free dimension is; then, if they are not there,
+ * FREE_SIZE. */
+static dg_experiment *open_model(const char *path, const show_options *o, int *code)
+{
+    dg_experiment_options eo = {.set = o->set.item,
+                                .n_set = o->set.n,
+                                .dirs = o->data.item,
+                                .n_dirs = o->data.n,
+                                .without_data = 1,
+                                .size = FREE_SIZE};
+    dg_experiment *e = dg_open_either(&dg_command_show, path, "", &eo, code);
+    if (!e || !has_free(e) || dg_is_run(path))
+        return e;
+    eo.without_data = 0;
+    eo.size = 0;
+    eo.say = NULL;
+    dg_experiment *measured = dg_experiment_open(&eo);
+    if (measured && dg_experiment_status(measured) == DG_OK) {
+        dg_experiment_free(e);
+        return measured;
+    }
+    dg_experiment_free(measured);
+    fprintf(stderr, "dagrad show: the data are not there: free dimensions are taken as %d\n",
+            FREE_SIZE);
+    return e;
+}
+
+static int draw(const dg_experiment *e, const show_options *o)
+{
+    dg_diag why = {.code = DG_OK};
+    if (o->dot && dg_draw_dot(e->model, o->dot, &why) != DG_OK)
+        return dg_tell(&dg_command_show, &why);
+    if (o->svg && dg_draw_svg(e->model, o->svg, &why) != DG_OK)
+        return dg_tell(&dg_command_show, &why);
+    return EXIT_DONE;
+}
+
+static int show(int argc, char **argv)
+{
+    show_options o = {.batch = -1};
+    const char *place[1] = {NULL};
+    const dg_flag flags[] = {
+        {"batch", FLAG_COUNT, &o.batch, "N", "rows of a step; that of the model"},
+        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"after", FLAG_TEXT, &o.after, "PASS",
+         "the program after a pass: order, needs, lower, ..."},
+        {"dot", FLAG_TEXT, &o.dot, "FILE", "the graph as Graphviz text (-: standard output)"},
+        {"svg", FLAG_TEXT, &o.svg, "FILE", "a drawing of the graph (-: standard output)"},
+        {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
+        {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train"},
+    };
+    int code = dg_flags_read(&dg_command_show, flags, sizeof flags / sizeof flags[0], place, 1,
+                             argc, argv);
+    if (code >= 0)
+        return code;
+    if (!place[0] || o.batch == 0)
+        return dg_usage(&dg_command_show, place[0] ? "--batch is 0, it takes 1 or more"
+                                                   : "a model or a run is missing");
+    dg_experiment *e = open_model(place[0], &o, &code);
+    if (!e)
+        return code;
+    code = draw(e, &o);
+    int only_drawn = (o.dot && strcmp(o.dot, "-") == 0) || (o.svg && strcmp(o.svg, "-") == 0);
+    if (code == EXIT_DONE && !only_drawn)
+        code = show_program(e, &o);
+    dg_experiment_free(e);
+    return code;
+}
+
+const dg_command dg_command_show = {"show", "MODEL|RUN [options]",
+                                    "nodes, shapes, parameters, memory and cost of a model", show};
