@@ -23,9 +23,13 @@ typedef struct {
     const DG_T(dg_conv_weight) * algorithm;
 } weight_choice;
 
-static const forward_choice forwards[] = {{always, &DG_T(dg_conv_direct_forward)}};
+static const forward_choice forwards[] = {
+    {DG_T(dg_conv_thin_forward_fits), &DG_T(dg_conv_thin_forward)},
+    {always, &DG_T(dg_conv_direct_forward)}};
 static const input_choice inputs[] = {{always, &DG_T(dg_conv_direct_input)}};
-static const weight_choice weights[] = {{always, &DG_T(dg_conv_direct_weight)}};
+static const weight_choice weights[] = {
+    {DG_T(dg_conv_thin_weight_fits), &DG_T(dg_conv_thin_weight)},
+    {always, &DG_T(dg_conv_direct_weight)}};
 
 const DG_T(dg_conv_forward) * DG_T(dg_conv_choose_forward)(const dg_conv *s)
 {

@@ -10,6 +10,12 @@ extern const DG_T(dg_conv_forward) DG_T(dg_conv_direct_forward);
 extern const DG_T(dg_conv_input) DG_T(dg_conv_direct_input);
 extern const DG_T(dg_conv_weight) DG_T(dg_conv_direct_weight);
 
+/* Few input channels: images are copied with their padding; forward: few products a position. */
+extern const DG_T(dg_conv_forward) DG_T(dg_conv_thin_forward);
+extern const DG_T(dg_conv_weight) DG_T(dg_conv_thin_weight);
+int DG_T(dg_conv_thin_forward_fits)(const dg_conv *s);
+int DG_T(dg_conv_thin_weight_fits)(const dg_conv *s);
+
 static inline int64_t dg_min(int64_t a, int64_t b)
 {
     return a < b ? a : b;

@@ -235,6 +235,8 @@ static void pixels(const piece *p, int mode, const real *x, const real *dy, int6
                       .b_row = s->k,
                       .b_outer = s->ow * s->k,
                       .c_row = s->k,
+                      .a = x,
+                      .b = dy,
                       .c = dw + ((p->row * s->kw + u) * c + p->c0) * s->k + p->j * k};
         if (g.k && g.outer) { /* else the sum is 0, and no place in x belongs to it */
             const int64_t iy = first * s->stride_y + p->row * s->dilation_y - s->top;
