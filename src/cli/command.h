@@ -48,6 +48,8 @@ int dg_exit_code(dg_status s);
 int dg_tell(const dg_command *c, const dg_diag *why);
 /* Tells a mistake of usage, and the usage; returns EXIT_USAGE. */
 int dg_usage(const dg_command *c, const char *wrong);
+/* EXIT_DONE if path is a run directory, else tells what it is and returns the exit code. */
+int dg_need_run(const dg_command *c, const char *path);
 /* Prints the diagnostics of an experiment; returns the exit code. */
 int dg_tell_model(const dg_experiment *e);
 

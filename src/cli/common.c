@@ -1,9 +1,11 @@
 /* What the commands share: messages, exit codes, signals, opening a model or a run. */
 #include "cli/command.h"
 #include "train/rundir.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 volatile sig_atomic_t dg_stop_signal;
@@ -48,6 +50,20 @@ int dg_tell(const dg_command *c, const dg_diag *why)
 int dg_usage(const dg_command *c, const char *wrong)
 {
     fprintf(stderr, "dagrad %s: %s; usage: dagrad %s %s\n", c->name, wrong, c->name, c->usage);
+    return EXIT_USAGE;
+}
+
+int dg_need_run(const dg_command *c, const char *path)
+{
+    struct stat s;
+    if (dg_is_run(path))
+        return EXIT_DONE;
+    if (stat(path, &s) != 0) {
+        fprintf(stderr, "dagrad %s: there is no run '%s': %s\n", c->name, path, strerror(errno));
+        return EXIT_USAGE;
+    }
+    fprintf(stderr, "dagrad %s: '%s' is no run directory: %s\n", c->name, path,
+            S_ISDIR(s.st_mode) ? "it has no run.json" : "`dagrad train` makes one");
     return EXIT_USAGE;
 }
 

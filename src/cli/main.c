@@ -8,6 +8,7 @@
 
 static const dg_command *const commands[] = {
     &dg_command_train,
+    &dg_command_eval,
     &dg_command_show,
 };
 

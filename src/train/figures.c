@@ -14,9 +14,8 @@ static int metrics(const dg_experiment *e)
     return e->model->n_metrics < DG_MOST_METRICS ? e->model->n_metrics : DG_MOST_METRICS;
 }
 
-/* A copy of a kept value, in the units of its data if it is a standardised target or its estimate. */
-static dg_status copy_value(dg_experiment *e, dg_program *p, dg_value v, dg_value target,
-                            dg_tensor *t, dg_diag *why)
+dg_status dg_figures_value(dg_experiment *e, dg_program *p, dg_value v, dg_value target,
+                           dg_tensor *t, dg_diag *why)
 {
     *t = (dg_tensor){.data = NULL};
     if (dg_get(p, v, DG_VALUE, t) != DG_OK)
@@ -40,9 +39,9 @@ static dg_status add_metric(dg_figures *f, dg_experiment *e, dg_program *p, int 
 {
     const dg_metric *m = &e->model->metrics[k];
     dg_tensor target = {.data = NULL}, estimate = {.data = NULL};
-    dg_status s = copy_value(e, p, m->target, m->target, &target, why);
+    dg_status s = dg_figures_value(e, p, m->target, m->target, &target, why);
     if (s == DG_OK)
-        s = copy_value(e, p, m->estimate, m->target, &estimate, why);
+        s = dg_figures_value(e, p, m->estimate, m->target, &estimate, why);
     if (s == DG_OK)
         dg_metric_add(m, &f->tally[k], &target, &estimate);
     free(target.data);

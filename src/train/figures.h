@@ -16,6 +16,11 @@ typedef struct dg_figures {
 /* Adds what the program's last forward pass gave. The values of losses and metrics must be kept. */
 dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, dg_diag *why);
 
+/* A copy of a kept value, in the units of its data if it is a standardised target or its estimate.
+ * t->data is the caller's to free, also after a failure. */
+dg_status dg_figures_value(dg_experiment *e, dg_program *p, dg_value v, dg_value target,
+                           dg_tensor *t, dg_diag *why);
+
 /* f += other. */
 void dg_figures_join(dg_figures *f, const dg_figures *other);
 
