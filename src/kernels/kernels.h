@@ -3,7 +3,7 @@
  * Names. Each function exists six times, for two types and three instruction sets: DG_T(dg_gemm)
  * is dg_gemm_f32_v4, ... (base/real.h). A file of the mathematics calls its own six by DG_T; a file
  * that wants others defines `real`, DG_T(name) and DG_KERNELS_AGAIN before each include: the part
- * "Functions" is then repeated.
+ * "Functions" is then repeated. Without DG_REAL and DG_T there are only the types.
  *
  * Common rules.
  * - Pure functions: no allocation, no state, no threads. A function does one range (rows r0 <= r <
@@ -79,11 +79,11 @@ typedef struct {
 
 #endif
 
-#ifndef DG_T
+#if !defined(DG_T) && defined(DG_REAL)
 #include "base/real.h"
 #endif
 
-#if !defined(DG_KERNELS_FUNCTIONS) || defined(DG_KERNELS_AGAIN)
+#if defined(DG_T) && (!defined(DG_KERNELS_FUNCTIONS) || defined(DG_KERNELS_AGAIN))
 #define DG_KERNELS_FUNCTIONS
 /* ---- Functions ---- */
 
