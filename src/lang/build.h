@@ -4,6 +4,7 @@
  *     build.c    statements to the graph          eval.c    expressions to items
  *     use.c      nodes and defs                   spell.c   unknown names, cycles
  *     take.c     items to attributes, initialisers, constants
+ *     write.c    the text with its options written into it
  *
  * Everything here lies in the heap. Errors are reported where they are found; what an error leaves
  * is an item of kind DG_ITEM_UNKNOWN, which all else passes on in silence. */
