@@ -28,6 +28,16 @@ typedef struct {
     int64_t py, ny, px, nx, k0, k;
 } cut;
 
+/* Asks for n numbers that are used some microseconds from now. */
+static void prefetch(const real *p, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 64 / (int64_t)sizeof(real))
+        __builtin_prefetch(p + i, 0, 2);
+}
+
+/* Lines ahead of the one in work: far enough for memory, near enough for the second cache. */
+enum { AHEAD = 4 };
+
 static void rectangle(const plane *p, const dg_run *y, const dg_run *x, const cut *u, int mode,
                       int last)
 {
@@ -58,8 +68,13 @@ static void rectangle(const plane *p, const dg_run *y, const dg_run *x, const cu
                         p->k * p->row +
                     u->k0 * p->row;
     real *c = p->c + (y->first * p->width_out + x->first) * p->row;
+    const int64_t lowest = (u->ny - 1) * g.a_outer; /* the last row that a line reads */
     for (int64_t j = 0; j < p->groups; j++)
         for (int64_t i = 0; i < lines; i++) {
+            if (along && !j) {
+                prefetch(a + lowest + (i + AHEAD - 1) * row_in, g.m * pixel_in);
+                prefetch(c + (i + AHEAD) * row_out, g.m * pixel_out);
+            }
             g.a = a + j * p->k + i * (along ? row_in : pixel_in);
             g.b = b + j * p->n;
             g.c = c + j * p->n + i * (along ? row_out : pixel_out);
