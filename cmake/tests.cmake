@@ -1,6 +1,7 @@
 # Tests, all by glob: tests/<storey>/test_NAME.c is the test <storey>.NAME, its label the storey.
 #   tests/<storey>/shim_NAME.c   a shared object for LD_PRELOAD, build/tests/shim_NAME.so
 #   tests/<storey>/each_NAME.c   mathematics: compiled for each type and instruction set
+#   tests/fuzz/                  fuzzers, with clang: see cmake/fuzz.cmake
 #   any other tests/**/*.c       helpers, in one archive that every test is linked with
 # Each test finds in its environment DAGRAD_PROGRAM (the program), DAGRAD_SOURCE (this folder) and
 # DAGRAD_BUILD (the build folder). `make bigcheck` sets DAGRAD_BIGCHECK=1: the long version. A test
@@ -13,6 +14,7 @@ set(DG_TEST_ENVIRONMENT DAGRAD_PROGRAM=${PROJECT_BINARY_DIR}/dagrad
 find_path(CMOCKA_INCLUDE cmocka.h)
 find_library(CMOCKA_LIBRARY cmocka)
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.c)
+list(FILTER sources EXCLUDE REGEX "/tests/fuzz/")
 if(NOT CMOCKA_LIBRARY OR NOT CMOCKA_INCLUDE)
     message(WARNING "cmocka is missing: the tests in C are not built")
     set(sources)

@@ -6,14 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CODES = 0x110000 };
+enum { CODES = 0x110000, LOW = 0x800 };
+
+typedef struct {
+    uint32_t code;
+    int32_t id;
+} letter;
 
 typedef struct {
     dg_reader *r;
     const char *text;
     size_t n;
-    int32_t *id; /* of each code point, -1: none */
-    int32_t ids;
+    letter *letters; /* of the vocabulary, by code point */
+    int32_t count;
+    int32_t low[LOW]; /* ids of the first code points, -1: none */
 } chars;
 
 static dg_status no_memory(chars *c)
@@ -21,7 +27,7 @@ static dg_status no_memory(chars *c)
     return dg_diag_set(dg_reader_diag(c->r), DG_EMEMORY, "out of memory");
 }
 
-/* All of it is UTF-8; *characters is their number. */
+/* All of it is UTF-8 without a 0; *characters is their number. */
 static dg_status count(chars *c, int64_t *characters)
 {
     size_t good = dg_utf8_check(c->text, c->n);
@@ -36,66 +42,104 @@ static dg_status count(chars *c, int64_t *characters)
     return *characters > 0 ? DG_OK : dg_reader_fail(c->r, 0, "an empty text");
 }
 
-/* Every character that occurs gets an id, in order of the code points. */
-static void number_found(chars *c)
+/* ---- The vocabulary -------------------------------------------------------------------------- */
+
+static void sort_in(chars *c, const unsigned char *seen)
 {
-    uint32_t code;
-    for (size_t i = 0; i < c->n;) {
-        i += dg_utf8_read(c->text + i, c->n - i, &code);
-        c->id[code] = 0;
-    }
-    for (code = 0; code < CODES; code++)
-        if (c->id[code] == 0)
-            c->id[code] = c->ids++;
+    for (uint32_t code = 0; code < CODES; code++)
+        if (seen[code / 8] == 0)
+            code |= 7;
+        else if (seen[code / 8] >> code % 8 & 1) {
+            c->letters[c->count] = (letter){code, c->count};
+            c->count++;
+        }
 }
 
-static dg_status number_given(chars *c, const char *vocabulary)
+/* Every character that occurs, in order of the code points. */
+static dg_status find_letters(chars *c)
+{
+    unsigned char *seen = calloc(CODES / 8, 1);
+    size_t different = 0;
+    if (!seen)
+        return no_memory(c);
+    for (size_t i = 0; i < c->n;) {
+        uint32_t code = 0;
+        i += dg_utf8_read(c->text + i, c->n - i, &code);
+        different += !(seen[code / 8] >> code % 8 & 1);
+        seen[code / 8] |= (unsigned char)(1U << code % 8);
+    }
+    c->letters = malloc(different * sizeof *c->letters);
+    if (c->letters)
+        sort_in(c, seen);
+    free(seen);
+    return c->letters ? DG_OK : no_memory(c);
+}
+
+static int by_code(const void *a, const void *b)
+{
+    const letter *x = a, *y = b;
+    return x->code < y->code ? -1 : x->code > y->code;
+}
+
+static dg_status take_letters(chars *c, const char *vocabulary)
 {
     size_t n = strlen(vocabulary);
-    if (n == 0 || dg_utf8_check(vocabulary, n) < n)
+    if (n == 0 || n > INT32_MAX || dg_utf8_check(vocabulary, n) < n)
         return dg_diag_set(dg_reader_diag(c->r), DG_EUSAGE, "the vocabulary is empty or not UTF-8");
-    for (size_t i = 0; i < n;) {
-        uint32_t code;
-        i += dg_utf8_read(vocabulary + i, n - i, &code);
-        if (c->id[code] >= 0)
-            return dg_diag_set(dg_reader_diag(c->r), DG_EUSAGE,
-                               "the vocabulary has a character twice (U+%04" PRIX32 ")", code);
-        c->id[code] = c->ids++;
+    c->letters = malloc(n * sizeof *c->letters);
+    if (!c->letters)
+        return no_memory(c);
+    for (size_t i = 0; i < n; c->count++) {
+        c->letters[c->count].id = c->count;
+        i += dg_utf8_read(vocabulary + i, n - i, &c->letters[c->count].code);
     }
+    qsort(c->letters, (size_t)c->count, sizeof *c->letters, by_code);
+    for (int32_t i = 1; i < c->count; i++)
+        if (c->letters[i].code == c->letters[i - 1].code)
+            return dg_diag_set(dg_reader_diag(c->r), DG_EUSAGE,
+                               "the vocabulary has a character twice (U+%04" PRIX32 ")",
+                               c->letters[i].code);
     return DG_OK;
 }
 
-/* The vocabulary as text: in order of ids. */
-static dg_status list(chars *c, char **used)
+/* The vocabulary that was found, as text. */
+static dg_status write_letters(chars *c, char **used)
 {
-    uint32_t *code = malloc((size_t)c->ids * sizeof *code);
-    char *text = malloc((size_t)c->ids * 4 + 1), *to = text;
-    if (!code || !text) {
-        free(code);
-        free(text);
+    char *text = malloc((size_t)c->count * 4 + 1), *to = text;
+    if (!text)
         return no_memory(c);
-    }
-    for (uint32_t k = 0; k < CODES; k++)
-        if (c->id[k] >= 0)
-            code[c->id[k]] = k;
-    for (int32_t i = 0; i < c->ids; i++)
-        to += dg_utf8_write(code[i], to);
+    for (int32_t i = 0; i < c->count; i++)
+        to += dg_utf8_write(c->letters[i].code, to);
     *to = 0;
-    free(code);
     *used = text;
     return DG_OK;
+}
+
+/* ---- The text -------------------------------------------------------------------------------- */
+
+/* The id of a character, -1: none. */
+static int32_t id_of(const chars *c, uint32_t code)
+{
+    const letter key = {code, 0};
+    if (code < LOW)
+        return c->low[code];
+    const letter *found = bsearch(&key, c->letters, (size_t)c->count, sizeof *c->letters, by_code);
+    return found ? found->id : -1;
 }
 
 static dg_status convert(chars *c, int64_t characters, dg_array *out)
 {
     dg_shape shape = {.rank = 1, .dim = {characters}};
-    dg_type type = c->ids <= 256 ? DG_U8 : DG_I32;
+    dg_type type = c->count <= 256 ? DG_U8 : DG_I32;
     dg_status status = dg_array_make(out, type, &shape, dg_reader_diag(c->r));
+    memset(c->low, -1, sizeof c->low);
+    for (int32_t i = 0; i < c->count && c->letters[i].code < LOW; i++)
+        c->low[c->letters[i].code] = c->letters[i].id;
     size_t at = 0;
     for (int64_t i = 0; status == DG_OK && i < characters; i++) {
-        uint32_t code;
+        uint32_t code = 0;
         size_t length = dg_utf8_read(c->text + at, c->n - at, &code);
-        int32_t id = c->id[code];
+        int32_t id = id_of(c, code);
         if (id < 0)
             return dg_reader_fail(c->r, at,
                                   "the character '%.*s' (U+%04" PRIX32 ") is not in the vocabulary",
@@ -113,21 +157,15 @@ static dg_status read_text(chars *c, const char *vocabulary, dg_array *out, char
 {
     int64_t characters = 0;
     dg_status status = count(c, &characters);
-    if (status != DG_OK)
-        return status;
-    c->id = malloc(CODES * sizeof *c->id);
-    if (!c->id)
-        return no_memory(c);
-    memset(c->id, -1, CODES * sizeof *c->id);
-    if (vocabulary)
-        status = number_given(c, vocabulary);
-    else
-        number_found(c);
+    if (status == DG_OK)
+        status = vocabulary ? take_letters(c, vocabulary) : find_letters(c);
     if (status == DG_OK)
         status = convert(c, characters, out);
-    if (status == DG_OK)
-        status = list(c, used);
-    free(c->id);
+    if (status == DG_OK && !vocabulary)
+        status = write_letters(c, used);
+    else if (status == DG_OK && !(*used = strdup(vocabulary)))
+        status = no_memory(c);
+    free(c->letters);
     return status;
 }
 

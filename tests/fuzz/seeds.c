@@ -1,0 +1,122 @@
+/* Writes a few good files of each format to DIR/FORMAT/, for the fuzzers to start from. */
+#include "io/formats.h"
+#include "io/io_tools.h"
+#include "io/safetensors.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *root;
+
+/* ROOT/FORMAT/NAME; the folders are made. */
+static const char *path_of(const char *format, const char *name)
+{
+    static char path[400];
+    mkdir(root, 0777);
+    snprintf(path, sizeof path, "%s/%s", root, format);
+    mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s/%s/%s", root, format, name);
+    return path;
+}
+
+static void put(const char *format, const char *name, const void *bytes, size_t n)
+{
+    io_write(path_of(format, name), bytes, n);
+}
+
+#define PUT(format, name, text) put(format, name, text, sizeof(text) - 1)
+
+static void idx(void)
+{
+    static const char u8[] = "\0\0\x08\3\0\0\0\2\0\0\0\2\0\0\0\1abcd",
+                      f32[] = "\0\0\x0D\1\0\0\0\2abcdefgh";
+    dg_text gz = dg_text_make(NULL);
+    PUT("idx", "u8", u8);
+    PUT("idx", "f32", f32);
+    PUT("idx", "i16", "\0\0\x0B\2\0\0\0\2\0\0\0\3abcdefabcdef");
+    io_gz(u8, sizeof u8 - 1, 6, &gz);
+    put("idx", "u8.gz", gz.data, gz.length);
+    io_gz(NULL, 0, 6, &gz);
+    put("idx", "two.gz", gz.data, gz.length);
+    gz.length = 0;
+    io_gz(f32, sizeof f32 - 1, 0, &gz);
+    put("idx", "f32.gz", gz.data, gz.length);
+    dg_text_free(&gz);
+}
+
+static void npy(void)
+{
+    static const char *const dicts[] = {
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n",
+        "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3, 4), }\n",
+        "{'shape': (3L,), 'fortran_order': False, 'descr': '>i8'}",
+        "{\"descr\":\"<f2\",\"fortran_order\":False,\"shape\":()}",
+    };
+    static const size_t bytes[] = {24, 24, 24, 2};
+    for (int k = 0; k < 4; k++) {
+        char name[16];
+        dg_text t = dg_text_make(NULL);
+        snprintf(name, sizeof name, "%d", k);
+        io_npy(k % 3 + 1, dicts[k], NULL, bytes[k], &t);
+        put("npy", name, t.data, t.length);
+        dg_text_free(&t);
+    }
+}
+
+static void npz(void)
+{
+    static const char *const names[] = {"x", "image"};
+    dg_array a[] = {io_count(DG_U8, io_shape(1, 4, 0, 0)), io_count(DG_F32, io_shape(2, 2, 3, 0))};
+    for (int n = 1; n <= 2; n++) {
+        dg_writer *w;
+        const char *path = path_of("npz", n == 1 ? "one" : "two");
+        if (dg_writer_open(&w, path, NULL) != DG_OK ||
+            dg_writer_end(w, dg_npz_write(w, n, names, a)) != DG_OK)
+            fprintf(stderr, "%s cannot be written\n", path);
+    }
+    dg_array_free(&a[0]);
+    dg_array_free(&a[1]);
+}
+
+static void safetensors(void)
+{
+    dg_text t = dg_text_make(NULL);
+    io_safetensors(
+        "{\"a\":{\"dtype\":\"I64\",\"shape\":[2],\"data_offsets\":[0,16]},\"b\":{\"dtype\":"
+        "\"BF16\",\"shape\":[],\"data_offsets\":[16,18]}}",
+        18, &t);
+    put("safetensors", "foreign", t.data, t.length);
+    t.length = 0;
+    io_safetensors("{}", 0, &t);
+    put("safetensors", "empty", t.data, t.length);
+    dg_text_free(&t);
+    dg_named named[] = {{"w", io_count(DG_F32, io_shape(2, 2, 3, 0))},
+                        {"n", io_count(DG_U8, io_shape(0, 0, 0, 0))}};
+    dg_note note = {"step", "7"};
+    const dg_tensors all = {2, 1, named, &note};
+    dg_writer *w;
+    if (dg_writer_open(&w, path_of("safetensors", "sealed"), NULL) != DG_OK ||
+        dg_writer_end(w, dg_safetensors_write(w, &all)) != DG_OK)
+        fprintf(stderr, "a checkpoint cannot be written\n");
+    dg_array_free(&named[0].tensor);
+    dg_array_free(&named[1].tensor);
+}
+
+int main(int n, char **argument)
+{
+    if (n != 2) {
+        fprintf(stderr, "usage: fuzz_seeds DIR\n");
+        return 2;
+    }
+    root = argument[1];
+    idx();
+    npy();
+    npz();
+    safetensors();
+    PUT("csv", "header", "a,\"b,\"\"c\"\n1,2\r\n-3.5e2,\"4\"\n");
+    PUT("csv", "numbers", "1,2,3\n4,5,6");
+    PUT("csv", "bom", "\xef\xbb\xbfx\n 1 \n\n");
+    PUT("chars", "ascii", "hello, world\n");
+    PUT("chars", "utf8", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+    return 0;
+}
