@@ -10,6 +10,9 @@ static const dg_command *const commands[] = {
     &dg_command_train,
     &dg_command_eval,
     &dg_command_show,
+    &dg_command_bench,
+    &dg_command_nodes,
+    &dg_command_check,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

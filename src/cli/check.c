@@ -1,0 +1,350 @@
+/* dagrad check: the certificate of the adjoints of a model. */
+#include "cli/command.h"
+#include "base/philox.h"
+#include "cli/plugin.h"
+#include "engine/certify.h"
+#include "graph/graph.h"
+#include "ops/isa.h"
+#include "train/rundir.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct check_options {
+    dg_list node, data, set;
+    int64_t batch, seed;
+    int json;
+} check_options;
+
+typedef struct checker {
+    dg_experiment *e;
+    const check_options *o;
+    dg_options options; /* of the program and the naive interpreter */
+    dg_tensor *input;   /* what the model is looked at with */
+    int n_inputs, failures;
+    json_t *nodes;
+} checker;
+
+/* Rows of the training part if the data are there, else random ones, as the program's inputs. */
+static dg_status set_point(checker *k, dg_program *p, dg_diag *why)
+{
+    const dg_part_rows *part = &k->e->part[DG_TRAIN_PART];
+    int64_t batch = k->options.batch, *rows = calloc((size_t)batch + 1, sizeof *rows);
+    dg_batch_buffer buffer = {NULL, 0};
+    dg_status s;
+    if (!rows)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    for (int64_t i = 0; part->data && i < batch; i++)
+        rows[i] = part->first + i % part->rows;
+    if (part->data)
+        s = dg_experiment_set(k->e, p, part->data, rows, batch, (dg_reading){.training = 0}, 1,
+                              &buffer, why);
+    else
+        s = dg_experiment_draw(k->e, p, batch, (uint64_t)k->o->seed, why);
+    free(rows);
+    free(buffer.data);
+    return s;
+}
+
+/* The inputs of the program, copied for the naive interpreter. */
+static dg_status copy_point(checker *k, dg_program *p, dg_diag *why)
+{
+    const dg_graph *g = k->e->model->graph;
+    k->input = calloc((size_t)g->n_values + 1, sizeof *k->input);
+    for (int id = 1; k->input && id <= g->n_values; id++) {
+        if (g->values[id - 1].kind != DG_INPUT)
+            continue;
+        dg_tensor *t = &k->input[k->n_inputs++];
+        if (dg_get(p, (dg_value){id}, DG_VALUE, t) != DG_OK)
+            return dg_program_status(p, why);
+        t->data = malloc(t->bytes + 1);
+        if (!t->data)
+            break;
+        if (dg_get(p, (dg_value){id}, DG_VALUE, t) != DG_OK)
+            return dg_program_status(p, why);
+    }
+    return k->input ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
+static void print_failure(const dg_finding *f, const char *isa)
+{
+    printf("    FAILS on %s: the %s for input '%s'; worst entry (%lld, %lld): expected %.9g, found "
+           "%.9g\n    %s\n",
+           isa, f->wrong ? f->wrong : "adjoint", f->input, (long long)f->row, (long long)f->column,
+           f->expected, f->found, f->guess);
+}
+
+static void add_json(checker *k, const dg_finding *f, const char *isa)
+{
+    json_t *j = json_pack(
+        "{s:s, s:s, s:b, s:o, s:o, s:I, s:s}", "node", f->node, "type", f->type, "passed",
+        f->passed, "identity", isfinite(f->identity) ? json_real(f->identity) : json_null(),
+        "difference", isfinite(f->difference) ? json_real(f->difference) : json_null(), "kinks",
+        (json_int_t)f->kinks, "instructions", isa);
+    if (!f->passed)
+        json_object_update(j, json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:s}", "input", f->input,
+                                        "wrong", f->wrong ? f->wrong : "adjoint", "row",
+                                        (json_int_t)f->row, "column", (json_int_t)f->column,
+                                        "expected", json_real(f->expected), "found",
+                                        isfinite(f->found) ? json_real(f->found) : json_null(),
+                                        "guess", f->guess));
+    json_array_append_new(k->nodes, j);
+}
+
+/* One node on every instruction set: one line, with the worst figures. */
+static dg_status check_node(checker *k, const dg_naive *at, int node, dg_diag *why)
+{
+    const dg_graph *g = k->e->model->graph;
+    dg_finding worst = {.passed = 1}, f;
+    const char *on = "";
+    for (int i = 0; dg_isa_at(i); i++) {
+        if (g->nodes[node].builtin < 0 && i > 0)
+            break; /* a user's node has one build */
+        dg_status s =
+            dg_certify_node(g, at, node, dg_isa_at(i), NULL, (uint64_t)k->o->seed, &f, why);
+        if (s != DG_OK)
+            return s;
+        int worse = i == 0 || !f.passed || !(f.identity <= worst.identity);
+        double difference =
+            i > 0 && worst.difference > f.difference ? worst.difference : f.difference;
+        if (worse) {
+            worst = f;
+            on = dg_isa_at(i)->name;
+        }
+        worst.difference = difference;
+        if (!f.passed)
+            break;
+    }
+    if (worst.inputs == 0)
+        return DG_OK;
+    k->failures += !worst.passed;
+    add_json(k, &worst, on);
+    if (k->o->json)
+        return DG_OK;
+    printf("%-24s %-22s ", worst.node, worst.type);
+    if (worst.tangent)
+        printf("identity %8.1e  differences %8.1e", worst.identity, worst.difference);
+    else
+        printf("no tangent: adjoint against differences %8.1e (limit %.0e)", worst.difference,
+               worst.difference_limit);
+    if (worst.kinks)
+        printf("  %lld of %lld near a kink", (long long)worst.kinks, (long long)worst.components);
+    printf("%s\n", worst.passed ? "" : "  FAILS");
+    if (!worst.passed)
+        print_failure(&worst, on);
+    return DG_OK;
+}
+
+/* ---- the whole graph --------------------------------------------------------------------------- */
+
+static double draw(uint64_t seed, uint64_t stream, int64_t i)
+{
+    return 2 * dg_uniform(seed, stream, (uint64_t)i) - 1;
+}
+
+/* Perturbs all parameters by v; returns <v, g>, |v|^2 and |g|^2. */
+static dg_status perturb(checker *k, dg_program *p, double sum[3], dg_diag *why)
+{
+    const dg_graph *g = k->e->model->graph;
+    for (int id = 1; id <= g->n_values; id++) {
+        if (g->values[id - 1].kind != DG_PARAMETER || g->values[id - 1].frozen)
+            continue;
+        dg_tensor t = {.data = NULL};
+        dg_get(p, (dg_value){id}, DG_GRADIENT, &t);
+        t.data = malloc(t.bytes + 1);
+        if (!t.data || dg_get(p, (dg_value){id}, DG_GRADIENT, &t) != DG_OK) {
+            free(t.data);
+            return dg_program_status(p, why);
+        }
+        double *x = t.data;
+        for (int64_t i = 0, n = dg_shape_count(&t.shape); i < n; i++) {
+            double v = draw((uint64_t)k->o->seed, (uint64_t)id, i);
+            sum[0] += v * x[i];
+            sum[1] += v * v;
+            sum[2] += x[i] * x[i];
+            x[i] = v;
+        }
+        dg_set(p, (dg_value){id}, DG_TANGENT, &t);
+        free(t.data);
+    }
+    return dg_program_status(p, why);
+}
+
+/* The perturbation of the loss: sum of weight/K times those of its terms. */
+static dg_status loss_tangent(checker *k, dg_program *p, double *sum, dg_diag *why)
+{
+    const dg_graph *g = k->e->model->graph;
+    for (int i = 0; i < dg_graph_losses(g); i++) {
+        double weight;
+        dg_value v = dg_graph_loss(g, i, NULL, &weight);
+        dg_tensor t = {.data = NULL};
+        dg_get(p, v, DG_TANGENT, &t);
+        t.data = malloc(t.bytes + 1);
+        if (!t.data || dg_get(p, v, DG_TANGENT, &t) != DG_OK) {
+            free(t.data);
+            return dg_program_status(p, why);
+        }
+        double term = 0;
+        for (int64_t e = 0, n = dg_shape_count(&t.shape); e < n; e++)
+            term += ((double *)t.data)[e];
+        *sum += weight * term / (double)dg_loss_pairs(p, i);
+        free(t.data);
+    }
+    return DG_OK;
+}
+
+static int equal_bits(checker *k, dg_program *p, const dg_naive *at)
+{
+    const dg_graph *g = k->e->model->graph;
+    int equal = 1;
+    for (int id = 1; id <= g->n_values; id++) {
+        dg_tensor t = {.data = NULL};
+        const void *expected = dg_naive_get(at, (dg_value){id}, DG_GRADIENT);
+        if (g->values[id - 1].kind != DG_PARAMETER || g->values[id - 1].frozen || !expected)
+            continue;
+        dg_get(p, (dg_value){id}, DG_GRADIENT, &t);
+        t.data = malloc(t.bytes + 1);
+        equal &= t.data && dg_get(p, (dg_value){id}, DG_GRADIENT, &t) == DG_OK &&
+                 memcmp(t.data, expected, t.bytes) == 0;
+        free(t.data);
+    }
+    return equal;
+}
+
+static dg_status check_whole(checker *k, dg_program *p, const dg_naive *at, dg_diag *why)
+{
+    double sum[3] = {0}, forth = 0;
+    if (dg_forward(p, k->options.batch, 0) != DG_OK || dg_adjoint(p, 0, 0) != DG_OK)
+        return dg_program_status(p, why);
+    int equal = equal_bits(k, p, at);
+    dg_status s = perturb(k, p, sum, why);
+    if (s == DG_OK && dg_tangent(p) != DG_OK)
+        s = dg_program_status(p, why);
+    if (s == DG_OK)
+        s = loss_tangent(k, p, &forth, why);
+    if (s != DG_OK)
+        return s;
+    double scale = fmax(sqrt(sum[1] * sum[2]), fabs(forth));
+    double gap = scale > 0 ? fabs(forth - sum[0]) / scale : 0;
+    int passed = gap <= 1e-12 && equal;
+    k->failures += !passed;
+    json_array_append_new(k->nodes, json_pack("{s:s, s:b, s:f, s:b}", "node", "", "passed", passed,
+                                              "identity", gap, "naive_bits", equal));
+    if (!k->o->json)
+        printf("%-24s %-22s identity %8.1e  %s the naive interpreter%s\n", "the whole graph", "",
+               gap, equal ? "equal bits to" : "other bits than", passed ? "" : "  FAILS");
+    return DG_OK;
+}
+
+static dg_status run_checks(checker *k, dg_diag *why)
+{
+    dg_graph *g = k->e->model->graph;
+    dg_program *p = dg_compile(g, &k->options);
+    dg_naive *at = NULL;
+    dg_status s = p ? dg_program_status(p, why) : dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (s == DG_OK)
+        s = set_point(k, p, why);
+    if (s == DG_OK)
+        s = copy_point(k, p, why);
+    if (s == DG_OK && !(at = dg_naive_run(g, &k->options, 0, k->input)))
+        s = dg_diag_set(why, DG_EFINITE,
+                        "a node fails at this point: run `dagrad grad` to see which");
+    for (int i = 0; s == DG_OK && i < g->n_nodes; i++)
+        s = check_node(k, at, i, why);
+    if (s == DG_OK)
+        s = check_whole(k, p, at, why);
+    dg_naive_free(at);
+    dg_program_free(p);
+    for (int i = 0; i < k->n_inputs; i++)
+        free(k->input[i].data);
+    free(k->input);
+    return s;
+}
+
+static int report(const checker *k)
+{
+    if (k->o->json) {
+        json_t *j = json_pack("{s:b, s:i, s:O}", "passed", k->failures == 0, "failures",
+                              k->failures, "nodes", k->nodes);
+        char *text = json_dumps(j, JSON_INDENT(1));
+        printf("%s\n", text ? text : "");
+        free(text);
+        json_decref(j);
+    } else if (k->failures) {
+        printf("%d failed\n", k->failures);
+    } else {
+        printf(
+            "all passed: limits 1e-13 (identity of a node), 1e-10 (differences), 1e-12 (graph)\n");
+    }
+    return k->failures ? EXIT_MISSED : EXIT_DONE;
+}
+
+/* The model with its data if they are there, else without. In f64, unless a node is there for f32 only. */
+static dg_experiment *open_model(const char *path, const check_options *o,
+                                 const dg_plugins *plugins, int *code)
+{
+    dg_experiment_options eo = {.set = o->set.item,
+                                .n_set = o->set.n,
+                                .dirs = o->data.item,
+                                .n_dirs = o->data.n,
+                                .types = plugins->type,
+                                .n_types = plugins->n,
+                                .real = DG_F64,
+                                .real_given = 1,
+                                .path = path};
+    dg_diag why = {.code = DG_OK};
+    dg_experiment *e =
+        dg_is_run(path) ? dg_run_open(path, "last", &eo, &why) : dg_experiment_open(&eo);
+    if (e && why.code == DG_OK && dg_experiment_status(e) == DG_OK)
+        return e;
+    int data_only = e && dg_experiment_status(e) == DG_EDATA;
+    dg_experiment_free(e);
+    eo.without_data = data_only;
+    eo.size = 4;
+    return dg_open_either(&dg_command_check, path, NULL, &eo, code);
+}
+
+static int check(int argc, char **argv)
+{
+    check_options o = {.batch = 4, .seed = 1};
+    const char *place[1] = {NULL};
+    const dg_flag flags[] = {
+        {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
+        {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
+        {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train"},
+        {"batch", FLAG_COUNT, &o.batch, "N", "rows to look at; 4"},
+        {"seed", FLAG_COUNT, &o.seed, "N", "of the random vectors; 1"},
+        {"json", FLAG_ON, &o.json, NULL, "the figures as JSON"},
+    };
+    int code =
+        dg_flags_read(&dg_command_check, flags, sizeof flags / sizeof *flags, place, 1, argc, argv);
+    if (code >= 0)
+        return code;
+    if (!place[0] || o.batch < 1) {
+        fprintf(stderr, "dagrad check: %s; usage: dagrad check %s\n",
+                place[0] ? "--batch takes 1 or more" : "a model or a run is missing",
+                dg_command_check.usage);
+        return EXIT_USAGE;
+    }
+    dg_plugins plugins;
+    code = dg_plugins_load(&dg_command_check, &o.node, &plugins);
+    dg_experiment *e = code < 0 ? open_model(place[0], &o, &plugins, &code) : NULL;
+    if (!e)
+        return code;
+    dg_diag why = {.code = DG_OK};
+    checker k = {.e = e,
+                 .o = &o,
+                 .options = dg_options_default(DG_RUN_TRAIN, o.batch),
+                 .nodes = json_array()};
+    k.options.seed = e->settings.seed;
+    k.options.tangent = 1;
+    code = run_checks(&k, &why) == DG_OK ? report(&k) : dg_tell(&dg_command_check, &why);
+    json_decref(k.nodes);
+    dg_experiment_free(e);
+    return code;
+}
+
+const dg_command dg_command_check = {"check", "MODEL|RUN [--node FILE.so] [--json]",
+                                     "proves the adjoint of every node of a model", check};
