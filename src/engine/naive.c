@@ -321,3 +321,8 @@ const void *dg_naive_get(const dg_naive *n, dg_value v, dg_part what)
 {
     return what == DG_VALUE ? n->z[v.id - 1] : n->eps[v.id - 1];
 }
+
+const dg_shape *dg_naive_shape(const dg_naive *n, dg_value v)
+{
+    return &n->shape[v.id - 1];
+}

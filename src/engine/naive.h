@@ -14,4 +14,7 @@ void dg_naive_free(dg_naive *n);
 /* Elements of a value (DG_VALUE) or of its error vector or gradient; NULL: there is none. */
 const void *dg_naive_get(const dg_naive *n, dg_value v, dg_part what);
 
+/* Its shape, the batch bound. */
+const dg_shape *dg_naive_shape(const dg_naive *n, dg_value v);
+
 #endif

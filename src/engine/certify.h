@@ -1,0 +1,38 @@
+/* The certificate of a node: is G the adjoint of f, at the shapes and values that it has in a model?
+ *
+ * For each real input on its own, with random v, w:
+ *     adjoint identity   |<Jv, w> - <v, J^t w>| / max(|Jv| |w|, |v| |J^t w|)      limit 1e-13 in f64
+ *     differences        |Jv - FD v| / max(|Jv|, |v| |J^t w| / |w|)               limit 1e-10
+ * J v by the tangent, J^t w by the adjoint, FD by central differences, Richardson over three levels,
+ * from three steps. A node without a tangent has J^t compared with differences, limit 1e-9. Components
+ * of the result that have a kink nearer than the step are left out and counted. What fails is probed by
+ * unit vectors, and the worst entry and a guess at the cause are given. */
+#ifndef DG_ENGINE_CERTIFY_H
+#define DG_ENGINE_CERTIFY_H
+
+#include "engine/naive.h"
+#include "ops/isa.h"
+
+typedef struct dg_finding {
+    const char *node, *type;
+    int inputs;                  /* how many were looked at */
+    int tangent;                 /* 0: none, differences stand in for it */
+    double identity, difference; /* the worst of all inputs */
+    double identity_limit, difference_limit;
+    int64_t kinks, components;
+    int passed;
+    /* of a failure */
+    const char *input; /* name of the input or parameter */
+    const char *wrong; /* "adjoint" or "tangent" */
+    int64_t row,
+        column; /* of the worst entry of the Jacobian: element of the result, of the input */
+    double expected, found;
+    char guess[96];
+} dg_finding;
+
+/* math NULL: that of the node on isa. at: values of the model (dg_naive_run with the same batch).
+ * DG_EMODEL: a function of the node returned a status, why says which. */
+dg_status dg_certify_node(const dg_graph *g, const dg_naive *at, int node, const dg_isa *isa,
+                          const dg_math *math, uint64_t seed, dg_finding *f, dg_diag *why);
+
+#endif

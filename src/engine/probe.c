@@ -1,0 +1,362 @@
+/* A probe runs one node's mathematics at a point; see probe.h. */
+#include "engine/probe.h"
+#include "graph/graph.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t elements(const dg_shape *s)
+{
+    return s->rank < 0 ? 0 : dg_shape_count(s);
+}
+
+static void *memory(dg_probe *p, int64_t count)
+{
+    void *m = aligned_alloc(64, ((size_t)count * 8 + 127) / 64 * 64);
+    if (!m)
+        p->failed = DG_EMEMORY;
+    else
+        memset(m, 0, ((size_t)count * 8 + 127) / 64 * 64);
+    return m;
+}
+
+static double get(const dg_probe *p, const void *x, int64_t i)
+{
+    return p->real == DG_F32 ? (double)((const float *)x)[i] : ((const double *)x)[i];
+}
+
+static void put(const dg_probe *p, void *x, int64_t i, double value)
+{
+    if (p->real == DG_F32)
+        ((float *)x)[i] = (float)value;
+    else
+        ((double *)x)[i] = value;
+}
+
+int64_t dg_probe_in(const dg_probe *p, int input)
+{
+    return elements(&p->in_shape[input]);
+}
+
+int64_t dg_probe_out(const dg_probe *p)
+{
+    int64_t n = 0;
+    for (int j = 0; j < p->c.n_out; j++)
+        n += elements(&p->out_shape[j]);
+    return n;
+}
+
+int64_t dg_probe_row(const dg_probe *p)
+{
+    return p->out_rows ? dg_shape_row(&p->out_shape[0]) : 0;
+}
+
+int dg_probe_differentiable(const dg_probe *p, int input)
+{
+    int target = (p->type->flags & DG_LOSS) && input == 0;
+    return p->in[input] && !p->integer[input] && !target && dg_probe_in(p, input) > 0;
+}
+
+const char *dg_probe_input_name(const dg_probe *p, int input)
+{
+    return p->input_name[input];
+}
+
+static const dg_math *math_of(const dg_graph *g, const dg_node *n, const dg_isa *isa)
+{
+    int wide = g->real == DG_F64;
+    if (n->builtin >= 0)
+        return isa->math[wide][n->builtin];
+    return wide ? &n->type->f64 : &n->type->f32;
+}
+
+static void take_inputs(dg_probe *p, const dg_graph *g, const dg_naive *at, const dg_node *n)
+{
+    for (int i = 0; i < n->n_in; i++) {
+        p->in_shape[i].rank = -1;
+        if (!n->in[i])
+            continue;
+        const dg_vertex *v = &g->values[n->in[i] - 1];
+        p->in_shape[i] = *dg_naive_shape(at, (dg_value){n->in[i]});
+        p->in_rows[i] = v->shape.rank > 0 && v->shape.dim[0] == DG_N;
+        p->integer[i] = v->type == DG_I32;
+        p->input_name[i] =
+            v->kind == DG_PARAMETER || !n->type->inputs
+                ? v->name
+                : n->type->inputs[i < n->type->n_inputs ? i : n->type->n_inputs - 1].name;
+        int64_t count = elements(&p->in_shape[i]);
+        p->in[i] = memory(p, count);
+        p->delta[i] = memory(p, count);
+        p->din[i] = memory(p, count);
+        if (p->in[i])
+            memcpy(p->in[i], dg_naive_get(at, (dg_value){n->in[i]}, DG_VALUE),
+                   (size_t)count * dg_type_bytes(v->type));
+    }
+}
+
+static void make_results(dg_probe *p, const dg_graph *g, const dg_naive *at, const dg_node *n)
+{
+    for (int j = 0; j < n->n_out; j++) {
+        const dg_vertex *v = &g->values[n->out + j - 1];
+        p->out_shape[j] = *dg_naive_shape(at, (dg_value){n->out + j});
+        p->out_rows = v->shape.rank > 0 && v->shape.dim[0] == DG_N;
+        p->out[j] = memory(p, elements(&p->out_shape[j]));
+        p->eps[j] = memory(p, elements(&p->out_shape[j]));
+        p->dout[j] = memory(p, elements(&p->out_shape[j]));
+    }
+}
+
+dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int node,
+                        const dg_isa *isa, const dg_math *math, dg_diag *why)
+{
+    const dg_node *n = &g->nodes[node];
+    size_t saved = 0, scratch = 0;
+    memset(p, 0, sizeof *p);
+    p->graph = g;
+    p->type = n->type;
+    p->name = n->name ? n->name : n->type->name;
+    p->real = g->real;
+    p->math = math ? math : math_of(g, n, isa);
+    p->has_tangent = p->math->tangent != NULL;
+    if (n->n_in > DG_PROBE_MOST || n->n_out > DG_MAX_OUT)
+        return dg_diag_set(why, DG_EUSAGE, "%s has more than %d inputs", p->name, DG_PROBE_MOST);
+    if (!p->math->forward || !p->math->adjoint)
+        return dg_diag_set(why, DG_EMODEL, "%s has no mathematics for %s", n->type->name,
+                           dg_type_name(g->real));
+    take_inputs(p, g, at, n);
+    make_results(p, g, at, n);
+    if (n->type->bytes)
+        n->type->bytes(n->attrs, n->n_in, p->in_shape, g->real, &saved, &scratch);
+    p->c = (dg_call){.size = sizeof p->c,
+                     .attrs = n->attrs,
+                     .n_in = n->n_in,
+                     .n_out = n->n_out,
+                     .in_shape = p->in_shape,
+                     .out_shape = p->out_shape,
+                     .row1 = p->out_shape[0].rank > 0 ? p->out_shape[0].dim[0] : 1,
+                     .parts = 1,
+                     .training = 1,
+                     .key = {1, (uint64_t)node},
+                     .saved = memory(p, (int64_t)saved / 8 + 1),
+                     .scratch = memory(p, (int64_t)scratch / 8 + 1),
+                     .why = &p->why};
+    return p->failed == DG_OK ? DG_OK : dg_diag_set(why, p->failed, "out of memory");
+}
+
+void dg_probe_free(dg_probe *p)
+{
+    for (int i = 0; i < DG_PROBE_MOST; i++) {
+        void *all[] = {p->in[i], p->out[i], p->eps[i], p->delta[i], p->din[i], p->dout[i]};
+        for (int k = 0; k < 6; k++)
+            free(all[k]);
+    }
+    free(p->c.saved);
+    free(p->c.scratch);
+}
+
+static void run(dg_probe *p, dg_fn fn, int parts)
+{
+    p->c.parts = parts;
+    for (p->c.part = 0; p->c.part < parts && p->failed == DG_OK; p->c.part++)
+        p->failed = fn(&p->c);
+}
+
+static int parts_of(const dg_probe *p, int input)
+{
+    int rows = (p->type->flags & (DG_ROWS | DG_POINTWISE)) && (input < 0 || p->in_rows[input]);
+    if (!p->type->parts || rows)
+        return 1;
+    int parts = p->type->parts(p->c.attrs, p->c.n_in, p->in_shape, p->real, input);
+    return parts > 1 ? parts : 1;
+}
+
+static void point_at(dg_probe *p, const void *const *in, const void *const *out)
+{
+    p->c.in = in;
+    p->c.out = (void *const *)(uintptr_t)out;
+}
+
+static void forward(dg_probe *p)
+{
+    point_at(p, (const void *const *)p->in, (const void *const *)p->out);
+    if (p->type->flags & DG_VIEW)
+        memcpy(p->out[0], p->in[0], (size_t)dg_probe_in(p, 0) * dg_type_bytes(p->real));
+    else
+        run(p, p->math->forward, parts_of(p, -1));
+}
+
+/* What the type says it saves, and nothing else. */
+static void only_saved(dg_probe *p, const void *in[], const void *out[])
+{
+    for (int i = 0; i < p->c.n_in; i++)
+        in[i] = p->type->saves_in >> (i < 31 ? i : 31) & 1 ? p->in[i] : NULL;
+    for (int j = 0; j < p->c.n_out; j++)
+        out[j] = p->type->saves_out >> (j < 31 ? j : 31) & 1 ? p->out[j] : NULL;
+    point_at(p, in, out);
+}
+
+static void flatten(const dg_probe *p, void *const part[], double *to)
+{
+    for (int j = 0; j < p->c.n_out; j++)
+        for (int64_t i = 0, n = elements(&p->out_shape[j]); i < n; i++)
+            *to++ = get(p, part[j], i);
+}
+
+void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv)
+{
+    const void *in[DG_PROBE_MOST], *out[DG_PROBE_MOST], *din[DG_PROBE_MOST] = {NULL};
+    forward(p);
+    for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)
+        put(p, p->din[input], i, v[i]);
+    din[input] = p->din[input];
+    only_saved(p, in, out);
+    p->c.din = din;
+    p->c.dout = p->dout;
+    if (p->type->flags & DG_VIEW)
+        memcpy(p->dout[0], p->din[0], (size_t)dg_probe_in(p, 0) * dg_type_bytes(p->real));
+    else
+        run(p, p->math->tangent, parts_of(p, -1));
+    flatten(p, p->dout, jv);
+}
+
+static void adjoint_into(dg_probe *p, int input, const double *w, void *to)
+{
+    const void *in[DG_PROBE_MOST], *out[DG_PROBE_MOST];
+    void *delta[DG_PROBE_MOST] = {NULL};
+    forward(p);
+    for (int j = 0; j < p->c.n_out; j++)
+        for (int64_t i = 0, n = elements(&p->out_shape[j]); i < n; i++)
+            put(p, p->eps[j], i, *w++);
+    delta[input] = to;
+    only_saved(p, in, out);
+    p->c.eps = (const void *const *)p->eps;
+    p->c.delta = delta;
+    p->c.add = 0;
+    if (p->type->flags & DG_VIEW)
+        memcpy(to, p->eps[0], (size_t)dg_probe_in(p, 0) * dg_type_bytes(p->real));
+    else
+        run(p, p->math->adjoint, parts_of(p, input));
+}
+
+void dg_probe_adjoint(dg_probe *p, int input, const double *w, double *jtw)
+{
+    adjoint_into(p, input, w, p->delta[input]);
+    for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)
+        jtw[i] = get(p, p->delta[input], i);
+}
+
+int dg_probe_depends_on_garbage(dg_probe *p, int input)
+{
+    int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
+    double *w = calloc((size_t)(m + 2 * n) + 1, sizeof *w), *a = w + m, *b = a + n;
+    int differs = 0;
+    for (int64_t i = 0; w && i < m; i++)
+        w[i] = 1;
+    for (int k = 0; w && k < 2; k++) {
+        for (int64_t i = 0; i < n; i++)
+            put(p, p->delta[input], i, k ? 1e3 : 0);
+        dg_probe_adjoint(p, input, w, k ? b : a);
+    }
+    for (int64_t i = 0; w && i < n; i++)
+        differs |= fabs(a[i] - b[i]) > 1;
+    free(w);
+    return differs;
+}
+
+/* ---- differences ------------------------------------------------------------------------------- */
+
+enum { LEVELS = 3, STEPS = 3 };
+
+/* f at x + h v, results one behind the other. */
+static void moved(dg_probe *p, int input, const double *x, const double *v, double h, double *y)
+{
+    for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)
+        put(p, p->in[input], i, x[i] + h * v[i]);
+    forward(p);
+    flatten(p, p->out, y);
+}
+
+/* Is a component smooth between x - hv and x + hv? Its second difference then falls fourfold with h/2. */
+static int smooth(double s, double half, double scale)
+{
+    return fabs(half - s / 4) <= 0.06 * fabs(s) + 1e-12 * scale;
+}
+
+typedef struct ladder {
+    double *x, *zero, *up, *down, *d[LEVELS], *s[LEVELS];
+} ladder;
+
+/* First and second differences at h, h/2, h/4. */
+static void climb(dg_probe *p, int input, const double *v, double h, ladder *l)
+{
+    int64_t m = dg_probe_out(p);
+    for (int k = 0; k < LEVELS; k++, h /= 2) {
+        moved(p, input, l->x, v, h, l->up);
+        moved(p, input, l->x, v, -h, l->down);
+        for (int64_t i = 0; i < m; i++) {
+            l->d[k][i] = (l->up[i] - l->down[i]) / (2 * h);
+            l->s[k][i] = l->up[i] - 2 * l->zero[i] + l->down[i];
+        }
+    }
+}
+
+static double richardson(const ladder *l, int64_t i)
+{
+    double a = (4 * l->d[1][i] - l->d[0][i]) / 3, b = (4 * l->d[2][i] - l->d[1][i]) / 3;
+    return (16 * b - a) / 15;
+}
+
+/* Takes for each component the step whose two best estimates agree best. A component counts only if it
+ * is smooth for the two smaller steps and both say the same; else a kink is near. */
+static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, double *fd,
+                           double *bad, double *trust)
+{
+    static const double step[STEPS] = {0x1p-5, 0x1p-8, 0x1p-11};
+    int64_t m = dg_probe_out(p), kinks = 0;
+    for (int64_t i = 0; i < m; i++)
+        fd[i] = bad[i] = 0;
+    for (int k = STEPS - 1; k >= 0; k--) { /* the smallest first: the least likely to meet a kink */
+        climb(p, input, v, step[k], l);
+        for (int64_t i = 0; i < m; i++) {
+            double scale = fabs(l->zero[i]) + fabs(l->up[i]) + fabs(l->down[i]);
+            double last = (4 * l->d[2][i] - l->d[1][i]) / 3, best = richardson(l, i);
+            int is_smooth =
+                smooth(l->s[0][i], l->s[1][i], scale) && smooth(l->s[1][i], l->s[2][i], scale);
+            int agrees = k == STEPS - 1 || fabs(best - fd[i]) <= 1e-7 * (fabs(best) + scale);
+            if (k > 0 && (!is_smooth || !agrees))
+                bad[i] = 1;
+            if (!is_smooth || !agrees || (k < STEPS - 1 && fabs(best - last) >= trust[i]))
+                continue;
+            trust[i] = fabs(best - last);
+            fd[i] = best;
+        }
+    }
+    for (int64_t i = 0; i < m; i++) {
+        kinks += bad[i] > 0;
+        fd[i] = bad[i] > 0 ? 0 : fd[i];
+    }
+    return kinks;
+}
+
+int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd, double *bad)
+{
+    int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
+    double *all = calloc((size_t)(n + 10 * m) + 1, sizeof *all);
+    if (!all) {
+        p->failed = DG_EMEMORY;
+        return 0;
+    }
+    ladder l = {.x = all, .zero = all + n, .up = all + n + m, .down = all + n + 2 * m};
+    for (int k = 0; k < LEVELS; k++) {
+        l.d[k] = all + n + (3 + k) * m;
+        l.s[k] = all + n + (6 + k) * m;
+    }
+    for (int64_t i = 0; i < n; i++)
+        l.x[i] = get(p, p->in[input], i);
+    moved(p, input, l.x, v, 0, l.zero);
+    int64_t kinks = differences(p, input, v, &l, fd, bad, all + n + 9 * m);
+    moved(p, input, l.x, v, 0, l.up); /* back to the point */
+    free(all);
+    return kinks;
+}

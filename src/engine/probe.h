@@ -1,0 +1,47 @@
+/* A probe runs one node's mathematics at a point, alone, on vectors of double: what the certificate and
+ * the order of computation look through. */
+#ifndef DG_ENGINE_PROBE_H
+#define DG_ENGINE_PROBE_H
+
+#include "engine/naive.h"
+#include "ops/isa.h"
+
+enum { DG_PROBE_MOST = 40 }; /* inputs, and outputs, of a node that can be probed */
+
+typedef struct dg_probe {
+    const dg_graph *graph;
+    const dg_node_type *type;
+    const char *name;
+    const dg_math *math;
+    dg_type real;
+    int has_tangent;
+    int in_rows[DG_PROBE_MOST], out_rows; /* have the batch as axis 0 */
+    dg_call c;
+    dg_shape in_shape[DG_PROBE_MOST], out_shape[DG_MAX_OUT];
+    void *in[DG_PROBE_MOST], *out[DG_PROBE_MOST], *eps[DG_PROBE_MOST], *delta[DG_PROBE_MOST];
+    void *din[DG_PROBE_MOST], *dout[DG_PROBE_MOST];
+    const char *input_name[DG_PROBE_MOST];
+    int integer[DG_PROBE_MOST];
+    dg_status failed; /* the first status that a function returned */
+    dg_diag why;
+} dg_probe;
+
+/* At the values of `at`. math NULL: the node's own, on isa. A node with too many inputs: DG_EUSAGE. */
+dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int node,
+                        const dg_isa *isa, const dg_math *math, dg_diag *why);
+void dg_probe_free(dg_probe *p);
+
+int64_t dg_probe_in(const dg_probe *p, int input); /* elements of an input */
+int64_t dg_probe_out(const dg_probe *p);           /* of all results, one behind the other */
+int64_t dg_probe_row(const dg_probe *p);           /* of one row of the batch of the first result */
+int dg_probe_differentiable(const dg_probe *p, int input); /* real, given, and not a target */
+const char *dg_probe_input_name(const dg_probe *p, int input);
+
+void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv);
+void dg_probe_adjoint(dg_probe *p, int input, const double *w, double *jtw);
+/* Central differences along v. bad[i] = 1 where result i has a kink near; returns how many. */
+int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd, double *bad);
+/* 1: the adjoint gives another result when its memory holds other numbers before. */
+int dg_probe_depends_on_garbage(dg_probe *p, int input);
+
+#endif
