@@ -1,6 +1,7 @@
 /* dagrad bench: a training step on random data, its time by node, beside what the machine can do. */
 #include "cli/columns.h"
 #include "cli/command.h"
+#include "cli/plugin.h"
 #include "engine/engine.h"
 #include <jansson.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 enum { FREE_SIZE = 16, DEFAULT_BATCH = 32, MOST_STEPS = 1 << 20, PEAK_RUNS = 10 };
 
 typedef struct bench_options {
-    dg_list data, set;
+    dg_list data, set, node;
     int64_t batch, threads;
     const char *seconds;
     int json;
@@ -293,6 +294,7 @@ static int bench_command(int argc, char **argv)
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
         {"seconds", FLAG_TEXT, &o.seconds, "S", "how long it takes; 2"},
         {"json", FLAG_ON, &o.json, NULL, "as JSON, on one line"},
+        {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for constants in (repeatable)"},
         {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train"},
     };
@@ -303,11 +305,17 @@ static int bench_command(int argc, char **argv)
     code = check_usage(place[0], &o, &seconds);
     if (code != EXIT_DONE)
         return code;
+    dg_plugins plugins;
+    code = dg_plugins_load(&dg_command_bench, &o.node, &plugins);
+    if (code >= 0)
+        return code;
     dg_catch_signals();
     dg_experiment_options eo = {.set = o.set.item,
                                 .n_set = o.set.n,
                                 .dirs = o.data.item,
                                 .n_dirs = o.data.n,
+                                .types = plugins.type,
+                                .n_types = plugins.n,
                                 .without_data = 1,
                                 .size = FREE_SIZE};
     dg_experiment *e = dg_open_either(&dg_command_bench, place[0], "", &eo, &code);

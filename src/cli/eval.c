@@ -1,6 +1,7 @@
 /* dagrad eval: loss by term and metrics of a part of the data, and the samples with the largest loss. */
 #include "cli/columns.h"
 #include "cli/command.h"
+#include "cli/plugin.h"
 #include "cli/worst.h"
 #include "train/rundir.h"
 #include <jansson.h>
@@ -10,7 +11,7 @@
 
 typedef struct eval_options {
     const char *part, *weights;
-    dg_list data;
+    dg_list data, node;
     int64_t worst, threads;
     int json;
 } eval_options;
@@ -152,6 +153,7 @@ static int eval(int argc, char **argv)
         {"worst", FLAG_COUNT, &o.worst, "N", "the N samples with the largest loss"},
         {"json", FLAG_ON, &o.json, NULL, "as JSON, on one line"},
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
     };
     int code = dg_flags_read(&dg_command_eval, flags, sizeof flags / sizeof flags[0], place, 1,
@@ -161,8 +163,13 @@ static int eval(int argc, char **argv)
     code = check_usage(place[0], &o);
     if (code != EXIT_DONE)
         return code;
+    dg_plugins plugins;
+    code = dg_plugins_load(&dg_command_eval, &o.node, &plugins);
+    if (code >= 0)
+        return code;
     dg_catch_signals();
-    dg_experiment_options eo = {.dirs = o.data.item, .n_dirs = o.data.n};
+    dg_experiment_options eo = {
+        .dirs = o.data.item, .n_dirs = o.data.n, .types = plugins.type, .n_types = plugins.n};
     dg_experiment *e = dg_open_either(&dg_command_eval, place[0], o.weights, &eo, &code);
     if (!e)
         return code;

@@ -2,6 +2,7 @@
  * made from the struct itself, so it says what is so. */
 #include "cli/columns.h"
 #include "cli/command.h"
+#include "cli/plugin.h"
 #include "graph/attr.h"
 #include "lang/suggest.h"
 #include "train/metrics.h"
@@ -350,13 +351,21 @@ static int unknown(const reference *r, const char *name)
 static int nodes(int argc, char **argv)
 {
     const char *place[1] = {NULL};
-    int code = dg_flags_read(&dg_command_nodes, NULL, 0, place, 1, argc, argv);
+    dg_list node = {.n = 0};
+    dg_plugins plugins;
+    const dg_flag flags[] = {
+        {"node", FLAG_LIST, &node, "FILE.so", "node types of your own (repeatable)"}};
+    int code = dg_flags_read(&dg_command_nodes, flags, 1, place, 1, argc, argv);
+    if (code < 0)
+        code = dg_plugins_load(&dg_command_nodes, &node, &plugins);
     if (code >= 0)
         return code;
     reference r = {.graph = dg_graph_new(NULL, DG_F32)};
     dg_words_make(&r.words);
     if (!r.graph)
         return dg_tell(&dg_command_nodes, &(dg_diag){.code = DG_EMEMORY});
+    for (int i = 0; i < plugins.n; i++)
+        dg_graph_add_type(r.graph, plugins.type[i]);
     code = EXIT_DONE;
     if (!place[0])
         print_list(&r);
@@ -366,5 +375,5 @@ static int nodes(int argc, char **argv)
     return code;
 }
 
-const dg_command dg_command_nodes = {"nodes", "[NAME]", "what a model can be made of; a page each",
-                                     nodes};
+const dg_command dg_command_nodes = {"nodes", "[NAME] [--node FILE.so]",
+                                     "what a model can be made of; a page each", nodes};

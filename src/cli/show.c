@@ -3,6 +3,7 @@
 #include "cli/columns.h"
 #include "cli/command.h"
 #include "cli/draw.h"
+#include "cli/plugin.h"
 #include "graph/graph.h"
 #include "graph/init.h"
 #include "ops/sizes.h"
@@ -14,7 +15,7 @@ enum { FREE_SIZE = 16, DEFAULT_BATCH = 32 };
 
 typedef struct show_options {
     const char *after, *dot, *svg;
-    dg_list data, set;
+    dg_list data, set, node;
     int64_t batch, threads;
 } show_options;
 
@@ -225,12 +226,15 @@ static int has_free(const dg_experiment *e)
 
 /* Without the data, unless they must say how large a free dimension is; then, if they are not there,
  * FREE_SIZE. */
-static dg_experiment *open_model(const char *path, const show_options *o, int *code)
+static dg_experiment *open_model(const char *path, const show_options *o, const dg_plugins *plugins,
+                                 int *code)
 {
     dg_experiment_options eo = {.set = o->set.item,
                                 .n_set = o->set.n,
                                 .dirs = o->data.item,
                                 .n_dirs = o->data.n,
+                                .types = plugins->type,
+                                .n_types = plugins->n,
                                 .without_data = 1,
                                 .size = FREE_SIZE};
     dg_experiment *e = dg_open_either(&dg_command_show, path, "", &eo, code);
@@ -271,6 +275,7 @@ static int show(int argc, char **argv)
          "the program after a pass: order, needs, lower, ..."},
         {"dot", FLAG_TEXT, &o.dot, "FILE", "the graph as Graphviz text (-: standard output)"},
         {"svg", FLAG_TEXT, &o.svg, "FILE", "a drawing of the graph (-: standard output)"},
+        {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
         {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train"},
     };
@@ -281,7 +286,9 @@ static int show(int argc, char **argv)
     if (!place[0] || o.batch == 0)
         return dg_usage(&dg_command_show, place[0] ? "--batch is 0, it takes 1 or more"
                                                    : "a model or a run is missing");
-    dg_experiment *e = open_model(place[0], &o, &code);
+    dg_plugins plugins;
+    code = dg_plugins_load(&dg_command_show, &o.node, &plugins);
+    dg_experiment *e = code < 0 ? open_model(place[0], &o, &plugins, &code) : NULL;
     if (!e)
         return code;
     code = draw(e, &o);

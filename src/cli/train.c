@@ -1,6 +1,7 @@
 /* dagrad train: descends, writes a run directory, tells the figures of the test part and the hash. */
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/plugin.h"
 #include "cli/report.h"
 #include "train/checkpoint.h"
 #include "train/loop.h"
@@ -11,7 +12,7 @@
 
 typedef struct train_options {
     const char *out, *resume, *weights;
-    dg_list set, data, require, allow;
+    dg_list set, data, require, allow, node;
     int64_t epochs, steps, batch, seed, threads;
     int quiet, json;
     char made[4][64]; /* --epochs 5 as "epochs=5" */
@@ -97,6 +98,20 @@ static int meet_requirements(const dg_experiment *e, const dg_list *require, con
     return code;
 }
 
+/* A model without data is its own only sample. */
+static dg_status bare_figures(dg_trainer *t, outcome *r, dg_diag *why)
+{
+    dg_evaluator v;
+    dg_status s = dg_evaluator_make(&v, t->e, (dg_part_rows){NULL, 0, 1}, 1, t->threads, why);
+    if (s == DG_OK && dg_forward(v.program, 1, 0) != DG_OK)
+        s = dg_program_status(v.program, why);
+    if (s == DG_OK)
+        s = dg_figures_add(&r->figures, t->e, v.program, why);
+    dg_evaluator_free(&v);
+    r->metrics = 1;
+    return s;
+}
+
 static dg_status final_figures(dg_trainer *t, outcome *r, dg_diag *why)
 {
     static const char *const name[] = {"training", "validation", "test"};
@@ -112,7 +127,7 @@ static dg_status final_figures(dg_trainer *t, outcome *r, dg_diag *why)
         r->metrics = 1;
         return s;
     }
-    return DG_OK; /* a model without data: no part to look at */
+    return bare_figures(t, r, why);
 }
 
 /* The last line, also with --quiet. */
@@ -208,6 +223,7 @@ static int train(int argc, char **argv)
         {"resume", FLAG_TEXT, &o.resume, "RUN", "go on with a run"},
         {"weights", FLAG_TEXT, &o.weights, "FILE", "start from these (safetensors)"},
         {"allow-missing", FLAG_LIST, &o.allow, "PATTERN", "names that --weights need not have"},
+        {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
         {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train, optimizer.rate too"},
         {"epochs", FLAG_COUNT, &o.epochs, "N", "passes over the training part"},
@@ -231,9 +247,17 @@ static int train(int argc, char **argv)
     add_set(&o, 1, "steps", o.steps);
     add_set(&o, 2, "batch", o.batch);
     add_set(&o, 3, "seed", o.seed);
+    dg_plugins plugins;
+    code = dg_plugins_load(&dg_command_train, &o.node, &plugins);
+    if (code >= 0)
+        return code;
     dg_catch_signals();
-    dg_experiment_options eo = {
-        .set = o.set.item, .n_set = o.set.n, .dirs = o.data.item, .n_dirs = o.data.n};
+    dg_experiment_options eo = {.set = o.set.item,
+                                .n_set = o.set.n,
+                                .dirs = o.data.item,
+                                .n_dirs = o.data.n,
+                                .types = plugins.type,
+                                .n_types = plugins.n};
     dg_experiment *e = dg_open_either(&dg_command_train, place[0], "", &eo, &code);
     if (!e)
         return code;

@@ -176,7 +176,9 @@ const dg_item *dg_unknown_call(dg_builder *r, const char *name, dg_span at)
     for (int i = 0; r->model->graph && (t = dg_type_at(r->model->graph, i)); i++)
         dg_suggest_try(&s, t->name);
     dg_span word = {at.start, at.start + (int)strlen(name)};
-    const char *fits = s.best ? NULL : "dagrad nodes lists the nodes there are";
+    const char *fits = s.best ? NULL
+                              : "dagrad nodes lists the nodes there are; one of your own needs "
+                                "--node FILE.so";
     if (dg_word_find(r->vocabulary.metrics, r->vocabulary.n_metrics, name) >= 0)
         fits =
             dg_heap_printf(&r->heap, "a metric stands in a line of its own: metric %s(...)", name);

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows and steps of the run. A model without inputs has one row, and steps must say how long. */
+enum { BARE_EPOCHS = 50 };
+
+/* Rows and steps of the run. A model without inputs has one row, and steps must say how long; its
+ * epochs, at whose ends there are a line and a checkpoint, are a fiftieth of them. */
 static dg_status measure_run(dg_trainer *t, dg_diag *why)
 {
     dg_settings *s = &t->e->settings;
@@ -17,6 +20,8 @@ static dg_status measure_run(dg_trainer *t, dg_diag *why)
     t->rows = bare ? 1 : t->e->part[DG_TRAIN_PART].rows;
     t->batch = bare || s->batch == 0 || s->batch > t->rows ? t->rows : s->batch;
     t->epoch_steps = s->drop_last ? t->rows / t->batch : (t->rows + t->batch - 1) / t->batch;
+    if (bare && s->steps > 0)
+        t->epoch_steps = (s->steps + BARE_EPOCHS - 1) / BARE_EPOCHS;
     int64_t epochs = s->epochs > 0 ? s->epochs : 1;
     if (epochs > INT64_MAX / t->epoch_steps)
         return dg_diag_set(why, DG_EUSAGE, "%lld epochs are too many", (long long)epochs);
