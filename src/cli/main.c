@@ -9,10 +9,12 @@
 static const dg_command *const commands[] = {
     &dg_command_train,
     &dg_command_eval,
+    &dg_command_predict,
     &dg_command_show,
     &dg_command_bench,
     &dg_command_nodes,
     &dg_command_check,
+    &dg_command_grad,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -1,0 +1,444 @@
+/* dagrad grad: loss and gradients of a model at one point, as safetensors; states and error vectors, a
+ * Jacobian, a forward-mode product. It is also how other tools compare themselves with dagrad.
+ *
+ * The tensors of the file: "loss"; the gradient of a parameter or input under its own name; with --keep
+ * "value.NAME" and "eps.NAME"; "jacobian"; with --tangent "tangent.NAME" of each output and
+ * "tangent.loss". */
+#include "cli/command.h"
+#include "cli/plugin.h"
+#include "graph/graph.h"
+#include "io/formats.h"
+#include "io/safetensors.h"
+#include "io/weights.h"
+#include "train/checkpoint.h"
+#include "train/rundir.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_TENSORS = 4096, PRINTED = 12 };
+
+typedef struct grad_options {
+    const char *weights, *out, *jacobian, *tangent, *of;
+    dg_list input, keep, wrt, node, data, set;
+    int64_t batch, threads, seed;
+} grad_options;
+
+typedef struct grad {
+    dg_experiment *e;
+    const grad_options *o;
+    dg_program *p;
+    dg_options options;
+    dg_value wrt[MOST_TENSORS], keep[MOST_TENSORS], of, by;
+    int n_wrt, n_keep;
+    dg_named *tensor; /* what is written */
+    int n;
+} grad;
+
+/* The value of that name: an input, a parameter, or the first result of a node; id 0: none, told. */
+static dg_value find(const grad *k, const char *option, const char *name)
+{
+    const dg_graph *g = k->e->model->graph;
+    for (int id = 1; id <= g->n_values; id++) {
+        dg_value_info info;
+        dg_value_look(g, (dg_value){id}, &info);
+        if (info.name && strcmp(info.name, name) == 0)
+            return (dg_value){id};
+    }
+    fprintf(stderr,
+            "dagrad grad: --%s names '%s', which the model has not; dagrad show lists the names\n",
+            option, name);
+    return (dg_value){0};
+}
+
+/* A list "a,b" of an option that may also be repeated. */
+static int find_all(const grad *k, const char *option, const dg_list *list, dg_value to[], int *n)
+{
+    for (int i = 0; i < list->n; i++) {
+        char one[256];
+        for (const char *at = list->item[i]; *at; at += *at == ',') {
+            size_t length = strcspn(at, ",");
+            snprintf(one, sizeof one, "%.*s", (int)(length < sizeof one ? length : sizeof one - 1),
+                     at);
+            dg_value v = find(k, option, one);
+            if (!v.id || *n == MOST_TENSORS)
+                return 0;
+            to[(*n)++] = v;
+            at += length;
+        }
+    }
+    return 1;
+}
+
+/* ---- results ----------------------------------------------------------------------------------- */
+
+static dg_status add(grad *k, const char *prefix, const char *name, const dg_tensor *t,
+                     dg_diag *why)
+{
+    char full[512];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    if (k->n == MOST_TENSORS)
+        return dg_diag_set(why, DG_EUSAGE, "more than %d tensors", MOST_TENSORS);
+    k->tensor[k->n] = (dg_named){strdup(full), *t};
+    return k->tensor[k->n++].name ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
+static dg_status add_part(grad *k, const char *prefix, const char *name, dg_value v, dg_part part,
+                          dg_diag *why)
+{
+    dg_tensor t = {.data = NULL};
+    if (dg_get(k->p, v, part, &t) != DG_OK)
+        return dg_program_status(k->p, why);
+    t.data = malloc(t.bytes + 1);
+    if (!t.data)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (dg_get(k->p, v, part, &t) != DG_OK) {
+        free(t.data);
+        return dg_program_status(k->p, why);
+    }
+    return add(k, prefix, name, &t, why);
+}
+
+static dg_status add_number(grad *k, const char *name, double x, dg_diag *why)
+{
+    double *data = malloc(sizeof *data);
+    if (!data)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    *data = x;
+    dg_tensor t = {DG_F64, {0}, data, sizeof *data};
+    return add(k, "", name, &t, why);
+}
+
+static const char *name_of(const grad *k, dg_value v)
+{
+    return k->e->model->graph->values[v.id - 1].name;
+}
+
+static dg_status take_gradients(grad *k, dg_diag *why)
+{
+    double loss;
+    if (dg_loss_value(k->p, -1, 0, &loss) != DG_OK || dg_adjoint(k->p, 0, 0) != DG_OK)
+        return dg_program_status(k->p, why);
+    dg_status s = add_number(k, "loss", loss, why);
+    printf("loss %.17g\n", loss);
+    for (int i = 0; s == DG_OK && i < k->n_wrt; i++)
+        s = add_part(k, "", name_of(k, k->wrt[i]), k->wrt[i], DG_GRADIENT, why);
+    for (int i = 0; s == DG_OK && i < k->o->keep.n && i < k->n_keep; i++) {
+        s = add_part(k, "value.", name_of(k, k->keep[i]), k->keep[i], DG_VALUE, why);
+        if (s == DG_OK && k->e->model->graph->values[k->keep[i].id - 1].type != DG_I32)
+            s = add_part(k, "eps.", name_of(k, k->keep[i]), k->keep[i], DG_ERROR_VECTOR, why);
+    }
+    return s;
+}
+
+static double real_at(const dg_tensor *t, int64_t i)
+{
+    return t->type == DG_F32 ? (double)((const float *)t->data)[i] : ((const double *)t->data)[i];
+}
+
+/* Euclidean norm of a tensor, and its shape, a line each. */
+static void print_tensors(const grad *k)
+{
+    char shape[128];
+    for (int i = 1; i < k->n; i++) {
+        const dg_tensor *t = &k->tensor[i].tensor;
+        double sum = 0;
+        for (int64_t e = 0, n = dg_shape_count(&t->shape); t->type != DG_I32 && e < n; e++)
+            sum += real_at(t, e) * real_at(t, e);
+        printf("%-32s %-20s norm %.9g\n", k->tensor[i].name,
+               dg_shape_text(&t->shape, shape, sizeof shape), sqrt(sum));
+    }
+}
+
+/* ---- Jacobian and tangent: programs of their own ------------------------------------------------ */
+
+static dg_status compile(grad *k, const dg_options *o, dg_diag *why);
+
+static void print_matrix(const dg_tensor *t)
+{
+    int64_t rows = t->shape.dim[0], columns = t->shape.dim[1];
+    for (int64_t r = 0; r < rows && rows <= PRINTED && columns <= PRINTED; r++) {
+        for (int64_t c = 0; c < columns; c++)
+            printf("%s%12.6g", c ? " " : "", real_at(t, r * columns + c));
+        printf("\n");
+    }
+}
+
+static dg_status take_jacobian(grad *k, dg_diag *why)
+{
+    dg_options o = k->options;
+    o.mode = DG_RUN_GRADIENT;
+    o.wrt = &k->by;
+    o.n_wrt = 1;
+    o.start = o.keep = &k->of;
+    o.n_start = o.n_keep = 1;
+    o.tangent = 1;
+    dg_tensor t = {.data = NULL};
+    dg_status s = compile(k, &o, why);
+    if (s == DG_OK && dg_jacobian(k->p, k->of, k->by, &t) != DG_OK)
+        s = dg_program_status(k->p, why);
+    if (s == DG_OK && !(t.data = malloc(t.bytes + 1)))
+        s = dg_diag_set(why, DG_EMEMORY, "the Jacobian needs %zu bytes", t.bytes);
+    if (s == DG_OK && dg_jacobian(k->p, k->of, k->by, &t) != DG_OK)
+        s = dg_program_status(k->p, why);
+    if (s != DG_OK) {
+        free(t.data);
+        return s;
+    }
+    printf("jacobian of %s by %s\n", name_of(k, k->of), k->o->jacobian);
+    print_matrix(&t);
+    return add(k, "", "jacobian", &t, why);
+}
+
+/* Perturbations from a file, by the names of inputs and parameters. */
+static dg_status set_tangents(grad *k, const dg_tensors *from, dg_diag *why)
+{
+    for (int i = 0; i < from->n; i++) {
+        dg_value v = dg_value_find(k->e->model->graph, from->tensor[i].name);
+        if (!v.id)
+            return dg_diag_set(why, DG_EDATA, "%s: '%s' is no input and no parameter of the model",
+                               k->o->tangent, from->tensor[i].name);
+        if (dg_set(k->p, v, DG_TANGENT, &from->tensor[i].tensor) != DG_OK)
+            return dg_program_status(k->p, why);
+    }
+    return DG_OK;
+}
+
+static dg_status loss_tangent(grad *k, dg_diag *why)
+{
+    const dg_graph *g = k->e->model->graph;
+    double sum = 0;
+    for (int i = 0; i < dg_graph_losses(g); i++) {
+        double weight, term = 0;
+        dg_value v = dg_graph_loss(g, i, NULL, &weight);
+        dg_tensor t = {.data = NULL};
+        dg_get(k->p, v, DG_TANGENT, &t);
+        t.data = malloc(t.bytes + 1);
+        if (!t.data || dg_get(k->p, v, DG_TANGENT, &t) != DG_OK) {
+            free(t.data);
+            return dg_program_status(k->p, why);
+        }
+        for (int64_t e = 0, n = dg_shape_count(&t.shape); e < n; e++)
+            term += real_at(&t, e);
+        sum += weight * term / (double)dg_loss_pairs(k->p, i);
+        free(t.data);
+    }
+    printf("tangent of the loss %.17g\n", sum);
+    return add_number(k, "tangent.loss", sum, why);
+}
+
+static dg_status take_tangent(grad *k, dg_diag *why)
+{
+    const dg_graph *g = k->e->model->graph;
+    dg_checkpoint *file = NULL;
+    dg_options o = k->options;
+    dg_value all[MOST_TENSORS];
+    o.n_wrt = 0;
+    for (int id = 1; id <= g->n_values && o.n_wrt < MOST_TENSORS; id++)
+        if (g->values[id - 1].type == g->real && g->values[id - 1].kind <= DG_PARAMETER)
+            all[o.n_wrt++] = (dg_value){id};
+    o.wrt = all;
+    o.tangent = 1;
+    dg_status s = dg_checkpoint_load(&file, k->o->tangent, 0, why);
+    if (s == DG_OK)
+        s = compile(k, &o, why);
+    if (s == DG_OK)
+        s = set_tangents(k, dg_checkpoint_tensors(file), why);
+    if (s == DG_OK && dg_tangent(k->p) != DG_OK)
+        s = dg_program_status(k->p, why);
+    for (int i = 0; s == DG_OK && i < dg_graph_outputs(g); i++) {
+        const char *name;
+        dg_value v = dg_graph_output(g, i, &name);
+        s = add_part(k, "tangent.", name ? name : name_of(k, v), v, DG_TANGENT, why);
+    }
+    if (s == DG_OK && dg_graph_losses(g) > 0)
+        s = loss_tangent(k, why);
+    dg_checkpoint_free(file);
+    return s;
+}
+
+/* ---- the point --------------------------------------------------------------------------------- */
+
+/* NAME=FILE: the array as the network sees it; transforms are not applied. */
+static dg_status set_input(grad *k, const char *text, dg_diag *why)
+{
+    char name[256];
+    const char *equals = strchr(text, '=');
+    if (!equals || equals - text >= (int)sizeof name)
+        return dg_diag_set(why, DG_EUSAGE, "--input is '%s', it takes NAME=FILE", text);
+    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+    dg_value v = dg_value_find(k->e->model->graph, name);
+    if (!v.id)
+        return dg_diag_set(why, DG_EUSAGE, "--input names '%s', which is no input of the model",
+                           name);
+    dg_array a;
+    dg_status s = dg_data_read(equals + 1, &a, why);
+    if (s == DG_OK && dg_set(k->p, v, DG_VALUE, &a) != DG_OK)
+        s = dg_program_status(k->p, why);
+    dg_array_free(&a);
+    return s;
+}
+
+static dg_status set_point(grad *k, dg_diag *why)
+{
+    const dg_part_rows *part = &k->e->part[DG_TRAIN_PART];
+    int64_t batch = k->options.batch, *rows = calloc((size_t)batch + 1, sizeof *rows);
+    dg_batch_buffer buffer = {NULL, 0};
+    dg_status s = DG_OK;
+    for (int64_t i = 0; rows && part->data && i < batch; i++)
+        rows[i] = part->first + i % part->rows;
+    if (!rows)
+        s = dg_diag_set(why, DG_EMEMORY, "out of memory");
+    else if (part->data)
+        s = dg_experiment_set(k->e, k->p, part->data, rows, batch, (dg_reading){.training = 0}, 1,
+                              &buffer, why);
+    else
+        s = dg_experiment_draw(k->e, k->p, batch, (uint64_t)k->o->seed, why);
+    for (int i = 0; s == DG_OK && i < k->o->input.n; i++)
+        s = set_input(k, k->o->input.item[i], why);
+    free(rows);
+    free(buffer.data);
+    return s;
+}
+
+/* A program for o, at the point, after a forward pass. */
+static dg_status compile(grad *k, const dg_options *o, dg_diag *why)
+{
+    dg_program_free(k->p);
+    k->p = dg_compile(k->e->model->graph, o);
+    if (!k->p)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (dg_program_status(k->p, why) != DG_OK)
+        return dg_program_status(k->p, NULL);
+    dg_status s = set_point(k, why);
+    if (s == DG_OK && dg_forward(k->p, o->batch, 0) != DG_OK)
+        s = dg_program_status(k->p, why);
+    return s;
+}
+
+static int choose_values(grad *k)
+{
+    const dg_graph *g = k->e->model->graph;
+    for (int id = 1; id <= g->n_values && k->n_wrt < MOST_TENSORS; id++)
+        if (g->values[id - 1].kind == DG_PARAMETER && !g->values[id - 1].frozen)
+            k->wrt[k->n_wrt++] = (dg_value){id};
+    if (!find_all(k, "wrt", &k->o->wrt, k->wrt, &k->n_wrt) ||
+        !find_all(k, "keep", &k->o->keep, k->keep, &k->n_keep))
+        return 0;
+    if (!k->o->jacobian)
+        return 1;
+    k->by = find(k, "jacobian", k->o->jacobian);
+    k->of = k->o->of                  ? find(k, "of", k->o->of)
+            : dg_graph_outputs(g) > 0 ? dg_graph_output(g, 0, NULL)
+                                      : (dg_value){0};
+    if (k->by.id && !k->of.id && !k->o->of)
+        fprintf(stderr, "dagrad grad: --jacobian needs --of NAME: the model has no output\n");
+    return k->by.id && k->of.id;
+}
+
+static dg_status write_result(const grad *k, dg_diag *why)
+{
+    dg_writer *w;
+    dg_tensors t = {.n = k->n, .tensor = k->tensor};
+    dg_status s = dg_writer_open(&w, k->o->out, why);
+    return s == DG_OK ? dg_writer_end(w, dg_safetensors_write(w, &t)) : s;
+}
+
+static int run(grad *k)
+{
+    dg_diag why = {.code = DG_OK};
+    dg_status s = DG_OK;
+    if (k->o->weights && !dg_is_run(k->e->options.path))
+        s = dg_weights_read(k->e, k->o->weights, 0, NULL, &why);
+    if (s == DG_OK && !choose_values(k))
+        return EXIT_USAGE;
+    dg_options o = k->options;
+    o.wrt = k->wrt;
+    o.n_wrt = k->n_wrt;
+    o.keep = k->keep;
+    o.n_keep = k->n_keep;
+    if (s == DG_OK && dg_graph_losses(k->e->model->graph) > 0) {
+        s = compile(k, &o, &why);
+        if (s == DG_OK)
+            s = take_gradients(k, &why);
+    }
+    if (s == DG_OK && k->o->jacobian)
+        s = take_jacobian(k, &why);
+    if (s == DG_OK && k->o->tangent)
+        s = take_tangent(k, &why);
+    if (s == DG_OK && k->o->out)
+        s = write_result(k, &why);
+    if (s != DG_OK)
+        return dg_tell(&dg_command_grad, &why);
+    print_tensors(k);
+    return EXIT_DONE;
+}
+
+static int grad_main(int argc, char **argv)
+{
+    grad_options o = {.batch = -1, .seed = 1};
+    const char *place[1] = {NULL};
+    const dg_flag flags[] = {
+        {"weights", FLAG_TEXT, &o.weights, "FILE",
+         "parameters (safetensors; of a run: last, best)"},
+        {"input", FLAG_LIST, &o.input, "NAME=FILE", "an input as the network sees it (repeatable)"},
+        {"out", FLAG_TEXT, &o.out, "FILE", "where the tensors go (safetensors)"},
+        {"wrt", FLAG_LIST, &o.wrt, "NAME,...", "inputs whose gradients are wanted too"},
+        {"keep", FLAG_LIST, &o.keep, "NAME,...", "nodes whose values and error vectors are wanted"},
+        {"jacobian", FLAG_TEXT, &o.jacobian, "NAME", "the Jacobian by this input or parameter"},
+        {"of", FLAG_TEXT, &o.of, "NAME", "of this value; the first output"},
+        {"tangent", FLAG_TEXT, &o.tangent, "FILE", "perturbations by name: their effect"},
+        {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
+        {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
+        {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train"},
+        {"batch", FLAG_COUNT, &o.batch, "N", "rows; the batch of the model"},
+        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"seed", FLAG_COUNT, &o.seed, "N", "of random inputs, where there are no data; 1"},
+    };
+    int code =
+        dg_flags_read(&dg_command_grad, flags, sizeof flags / sizeof *flags, place, 1, argc, argv);
+    if (code >= 0)
+        return code;
+    if (!place[0]) {
+        fprintf(stderr, "dagrad grad: a model or a run is missing; usage: dagrad grad %s\n",
+                dg_command_grad.usage);
+        return EXIT_USAGE;
+    }
+    dg_plugins plugins;
+    code = dg_plugins_load(&dg_command_grad, &o.node, &plugins);
+    if (code >= 0)
+        return code;
+    dg_experiment_options eo = {.set = o.set.item,
+                                .n_set = o.set.n,
+                                .dirs = o.data.item,
+                                .n_dirs = o.data.n,
+                                .types = plugins.type,
+                                .n_types = plugins.n};
+    grad *k = calloc(1, sizeof *k);
+    dg_named *tensors = calloc(MOST_TENSORS, sizeof *tensors);
+    dg_experiment *e =
+        k && tensors ? dg_open_either(&dg_command_grad, place[0], o.weights, &eo, &code) : NULL;
+    if (e) {
+        int64_t batch = o.batch > 0 ? o.batch : e->settings.batch > 0 ? e->settings.batch : 1;
+        *k = (grad){.e = e,
+                    .o = &o,
+                    .options = dg_options_default(DG_RUN_GRADIENT, batch),
+                    .tensor = tensors};
+        k->options.threads = (int)o.threads;
+        k->options.seed = e->settings.seed;
+        code = run(k);
+        for (int i = 0; i < k->n; i++) {
+            free(k->tensor[i].name);
+            free(k->tensor[i].tensor.data);
+        }
+        dg_program_free(k->p);
+        dg_experiment_free(e);
+    }
+    free(tensors);
+    free(k);
+    return code;
+}
+
+const dg_command dg_command_grad = {"grad", "MODEL|RUN [--out FILE] [options]",
+                                    "loss, gradients, Jacobians at one point", grad_main};
