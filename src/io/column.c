@@ -229,7 +229,8 @@ static int fits(const dg_shape *have, const dg_shape *want)
     if (same || open)
         return same;
     dg_shape a = bare(have), b = bare(want);
-    return dg_shape_equal(&a, &b) || (want->rank == 2 && want->dim[1] == dg_shape_row(have));
+    return dg_shape_equal(&a, &b) || (want->rank == 2 && want->dim[1] == dg_shape_row(have)) ||
+           (have->rank == 2 && have->dim[1] == dg_shape_row(want));
 }
 
 dg_status dg_column_fits(const dg_column *c, dg_type type, const dg_shape *shape, dg_diag *why)

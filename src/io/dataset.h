@@ -100,8 +100,8 @@ const char *dg_column_name(const dg_column *c);
 /* Shape of what dg_column_read gives, dim[0] = DG_N. In training and otherwise the same. */
 dg_shape dg_column_shape(const dg_column *c);
 /* 0 if an input or target of this type and shape can take it: the same dimensions but for those of
- * 1, or all of a row on one axis; a dimension of DG_N other than the first is free (rank equal
- * then). Else DG_EDATA naming both shapes. */
+ * 1, or in one of both all of a row on one axis; a dimension of DG_N other than the first is free
+ * (rank equal then). Else DG_EDATA naming both shapes. */
 dg_status dg_column_fits(const dg_column *c, dg_type type, const dg_shape *shape, dg_diag *why);
 
 /* How rows are read: training 1 runs the augmenting transforms, keyed by seed, epoch, the row's

@@ -13,7 +13,7 @@ static const dg_attr_spec file_attrs[] = {FILE_ATTR};
 
 static const dg_attr_spec csv_attrs[] = {
     FILE_ATTR,
-    {"columns", DG_ATTR_TEXT, 1, 0, 0, "", NULL, "names of the header, or numbers from 1; all"},
+    {"columns", DG_ATTR_TEXT, 4096, 0, 0, "", NULL, "names of the header, or numbers from 1; all"},
     {"header", DG_ATTR_WORD | DG_ATTR_BOOL, 1, 0, 1, "auto", "auto",
      "auto: the first line is one unless it is numbers"},
 };

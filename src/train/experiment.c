@@ -141,6 +141,9 @@ static int free_sizes(dg_experiment *e, dg_dimension sizes[], int most)
                 if (c && s.rank == port->shape.rank)
                     size = s.dim[k];
             }
+            for (int j = 0; j < e->options.n_sizes && port->free[k]; j++)
+                if (strcmp(e->options.sizes[j].name, port->free[k]) == 0)
+                    size = e->options.sizes[j].size;
             if (port->free[k] && size > 0 && n < most)
                 sizes[n++] = (dg_dimension){port->free[k], size};
         }

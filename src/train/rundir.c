@@ -87,6 +87,16 @@ static json_t *strings(const char *const *text, int n)
     return list;
 }
 
+/* Folders as absolute paths: a run may be looked at from anywhere. */
+static json_t *folders(const char *const *path, int n)
+{
+    char absolute[4096];
+    json_t *list = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(list, json_string(realpath(path[i], absolute) ? absolute : path[i]));
+    return list;
+}
+
 static void hash_text(const dg_text *text, char hash[DG_SHA256_TEXT])
 {
     dg_sha256 s;
@@ -146,7 +156,7 @@ static dg_status write_run(dg_run_dir *r, dg_trainer *t, dg_diag *why)
     json_t *j = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:s, s:i}}", "dagrad", DG_VERSION,
                           "name", e->model->name, "folder", place ? place : e->folder, "run", id,
                           "set", strings(e->options.set, e->options.n_set), "dirs",
-                          strings(e->options.dirs, e->options.n_dirs), "machine", "instructions",
+                          folders(e->options.dirs, e->options.n_dirs), "machine", "instructions",
                           info.isa, "threads", info.threads);
     return write_json(dg_run_file(r, "run.json", file, sizeof file), j, why);
 }
@@ -286,6 +296,21 @@ static int texts(const json_t *list, const char *to[], int most)
     return n;
 }
 
+char *dg_run_weights_file(const char *path, const char *weights, char *room, size_t size)
+{
+    if (strcmp(weights, "last") != 0 && strcmp(weights, "best") != 0)
+        snprintf(room, size, "%s", weights);
+    else if (snprintf(room, size, "%s/%s.safetensors", path, weights) >= (int)size)
+        *room = 0;
+    return room;
+}
+
+dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights, dg_diag *why)
+{
+    char file[4096];
+    return dg_weights_read(e, dg_run_weights_file(path, weights, file, sizeof file), 0, NULL, why);
+}
+
 dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
                            dg_diag *why)
 {
@@ -296,12 +321,13 @@ dg_experiment *dg_run_open(const char *path, const char *weights, const dg_exper
     if (!j)
         return NULL;
     dg_experiment_options all = *o;
-    int n = texts(json_object_get(j, "dirs"), dirs, 62);
+    int n = 0;
+    for (int i = 0; i < o->n_dirs && n < 32; i++)
+        dirs[n++] = o->dirs[i]; /* the caller's come first */
+    n += texts(json_object_get(j, "dirs"), dirs + n, 63 - n);
     const char *folder = json_string_value(json_object_get(j, "folder"));
     if (folder)
         dirs[n++] = folder; /* the model has moved, its data have not */
-    for (int i = 0; i < o->n_dirs && n < 64; i++)
-        dirs[n++] = o->dirs[i];
     all.dirs = dirs;
     all.n_dirs = n;
     all.path = dg_run_file(&r, "model.dag", model, sizeof model);
@@ -311,11 +337,9 @@ dg_experiment *dg_run_open(const char *path, const char *weights, const dg_exper
         dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (!e || dg_experiment_status(e) != DG_OK)
         return e;
+    e->options.path = NULL;
     e->options.n_dirs = 0; /* they were the file's */
-    if (!*weights)
-        return e;
-    int named = strcmp(weights, "last") == 0 || strcmp(weights, "best") == 0;
-    snprintf(model, sizeof model, "%s.safetensors", weights);
-    dg_weights_read(e, named ? dg_run_file(&r, model, file, sizeof file) : weights, 0, NULL, why);
+    if (*weights)
+        dg_run_weights(e, path, weights, why);
     return e;
 }

@@ -41,6 +41,10 @@ void dg_run_close(dg_run_dir *r);
  * its weights ("last", "best", a file, or "": none). NULL only out of memory. */
 dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
                            dg_diag *why);
+/* The file of the weights of a run; room for it. */
+char *dg_run_weights_file(const char *path, const char *weights, char *room, size_t size);
+/* Reads the weights of a run, and the statistics of the data blocks that the experiment has now. */
+dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights, dg_diag *why);
 /* 1 if path is a directory with a run.json. */
 int dg_is_run(const char *path);
 

@@ -1,0 +1,404 @@
+/* dagrad predict: the outputs of a run for given inputs, as NPY, NPZ or CSV. */
+#include "base/text.h"
+#include "cli/inputs.h"
+#include "cli/results.h"
+#include "graph/graph.h"
+#include "io/array.h"
+#include "lang/suggest.h"
+#include "train/figures.h"
+#include "train/rundir.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_OUTPUTS = 64, FEWEST_ROWS = 64 };
+
+typedef struct predict_options {
+    const char *out, *output, *weights;
+    dg_list input, data;
+    int64_t top, threads;
+} predict_options;
+
+/* An output, and what it is for all rows. */
+typedef struct estimate {
+    const char *name;
+    dg_value value,
+        target;    /* target: what a loss or metric compares it with, else the value itself */
+    int by_rows;   /* has the batch axis */
+    dg_tensor all; /* data is owned */
+} estimate;
+
+typedef struct prediction {
+    dg_inputs in;
+    estimate of[MOST_OUTPUTS];
+    int n;
+} prediction;
+
+static dg_status no_memory(dg_diag *why)
+{
+    return dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
+/* ---- Which outputs --------------------------------------------------------------------------- */
+
+static dg_value target_of(const dg_model *m, dg_value v)
+{
+    const dg_graph *g = m->graph;
+    for (int k = 0; k < g->n_losses; k++) {
+        int32_t node = g->values[g->losses[k].value - 1].node;
+        if (node >= 0 && g->nodes[node].type->flags & DG_LOSS && g->nodes[node].in[1] == v.id)
+            return (dg_value){g->nodes[node].in[0]};
+    }
+    for (int k = 0; k < m->n_metrics; k++)
+        if (m->metrics[k].estimate.id == v.id)
+            return m->metrics[k].target;
+    return v;
+}
+
+static dg_status choose_outputs(prediction *p, const char *only, dg_diag *why)
+{
+    const dg_model *m = p->in.e->model;
+    dg_suggest s = {.name = only};
+    dg_text all = dg_text_make(NULL);
+    for (int k = 0; k < dg_graph_outputs(m->graph) && p->n < MOST_OUTPUTS; k++) {
+        estimate *e = &p->of[p->n];
+        e->value = dg_graph_output(m->graph, k, &e->name);
+        e->target = target_of(m, e->value);
+        const dg_shape *shape = &m->graph->values[e->value.id - 1].shape;
+        e->by_rows = shape->rank > 0 && shape->dim[0] == DG_N;
+        dg_text_printf(&all, "%s%s", k ? ", " : "", e->name);
+        if (only)
+            dg_suggest_try(&s, e->name);
+        p->n += !only || strcmp(only, e->name) == 0;
+    }
+    if (!p->n && only)
+        dg_diag_set(why, DG_EUSAGE, "there is no output '%s'%s%s%s; the model has: %.400s", only,
+                    s.best ? ", did you mean '" : "", s.best ? s.best : "", s.best ? "'?" : "",
+                    all.length ? all.data : "none");
+    else if (!p->n)
+        dg_diag_set(why, DG_EMODEL, "the model has no output");
+    dg_text_free(&all);
+    return why->code;
+}
+
+/* ---- Running --------------------------------------------------------------------------------- */
+
+/* Takes over n rows of an output that begin at row `at`. */
+static dg_status take(prediction *p, dg_program *program, estimate *e, int64_t at, dg_diag *why)
+{
+    dg_tensor t;
+    dg_status s = dg_figures_value(p->in.e, program, e->value, e->target, &t, why);
+    if (s == DG_OK && !e->all.data) {
+        e->all = t;
+        if (e->by_rows)
+            e->all.shape.dim[0] = p->in.rows;
+        e->all.bytes = (size_t)dg_shape_count(&e->all.shape) * dg_type_bytes(t.type);
+        e->all.data = malloc(e->all.bytes + 1);
+        if (!e->all.data)
+            s = no_memory(why);
+    }
+    size_t row = (size_t)dg_shape_row(&t.shape) * dg_type_bytes(t.type);
+    if (s == DG_OK && t.bytes > 0)
+        memcpy((char *)e->all.data + (e->by_rows ? (size_t)at * row : 0), t.data, t.bytes);
+    free(t.data);
+    return s;
+}
+
+static dg_status run_batches(prediction *p, dg_program *program, int64_t batch, dg_diag *why)
+{
+    dg_batch_buffer buffer = {NULL, 0};
+    dg_status s = DG_OK;
+    int64_t *rows = malloc((size_t)batch * sizeof *rows);
+    if (!rows)
+        s = no_memory(why);
+    for (int64_t at = 0; at < p->in.rows && s == DG_OK; at += batch) {
+        int64_t n = p->in.rows - at < batch ? p->in.rows - at : batch;
+        for (int64_t i = 0; i < n; i++)
+            rows[i] = p->in.first_row + at + i;
+        if (dg_stop_signal)
+            s = dg_diag_set(why, DG_ESTOP, "stopped");
+        if (s == DG_OK && p->in.rows_of)
+            s = dg_experiment_set(p->in.e, program, p->in.rows_of, rows, n,
+                                  (dg_reading){.training = 0}, 1, &buffer, why);
+        if (s == DG_OK && dg_forward(program, n, 0) != DG_OK)
+            s = dg_program_status(program, why);
+        for (int k = 0; k < p->n && s == DG_OK; k++)
+            s = take(p, program, &p->of[k], at, why);
+    }
+    free(buffer.data);
+    free(rows);
+    return s;
+}
+
+static dg_status run_program(prediction *p, int threads, dg_diag *why)
+{
+    int64_t batch = p->in.e->settings.batch;
+    batch = batch > FEWEST_ROWS ? batch : FEWEST_ROWS;
+    batch = batch < p->in.rows ? batch : p->in.rows;
+    dg_options o = dg_options_default(DG_RUN_INFER, batch);
+    o.last = p->in.rows % batch;
+    o.threads = threads;
+    dg_program *program = dg_compile(p->in.e->model->graph, &o);
+    dg_status s = program ? dg_program_status(program, why) : no_memory(why);
+    if (s == DG_OK)
+        s = run_batches(p, program, batch, why);
+    dg_program_free(program);
+    return s;
+}
+
+/* ---- The K largest --------------------------------------------------------------------------- */
+
+/* Index of the largest of n numbers from `first` on that is smaller than the last one found, or equal
+ * to it and behind it: the next in order. last -1: the largest of all. NaN counts as -infinity. */
+static int64_t next_largest(const dg_tensor *t, int64_t first, int64_t n, int64_t last)
+{
+    int64_t best = -1;
+    double bound = last < 0 ? 0 : dg_tensor_number(t, first + last), most = 0;
+    bound = isnan(bound) ? -(double)INFINITY : bound;
+    for (int64_t i = 0; i < n; i++) {
+        double x = dg_tensor_number(t, first + i);
+        x = isnan(x) ? -(double)INFINITY : x;
+        int later = last < 0 || x < bound || (x <= bound && i > last);
+        if (later && (best < 0 || x > most)) {
+            best = i;
+            most = x;
+        }
+    }
+    return best;
+}
+
+/* index [..., k] of i32, value [..., k] of the type of t. */
+static dg_status find_top(const dg_tensor *t, int64_t k, dg_array *index, dg_array *value,
+                          dg_diag *why)
+{
+    dg_shape shape = t->shape;
+    int64_t n = shape.dim[shape.rank - 1];
+    size_t element = dg_type_bytes(t->type);
+    shape.dim[shape.rank - 1] = k;
+    if (dg_array_make(index, DG_I32, &shape, why) != DG_OK ||
+        dg_array_make(value, t->type, &shape, why) != DG_OK)
+        return why->code;
+    int64_t rows = dg_shape_count(&shape) / k;
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t last = -1;
+        for (int64_t i = 0; i < k; i++) {
+            last = next_largest(t, r * n, n, last);
+            ((int32_t *)index->data)[r * k + i] = (int32_t)last;
+            memcpy((char *)value->data + (size_t)(r * k + i) * element,
+                   (const char *)t->data + (size_t)(r * n + last) * element, element);
+        }
+    }
+    return DG_OK;
+}
+
+static dg_status check_top(const prediction *p, int64_t k, dg_diag *why)
+{
+    char text[128];
+    for (int i = 0; i < p->n && k > 0; i++) {
+        const dg_shape *s = &p->in.e->model->graph->values[p->of[i].value.id - 1].shape;
+        if (s->rank < 2)
+            return dg_diag_set(why, DG_EUSAGE, "--top needs an axis of classes; '%s' has shape %s",
+                               p->of[i].name, dg_shape_text(s, text, sizeof text));
+        if (s->dim[s->rank - 1] < k)
+            return dg_diag_set(why, DG_EUSAGE, "--top is %lld, '%s' has %lld classes", (long long)k,
+                               p->of[i].name, (long long)s->dim[s->rank - 1]);
+    }
+    return DG_OK;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+/* Everything that is to be written: outputs, or indices and values of the largest. */
+typedef struct result_list {
+    int n;
+    dg_result of[2 * MOST_OUTPUTS];
+    char name[2 * MOST_OUTPUTS][128];
+    dg_array made[2 * MOST_OUTPUTS]; /* owned */
+} result_list;
+
+static void add_result(result_list *l, const char *name, const char *part, const dg_tensor *t)
+{
+    dg_format(l->name[l->n], sizeof l->name[l->n], "%s%s", name, part);
+    l->of[l->n] = (dg_result){l->name[l->n], *t};
+    l->n++;
+}
+
+static dg_status list_results(const prediction *p, int64_t top, result_list *l, dg_diag *why)
+{
+    for (int i = 0; i < p->n; i++) {
+        if (top < 1) {
+            add_result(l, p->of[i].name, "", &p->of[i].all);
+            continue;
+        }
+        dg_array *index = &l->made[2 * i], *value = &l->made[2 * i + 1];
+        if (find_top(&p->of[i].all, top, index, value, why) != DG_OK)
+            return why->code;
+        add_result(l, p->of[i].name, ".index", index);
+        add_result(l, p->of[i].name, ".value", value);
+    }
+    return DG_OK;
+}
+
+/* All results side by side: [rows, columns] of f64 or, where that is enough, f32. */
+static dg_status join_columns(const result_list *l, int64_t rows, dg_array *out, dg_diag *why)
+{
+    int64_t columns = 0, at = 0;
+    dg_type type = DG_F32;
+    for (int i = 0; i < l->n; i++) {
+        columns += dg_shape_row(&l->of[i].tensor.shape);
+        type = l->of[i].tensor.type == DG_F64 ? DG_F64 : type;
+    }
+    dg_shape shape = {2, {rows, columns}};
+    if (dg_array_make(out, type, &shape, why) != DG_OK)
+        return why->code;
+    for (int i = 0; i < l->n; i++) {
+        int64_t n = dg_shape_row(&l->of[i].tensor.shape);
+        for (int64_t k = 0; k < rows * n; k++) {
+            int64_t to = k / n * columns + at + k % n;
+            double x = dg_tensor_number(&l->of[i].tensor, k);
+            if (type == DG_F64)
+                ((double *)out->data)[to] = x;
+            else
+                ((float *)out->data)[to] = (float)x;
+        }
+        at += n;
+    }
+    return DG_OK;
+}
+
+/* "name", or "name.0", "name.1", ...; NULL out of memory. Freed as one. */
+static const char **column_names(const result_list *l, int64_t columns)
+{
+    size_t room = sizeof l->name[0] + 24;
+    const char **names = malloc((size_t)columns * (sizeof *names + room) + 1);
+    char *text = (char *)(names + columns);
+    for (int i = 0, at = 0; names && i < l->n; i++) {
+        int64_t n = dg_shape_row(&l->of[i].tensor.shape);
+        for (int64_t k = 0; k < n; k++, at++, text += room) {
+            names[at] = text;
+            if (n == 1)
+                dg_format(text, room, "%s", l->of[i].name);
+            else
+                dg_format(text, room, "%s.%lld", l->of[i].name, (long long)k);
+        }
+    }
+    return names;
+}
+
+static dg_status write_csv(const prediction *p, const result_list *l, const char *path,
+                           dg_diag *why)
+{
+    dg_array table = {.data = NULL};
+    dg_status s = join_columns(l, p->in.rows, &table, why);
+    const char **names = s == DG_OK ? column_names(l, table.shape.dim[1]) : NULL;
+    if (s == DG_OK)
+        s = names ? dg_write_csv(path, names, &table, why) : no_memory(why);
+    free(names);
+    dg_array_free(&table);
+    return s;
+}
+
+static dg_status write_results(const prediction *p, const predict_options *o, dg_diag *why)
+{
+    dg_status s;
+    result_list *l = calloc(1, sizeof *l);
+    if (!l)
+        return no_memory(why);
+    s = list_results(p, o->top, l, why);
+    dg_format_kind f = dg_format_of(o->out);
+    if (s == DG_OK && f == DG_FORMAT_NPY)
+        s = dg_write_npy(o->out, &l->of[0].tensor, why);
+    else if (s == DG_OK && f == DG_FORMAT_NPZ)
+        s = dg_write_npz(o->out, l->n, l->of, why);
+    else if (s == DG_OK)
+        s = write_csv(p, l, o->out, why);
+    for (int i = 0; i < 2 * p->n; i++)
+        dg_array_free(&l->made[i]);
+    free(l);
+    return s;
+}
+
+/* What the format cannot hold is refused before the work, not after it. */
+static dg_status check_format(const prediction *p, const predict_options *o, dg_diag *why)
+{
+    dg_format_kind f = dg_format_of(o->out);
+    if (f == DG_FORMAT_NPY && o->top > 0)
+        return dg_diag_set(why, DG_EUSAGE,
+                           "NPY holds one array, --top gives two; write NPZ or CSV");
+    if (f == DG_FORMAT_NPY && p->n > 1)
+        return dg_diag_set(why, DG_EUSAGE,
+                           "NPY holds one array, the model has %d outputs; --output names one, "
+                           "NPZ holds all",
+                           p->n);
+    for (int i = 0; i < p->n && f == DG_FORMAT_CSV; i++)
+        if (!p->of[i].by_rows)
+            return dg_diag_set(why, DG_EUSAGE, "'%s' has no rows for CSV; write NPZ or NPY",
+                               p->of[i].name);
+    return check_top(p, o->top, why);
+}
+
+static int run_prediction(prediction *p, const predict_options *o)
+{
+    dg_diag why = {.code = DG_OK};
+    dg_status s = choose_outputs(p, o->output, &why);
+    if (s == DG_OK)
+        s = check_format(p, o, &why);
+    if (s == DG_OK)
+        s = run_program(p, (int)o->threads, &why);
+    if (s == DG_OK)
+        s = write_results(p, o, &why);
+    for (int i = 0; i < p->n; i++)
+        free(p->of[i].all.data);
+    return s == DG_OK      ? EXIT_DONE
+           : s == DG_ESTOP ? dg_stopped()
+                           : dg_tell(&dg_command_predict, &why);
+}
+
+static int check_usage(const char *run, const predict_options *o)
+{
+    char text[512];
+    if (!run)
+        return dg_usage(&dg_command_predict, "a run is missing");
+    dg_format_kind f = dg_format_of(o->out);
+    if (f > DG_FORMAT_NPZ) {
+        dg_format(text, sizeof text, "--out is '%s', its name must end with .npy, .npz or .csv",
+                  o->out);
+        return dg_usage(&dg_command_predict, text);
+    }
+    return dg_need_run(&dg_command_predict, run);
+}
+
+static int predict(int argc, char **argv)
+{
+    predict_options o = {.out = "-", .weights = "last"};
+    const char *place[1] = {NULL};
+    const dg_flag flags[] = {
+        {"input", FLAG_LIST, &o.input, "NAME=FILE",
+         "an input (NPY, NPZ, IDX, CSV; -: standard "
+         "input); without: the test part"},
+        {"out", FLAG_TEXT, &o.out, "FILE", ".npy, .npz or .csv; -: CSV to standard output"},
+        {"output", FLAG_TEXT, &o.output, "NAME", "this output alone"},
+        {"top", FLAG_COUNT, &o.top, "K", "the K largest entries of each row and their indices"},
+        {"weights", FLAG_TEXT, &o.weights, "FILE", "last, best, or a safetensors file"},
+        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
+    };
+    int code = dg_flags_read(&dg_command_predict, flags, sizeof flags / sizeof flags[0], place, 1,
+                             argc, argv);
+    if (code >= 0)
+        return code;
+    code = check_usage(place[0], &o);
+    if (code != EXIT_DONE)
+        return code;
+    dg_catch_signals();
+    prediction p = {.n = 0};
+    code = dg_inputs_open(&p.in, &dg_command_predict, place[0], o.weights, &o.input, &o.data);
+    if (code == EXIT_DONE)
+        code = run_prediction(&p, &o);
+    dg_inputs_free(&p.in);
+    return code;
+}
+
+const dg_command dg_command_predict = {"predict", "RUN [options]",
+                                       "the outputs of a run for given inputs", predict};
