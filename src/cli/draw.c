@@ -170,24 +170,18 @@ static void put_box(dg_writer *w, int k, const dg_box *b)
     dg_writer_print(w, "\"];\n");
 }
 
-dg_status dg_draw_dot(const dg_model *m, const char *path, dg_diag *why)
+dg_status dg_draw_dot(const dg_drawing *d, const char *name, const char *path, dg_diag *why)
 {
-    dg_drawing d;
     dg_writer *w = NULL;
-    dg_status s = dg_drawing_make(&d, m, why);
-    if (s == DG_OK)
-        s = dg_writer_open(&w, path, why);
-    if (s == DG_OK) {
-        dg_writer_print(w, "digraph \"");
-        put_quoted(w, m->name);
-        dg_writer_print(w, "\" {\n    node [fontname=\"sans-serif\", fontsize=10];\n");
-        for (int k = 0; k < d.n_boxes; k++)
-            put_box(w, k, &d.box[k]);
-        for (int k = 0; k < d.n_edges; k++)
-            dg_writer_print(w, "    b%d -> b%d;\n", d.edge[k].from, d.edge[k].to);
-        dg_writer_print(w, "}\n");
-        s = dg_writer_end(w, DG_OK);
-    }
-    dg_drawing_free(&d);
-    return s;
+    if (dg_writer_open(&w, path, why) != DG_OK)
+        return why->code;
+    dg_writer_print(w, "digraph \"");
+    put_quoted(w, name);
+    dg_writer_print(w, "\" {\n    node [fontname=\"sans-serif\", fontsize=10];\n");
+    for (int k = 0; k < d->n_boxes; k++)
+        put_box(w, k, &d->box[k]);
+    for (int k = 0; k < d->n_edges; k++)
+        dg_writer_print(w, "    b%d -> b%d;\n", d->edge[k].from, d->edge[k].to);
+    dg_writer_print(w, "}\n");
+    return dg_writer_end(w, DG_OK);
 }

@@ -5,10 +5,18 @@
 
 #include "io/writer.h"
 #include "lang/model.h"
+#include <dagrad/program.h>
 
 enum { DG_DRAW_LINES = 3, DG_DRAW_ROOM = 160 };
 
-typedef enum { BOX_INPUT, BOX_TARGET, BOX_PARAMETER, BOX_CONSTANT, BOX_NODE, BOX_LOSS } dg_box_kind;
+typedef enum {
+    BOX_INPUT,
+    BOX_TARGET,
+    BOX_PARAMETER,
+    BOX_CONSTANT,
+    BOX_NODE,
+    BOX_LOSS
+} dg_box_kind;
 
 typedef struct dg_box {
     dg_box_kind kind;
@@ -31,8 +39,12 @@ typedef struct dg_drawing {
 dg_status dg_drawing_make(dg_drawing *d, const dg_model *m, dg_diag *why);
 void dg_drawing_free(dg_drawing *d);
 
-/* Both are atomic; path "-": standard output. */
-dg_status dg_draw_dot(const dg_model *m, const char *path, dg_diag *why);
-dg_status dg_draw_svg(const dg_model *m, const char *path, dg_diag *why);
+/* The DAG that the backward pass runs, made from the calls of a program: arrows turned, fan-out become
+ * sums, nodes without a needed error vector gone. */
+dg_status dg_drawing_reverse(dg_drawing *d, const dg_program *p, dg_diag *why);
+
+/* Both are atomic; path "-": standard output. name: of the drawing. */
+dg_status dg_draw_dot(const dg_drawing *d, const char *name, const char *path, dg_diag *why);
+dg_status dg_draw_svg(const dg_drawing *d, const char *name, const char *path, dg_diag *why);
 
 #endif

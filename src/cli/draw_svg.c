@@ -299,20 +299,17 @@ static void put_svg(dg_writer *w, const layout *l, const char *name)
     dg_writer_print(w, "</g>\n</svg>\n");
 }
 
-dg_status dg_draw_svg(const dg_model *m, const char *path, dg_diag *why)
+dg_status dg_draw_svg(const dg_drawing *d, const char *name, const char *path, dg_diag *why)
 {
-    dg_drawing d;
     dg_writer *w = NULL;
-    layout l = {.d = &d};
-    dg_status s = dg_drawing_make(&d, m, why);
-    if (s == DG_OK)
-        s = make_points(&l, why);
+    layout l = {.d = d};
+    dg_status s = make_points(&l, why);
     if (s == DG_OK)
         s = dg_writer_open(&w, path, why);
     if (s == DG_OK) {
         fill_layers(&l);
         place(&l);
-        put_svg(w, &l, m->name);
+        put_svg(w, &l, name);
         s = dg_writer_end(w, DG_OK);
     }
     free(l.points);
@@ -320,6 +317,5 @@ dg_status dg_draw_svg(const dg_model *m, const char *path, dg_diag *why)
     free(l.order);
     free(l.left);
     free(l.start);
-    dg_drawing_free(&d);
     return s;
 }

@@ -12,6 +12,7 @@ static const dg_command *const commands[] = {
     &dg_command_predict,
     &dg_command_show,
     &dg_command_bench,
+    &dg_command_convert,
     &dg_command_nodes,
     &dg_command_check,
     &dg_command_grad,

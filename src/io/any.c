@@ -25,19 +25,38 @@ static dg_status read_bytes(const char *bytes, size_t n, const char *name, dg_ar
     return status;
 }
 
-dg_status dg_data_read(const char *path, dg_array *out, dg_diag *why)
+/* What is left of r. */
+static dg_status read_rest(dg_reader *r, dg_array *out, dg_diag *why)
 {
-    memset(out, 0, sizeof *out);
-    dg_reader *r;
     char *bytes;
     size_t n;
-    dg_status status = dg_reader_open(&r, path, 0, why);
-    if (status == DG_OK)
-        status = dg_reader_rest(r, &bytes, &n);
+    dg_status status = dg_reader_rest(r, &bytes, &n);
     if (status == DG_OK) {
         status = read_bytes(bytes, n, dg_reader_name(r), out, why);
         free(bytes);
     }
+    return status;
+}
+
+dg_status dg_data_read(const char *path, dg_array *out, dg_diag *why)
+{
+    memset(out, 0, sizeof *out);
+    dg_reader *r;
+    dg_status status = dg_reader_open(&r, path, 0, why);
+    if (status == DG_OK)
+        status = read_rest(r, out, why);
+    dg_reader_close(r);
+    return status;
+}
+
+dg_status dg_data_read_memory(const void *bytes, size_t n, const char *name, dg_array *out,
+                              dg_diag *why)
+{
+    memset(out, 0, sizeof *out);
+    dg_reader *r;
+    dg_status status = dg_reader_memory(&r, bytes, n, name, 0, why);
+    if (status == DG_OK)
+        status = read_rest(r, out, why);
     dg_reader_close(r);
     return status;
 }

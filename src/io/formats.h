@@ -42,6 +42,9 @@ bool dg_npy_header(const dg_tensor *t, dg_text *h);
  * DG_READ_RAW. What is inflated is limited as in reader.h. DG_EDATA lists the names if there is
  * none such. */
 dg_status dg_npz_read(dg_reader *r, const char *name, dg_array *out);
+/* All arrays in the order of the directory: *n of them, with their names. After a failure there are
+ * none. Freed by the caller: each name, each array, both lists. */
+dg_status dg_npz_read_all(dg_reader *r, int *n, char ***names, dg_array **arrays);
 /* Stored; at most 65535 arrays of less than 4 GiB each, 4 GiB together. */
 dg_status dg_npz_write(dg_writer *w, int n, const char *const names[], const dg_tensor t[]);
 
@@ -57,5 +60,8 @@ dg_status dg_chars_read(dg_reader *r, const char *vocabulary, dg_array *out, cha
 /* Any file by its first bytes and its name: IDX, NPY, NPZ (its only array), else CSV. For predict.
  * path "-": standard input. */
 dg_status dg_data_read(const char *path, dg_array *out, dg_diag *why);
+/* The same from bytes in memory; name: for messages. */
+dg_status dg_data_read_memory(const void *bytes, size_t n, const char *name, dg_array *out,
+                              dg_diag *why);
 
 #endif

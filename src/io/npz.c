@@ -207,11 +207,12 @@ static dg_status read_array(const zip *z, const entry *e, const unsigned char *b
     return status;
 }
 
-static dg_status read_zip(zip *z, const char *name, dg_array *out)
+/* The array `name` of a zip whose end has been read. */
+static dg_status read_one(const zip *z, const char *name, dg_array *out)
 {
     entry e;
     size_t at = 0;
-    if (read_end(z) != DG_OK || find_entry(z, name, &e) != DG_OK || find_bytes(z, &e, &at) != DG_OK)
+    if (find_entry(z, name, &e) != DG_OK || find_bytes(z, &e, &at) != DG_OK)
         return dg_reader_status(z->r);
     if (e.method == 0 && e.packed != e.size)
         return dg_reader_fail(z->r, e.local, "this zip entry is stored, but its two sizes differ");
@@ -233,8 +234,67 @@ dg_status dg_npz_read(dg_reader *r, const char *name, dg_array *out)
     if (dg_reader_rest(r, &bytes, &n) != DG_OK)
         return dg_reader_status(r);
     zip z = {.r = r, .bytes = (unsigned char *)bytes, .n = n};
-    dg_status status = read_zip(&z, name, out);
+    dg_status status = read_end(&z);
+    if (status == DG_OK)
+        status = read_one(&z, name, out);
     free(bytes);
+    return status;
+}
+
+/* The name of an entry without .npy, to be freed. */
+static char *copy_name(const entry *e)
+{
+    size_t n = e->name_bytes;
+    n -= n > 4 && memcmp(e->name + n - 4, ".npy", 4) == 0 ? 4 : 0;
+    return strndup(e->name, n);
+}
+
+static dg_status read_each(const zip *z, int *n, char **names, dg_array *arrays)
+{
+    size_t at = z->central;
+    for (size_t i = 0; i < z->entries; i++) {
+        entry e;
+        if (read_entry(z, &at, &e) != DG_OK)
+            return dg_reader_status(z->r);
+        names[i] = copy_name(&e);
+        *n = (int)i + 1;
+        if (!names[i])
+            return dg_diag_set(dg_reader_diag(z->r), DG_EMEMORY, "out of memory");
+        if (read_one(z, names[i], &arrays[i]) != DG_OK)
+            return dg_reader_status(z->r);
+    }
+    return DG_OK;
+}
+
+dg_status dg_npz_read_all(dg_reader *r, int *n, char ***names, dg_array **arrays)
+{
+    char *bytes;
+    size_t size;
+    *n = 0;
+    *names = NULL;
+    *arrays = NULL;
+    if (dg_reader_rest(r, &bytes, &size) != DG_OK)
+        return dg_reader_status(r);
+    zip z = {.r = r, .bytes = (unsigned char *)bytes, .n = size};
+    dg_status status = read_end(&z);
+    if (status == DG_OK) {
+        *names = calloc(z.entries + 1, sizeof **names);
+        *arrays = calloc(z.entries + 1, sizeof **arrays);
+        status = *names && *arrays ? read_each(&z, n, *names, *arrays)
+                                   : dg_diag_set(dg_reader_diag(r), DG_EMEMORY, "out of memory");
+    }
+    free(bytes);
+    if (status == DG_OK)
+        return DG_OK;
+    for (int i = 0; i < *n; i++) {
+        free((*names)[i]);
+        dg_array_free(&(*arrays)[i]);
+    }
+    free(*names);
+    free(*arrays);
+    *n = 0;
+    *names = NULL;
+    *arrays = NULL;
     return status;
 }
 

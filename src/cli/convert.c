@@ -1,0 +1,207 @@
+/* dagrad convert: weights and data from one format to another. The format of IN is known by its bytes,
+ * that of OUT by its name. */
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/results.h"
+#include "io/formats.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct contents {
+    int n;
+    char **name;
+    dg_array *array;
+} contents;
+
+static void free_contents(contents *c)
+{
+    for (int i = 0; i < c->n; i++) {
+        free(c->name[i]);
+        dg_array_free(&c->array[i]);
+    }
+    free(c->name);
+    free(c->array);
+    *c = (contents){.n = 0};
+}
+
+/* Room for n arrays. */
+static dg_status make_room(contents *c, int n, dg_diag *why)
+{
+    c->name = calloc((size_t)n + 1, sizeof *c->name);
+    c->array = calloc((size_t)n + 1, sizeof *c->array);
+    return c->name && c->array ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+/* The tensors of a safetensors file move over; notes are left behind. */
+static dg_status read_safetensors(const char *bytes, size_t size, const char *path, contents *c,
+                                  dg_diag *why)
+{
+    dg_reader *r;
+    dg_tensors t = {.n = 0};
+    dg_status s = dg_reader_memory(&r, bytes, size, path, DG_READ_RAW, why);
+    if (s != DG_OK)
+        return s;
+    s = dg_safetensors_read(r, &t, NULL);
+    dg_reader_close(r);
+    if (s == DG_OK)
+        s = make_room(c, t.n, why);
+    for (int i = 0; s == DG_OK && i < t.n; i++) {
+        c->name[i] = t.tensor[i].name;
+        c->array[i] = t.tensor[i].tensor;
+        c->n = i + 1;
+        t.tensor[i] = (dg_named){.name = NULL};
+    }
+    if (s == DG_OK && t.n_notes > 0)
+        fprintf(stderr,
+                "dagrad convert: %d note%s of %s left behind: a checkpoint is no longer one "
+                "to resume from\n",
+                t.n_notes, t.n_notes == 1 ? "" : "s", path);
+    dg_tensors_free(&t);
+    return s;
+}
+
+static dg_status read_npz(const char *bytes, size_t size, const char *path, contents *c,
+                          dg_diag *why)
+{
+    dg_reader *r;
+    dg_status s = dg_reader_memory(&r, bytes, size, path, DG_READ_RAW, why);
+    if (s != DG_OK)
+        return s;
+    s = dg_npz_read_all(r, &c->n, &c->name, &c->array);
+    dg_reader_close(r);
+    return s;
+}
+
+/* One array, named as its file. */
+static dg_status read_array(const char *bytes, size_t size, const char *path, contents *c,
+                            dg_diag *why)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    dg_status s = make_room(c, 1, why);
+    if (s == DG_OK)
+        s = dg_data_read_memory(bytes, size, path, &c->array[0], why);
+    if (s == DG_OK)
+        c->name[0] = strndup(name, strcspn(name, "."));
+    if (s == DG_OK && !c->name[0])
+        s = dg_diag_set(why, DG_EMEMORY, "out of memory");
+    c->n = 1;
+    return s;
+}
+
+/* safetensors begins with the length of its header, then that, a JSON object. */
+static int is_safetensors(const unsigned char *p, size_t n)
+{
+    return n >= 10 && p[8] == '{' && p[6] == 0 && p[7] == 0;
+}
+
+static dg_status read_whole(const char *path, char **bytes, size_t *n, dg_diag *why)
+{
+    dg_reader *r;
+    dg_status s = dg_reader_open(&r, path, DG_READ_RAW, why);
+    if (s != DG_OK)
+        return s;
+    s = dg_reader_rest(r, bytes, n);
+    dg_reader_close(r);
+    return s;
+}
+
+static dg_status read_contents(const char *path, contents *c, dg_diag *why)
+{
+    char *bytes = NULL;
+    size_t n = 0;
+    dg_status s = read_whole(path, &bytes, &n, why);
+    if (s != DG_OK)
+        return s;
+    if (is_safetensors((unsigned char *)bytes, n))
+        s = read_safetensors(bytes, n, path, c, why);
+    else if (n >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
+        s = read_npz(bytes, n, path, c, why);
+    else
+        s = read_array(bytes, n, path, c, why);
+    free(bytes);
+    return s;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static dg_status write_safetensors(const contents *c, const char *path, dg_diag *why)
+{
+    dg_writer *w = NULL;
+    dg_tensors t = {.n = c->n, .tensor = calloc((size_t)c->n + 1, sizeof *t.tensor)};
+    if (!t.tensor)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    for (int i = 0; i < c->n; i++)
+        t.tensor[i] = (dg_named){c->name[i], c->array[i]};
+    dg_status s = dg_writer_open(&w, path, why);
+    if (s == DG_OK)
+        s = dg_writer_end(w, dg_safetensors_write(w, &t));
+    free(t.tensor);
+    return s;
+}
+
+static dg_status write_npz(const contents *c, const char *path, dg_diag *why)
+{
+    dg_result *r = calloc((size_t)c->n + 1, sizeof *r);
+    if (!r)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    for (int i = 0; i < c->n; i++)
+        r[i] = (dg_result){c->name[i], c->array[i]};
+    dg_status s = dg_write_npz(path, c->n, r, why);
+    free(r);
+    return s;
+}
+
+/* A format of one array takes no more. */
+static dg_status check_one(const contents *c, const char *in, dg_format_kind f, dg_diag *why)
+{
+    if (c->n == 1)
+        return DG_OK;
+    return dg_diag_set(why, DG_EUSAGE,
+                       "%s has %d arrays, %s holds one; npz and safetensors hold all", in, c->n,
+                       dg_format_name(f));
+}
+
+static dg_status write_contents(const contents *c, const char *in, const char *out, dg_diag *why)
+{
+    dg_format_kind f = dg_format_of(out);
+    if (f == DG_FORMAT_SAFETENSORS)
+        return write_safetensors(c, out, why);
+    if (f == DG_FORMAT_NPZ)
+        return write_npz(c, out, why);
+    dg_status s = check_one(c, in, f, why);
+    if (s != DG_OK)
+        return s;
+    return f == DG_FORMAT_NPY ? dg_write_npy(out, &c->array[0], why)
+                              : dg_write_csv(out, NULL, &c->array[0], why);
+}
+
+static int convert(int argc, char **argv)
+{
+    char text[512];
+    const char *place[2] = {NULL, NULL};
+    int code = dg_flags_read(&dg_command_convert, NULL, 0, place, 2, argc, argv);
+    if (code >= 0)
+        return code;
+    if (!place[1])
+        return dg_usage(&dg_command_convert,
+                        place[0] ? "OUT is missing" : "IN and OUT are missing");
+    if (dg_format_of(place[1]) == DG_FORMAT_OTHER) {
+        dg_format(text, sizeof text,
+                  "OUT is '%s', its name must end with .npy, .npz, .csv or .safetensors", place[1]);
+        return dg_usage(&dg_command_convert, text);
+    }
+    contents c = {.n = 0};
+    dg_diag why = {.code = DG_OK};
+    dg_status s = read_contents(place[0], &c, &why);
+    if (s == DG_OK)
+        s = write_contents(&c, place[0], place[1], &why);
+    free_contents(&c);
+    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_convert, &why);
+}
+
+const dg_command dg_command_convert = {
+    "convert", "IN OUT",
+    "weights and data from one format (safetensors, npz, npy, csv, idx) to another", convert};
