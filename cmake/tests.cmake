@@ -2,6 +2,7 @@
 #   tests/<storey>/shim_NAME.c   a shared object for LD_PRELOAD, build/tests/shim_NAME.so
 #   tests/<storey>/each_NAME.c   mathematics: compiled for each type and instruction set
 #   tests/fuzz/                  fuzzers, with clang: see cmake/fuzz.cmake
+#   tests/nodes/                 wrong nodes, plug-ins: see cmake/programs.cmake
 #   any other tests/**/*.c       helpers, in one archive that every test is linked with
 # Each test finds in its environment DAGRAD_PROGRAM (the program), DAGRAD_SOURCE (this folder) and
 # DAGRAD_BUILD (the build folder). `make bigcheck` sets DAGRAD_BIGCHECK=1: the long version. A test
@@ -14,7 +15,7 @@ set(DG_TEST_ENVIRONMENT DAGRAD_PROGRAM=${PROJECT_BINARY_DIR}/dagrad
 find_path(CMOCKA_INCLUDE cmocka.h)
 find_library(CMOCKA_LIBRARY cmocka)
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.c)
-list(FILTER sources EXCLUDE REGEX "/tests/fuzz/")
+list(FILTER sources EXCLUDE REGEX "/tests/(fuzz|nodes)/")
 if(NOT CMOCKA_LIBRARY OR NOT CMOCKA_INCLUDE)
     message(WARNING "cmocka is missing: the tests in C are not built")
     set(sources)
@@ -94,6 +95,12 @@ foreach(file ${sources})
     set_tests_properties(${storey}.${name} PROPERTIES LABELS "${labels}"
         SKIP_RETURN_CODE 77 ENVIRONMENT "${DG_TEST_ENVIRONMENT}")
 endforeach()
+
+# A node of ops.def that has no cases does not build: this names it.
+if(TARGET test_ops_derivatives AND NOT CMAKE_CROSSCOMPILING)
+    add_custom_command(TARGET test_ops_derivatives POST_BUILD
+        COMMAND test_ops_derivatives --cases VERBATIM)
+endif()
 
 # Tests of the house itself: scripts, exit 77 for 'skipped, and why'.
 file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.sh)

@@ -66,7 +66,8 @@ typedef struct {
     const real *e[2];
     int at_e[2];
     int64_t step_e[2];
-    DG_T(dg_run_fn) fn[2]; /* NULL: absent */
+    DG_T(dg_run_fn) fn[2]; /* NULL: e itself */
+    int given[2];
 } task;
 
 static dg_walk walk_of(const dg_call *c, const dg_shape *result, int64_t row0, int64_t row1)
@@ -94,6 +95,14 @@ static const real *from(const real *p, int64_t offset)
     return p ? p + offset : NULL;
 }
 
+static void same(const DG_T(dg_run) * r, int64_t n, real *y)
+{
+    if (r->step_e == 0)
+        DG_T(dg_fill)(n, *r->e, y);
+    else if (y != r->e)
+        memcpy(y, r->e, (size_t)n * sizeof(real));
+}
+
 /* Elements i .. i+n-1 of the last axis at a place, n <= DG_SEGMENT. */
 static void fill(const void *context, const int64_t at[], int64_t i, int64_t n, real *y)
 {
@@ -104,13 +113,13 @@ static void fill(const void *context, const int64_t at[], int64_t i, int64_t n, 
     r.b = from(r.b, at[B] + i * r.step_b);
     r.x = from(r.x, at[X] + i);
     for (int k = 0; k < 2; k++) {
-        if (!t->fn[k])
+        if (!t->given[k])
             continue;
         r.step_e = t->step_e[k];
         r.e = from(t->e[k], at[t->at_e[k]] + i * r.step_e);
-        t->fn[k](&r, n, k == 1 && t->fn[0] ? room : y);
+        (t->fn[k] ? t->fn[k] : same)(&r, n, k == 1 && t->given[0] ? room : y);
     }
-    for (int64_t j = 0; j < n && t->fn[0] && t->fn[1]; j++)
+    for (int64_t j = 0; j < n && t->given[0] && t->given[1]; j++)
         y[j] += room[j];
 }
 
@@ -133,7 +142,7 @@ static void each(const dg_call *c, int64_t row0, int64_t row1, task *t, real *y)
 
 dg_status DG_T(dg_broadcast_forward)(const dg_call *c, const DG_T(dg_binary) * of)
 {
-    task t = {.run = {.a = c->in[0], .b = c->in[1]}, .fn = {of->value}};
+    task t = {.run = {.a = c->in[0], .b = c->in[1]}, .fn = {of->value}, .given = {1}};
     each(c, c->row0, c->row1, &t, c->out[0]);
     return DG_OK;
 }
@@ -143,7 +152,9 @@ static void folded(const dg_call *c, int k, task *t)
 {
     dg_walk w = walk_of(c, &c->in_shape[k], c->row0, c->row1);
     dg_fold f = dg_fold_over(&w, 1);
-    DG_T(dg_terms) terms = {.fill = fill, .context = t};
+    DG_T(dg_terms) terms = {.source = t->e[0], .context = t};
+    if (t->fn[0])
+        terms.fill = fill;
     set_steps(t, &f.walk, f.columns ? f.kept - 1 : f.walk.rank - 1);
     DG_T(dg_fold_units)
     (&f, dg_share(f.units, c->part, c->parts), dg_share(f.units, c->part + 1, c->parts),
@@ -155,7 +166,8 @@ static void delta(const dg_call *c, int k, DG_T(dg_run_fn) product)
     task t = {.run = {.a = c->in[0], .b = c->in[1], .x = c->out[0]},
               .e = {c->eps[0]},
               .at_e = {E},
-              .fn = {product}};
+              .fn = {product},
+              .given = {1}};
     int64_t count = dg_shape_count(c->out_shape), rows = c->row1 - c->row0;
     if (count > 0 && dg_shape_count(&c->in_shape[k]) == count && !c->add)
         each(c, c->row0 + dg_share(rows, c->part, c->parts),
@@ -181,10 +193,12 @@ dg_status DG_T(dg_broadcast_tangent)(const dg_call *c, const DG_T(dg_binary) * o
     task t = {.run = {.a = c->in[0], .b = c->in[1], .x = c->out[0]},
               .e = {c->din[0], c->din[1]},
               .at_e = {A, B}};
-    for (int k = 0; k < 2; k++)
-        t.fn[k] = c->din[k] ? of->product[k] : NULL;
+    for (int k = 0; k < 2; k++) {
+        t.fn[k] = of->product[k];
+        t.given[k] = c->din[k] != NULL;
+    }
     int64_t row = dg_shape_row(c->out_shape);
-    if (!t.fn[0] && !t.fn[1] && row > 0)
+    if (!t.given[0] && !t.given[1] && row > 0)
         memset((real *)c->dout[0] + c->row0 * row, 0,
                (size_t)((c->row1 - c->row0) * row) * sizeof(real));
     else

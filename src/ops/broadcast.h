@@ -36,6 +36,7 @@ typedef struct DG_T(dg_run) {
 /* Writes n elements of y; y may be the memory of e, a or b where their step is 1. */
 typedef void (*DG_T(dg_run_fn))(const DG_T(dg_run) * r, int64_t n, real *y);
 
+/* product NULL: the derivative is 1, e itself. */
 typedef struct DG_T(dg_binary) {
     DG_T(dg_run_fn) value, product[2];
 } DG_T(dg_binary);

@@ -186,16 +186,17 @@ DG_INLINE void fold_element(const dg_fold *f, dg_cursor at, dg_fold_kind kind,
 DG_INLINE void fold_units(const dg_fold *f, int64_t u0, int64_t u1, dg_fold_kind kind,
                           const DG_T(dg_terms) * t, int add, real *out)
 {
-    for (int64_t u = u0; u < u1; u++) {
-        if (f->columns) {
-            int64_t run = f->walk.dim[f->kept - 1], first = dg_fold_first(f, u);
-            dg_cursor at = dg_walk_seek(&f->walk, f->kept - 1, first / run);
-            int64_t i = first % run, end = i + dg_fold_first(f, u + 1) - first;
-            fold_tile(f, &at, i, end, kind, t, add, out + at.at[0] + i);
-        } else {
-            dg_cursor at = dg_walk_seek(&f->walk, f->kept, u);
-            fold_element(f, at, kind, t, add, out + at.at[0]);
-        }
+    const dg_walk *w = &f->walk;
+    dg_cursor at = dg_walk_seek(w, f->kept, f->columns ? 0 : u0);
+    for (int64_t u = u0; u < u1 && !f->columns; u++) {
+        fold_element(f, at, kind, t, add, out + at.at[0]);
+        dg_walk_next(w, 0, f->kept, &at);
+    }
+    for (int64_t u = u0; u < u1 && f->columns; u++) {
+        int64_t run = w->dim[f->kept - 1], first = dg_fold_first(f, u);
+        int64_t i = first % run, end = i + dg_fold_first(f, u + 1) - first;
+        at = dg_walk_seek(w, f->kept - 1, first / run);
+        fold_tile(f, &at, i, end, kind, t, add, out + at.at[0] + i);
     }
 }
 
