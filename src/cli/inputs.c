@@ -274,10 +274,11 @@ static int from_part(dg_inputs *in, const dg_command *c, const char *run, const 
 }
 
 int dg_inputs_open(dg_inputs *in, const dg_command *c, const char *run, const char *weights,
-                   const dg_list *files, const dg_list *dirs)
+                   const dg_list *files, const dg_list *dirs, const dg_plugins *plugins)
 {
     *in = (dg_inputs){.e = NULL};
-    dg_experiment_options o = {.dirs = dirs->item, .n_dirs = dirs->n};
+    dg_experiment_options o = {
+        .dirs = dirs->item, .n_dirs = dirs->n, .types = plugins->type, .n_types = plugins->n};
     return files->n ? from_files(in, c, run, weights, files, &o)
                     : from_part(in, c, run, weights, &o);
 }

@@ -16,7 +16,7 @@ enum { MOST_OUTPUTS = 64, FEWEST_ROWS = 64 };
 
 typedef struct predict_options {
     const char *out, *output, *weights;
-    dg_list input, data;
+    dg_list input, data, node;
     int64_t top, threads;
 } predict_options;
 
@@ -382,6 +382,7 @@ static int predict(int argc, char **argv)
         {"top", FLAG_COUNT, &o.top, "K", "the K largest entries of each row and their indices"},
         {"weights", FLAG_TEXT, &o.weights, "FILE", "last, best, or a safetensors file"},
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
     };
     int code = dg_flags_read(&dg_command_predict, flags, sizeof flags / sizeof flags[0], place, 1,
@@ -391,9 +392,14 @@ static int predict(int argc, char **argv)
     code = check_usage(place[0], &o);
     if (code != EXIT_DONE)
         return code;
+    dg_plugins plugins;
+    code = dg_plugins_load(&dg_command_predict, &o.node, &plugins);
+    if (code >= 0)
+        return code;
     dg_catch_signals();
     prediction p = {.n = 0};
-    code = dg_inputs_open(&p.in, &dg_command_predict, place[0], o.weights, &o.input, &o.data);
+    code = dg_inputs_open(&p.in, &dg_command_predict, place[0], o.weights, &o.input, &o.data,
+                          &plugins);
     if (code == EXIT_DONE)
         code = run_prediction(&p, &o);
     dg_inputs_free(&p.in);
