@@ -9,14 +9,7 @@
 
 enum { DG_DRAW_LINES = 3, DG_DRAW_ROOM = 160 };
 
-typedef enum {
-    BOX_INPUT,
-    BOX_TARGET,
-    BOX_PARAMETER,
-    BOX_CONSTANT,
-    BOX_NODE,
-    BOX_LOSS
-} dg_box_kind;
+typedef enum { BOX_INPUT, BOX_TARGET, BOX_PARAMETER, BOX_CONSTANT, BOX_NODE, BOX_LOSS } dg_box_kind;
 
 typedef struct dg_box {
     dg_box_kind kind;

@@ -74,7 +74,8 @@ static cost cost_of(const dg_graph *g, const uint8_t *behind, int node)
         c.all += count;
     }
     for (int i = 0; i < n->n_in; i++) {
-        const uint8_t *from = n->in[i] ? behind + (size_t)(n->in[i] - 1) * (size_t)g->n_values : NULL;
+        const uint8_t *from =
+            n->in[i] ? behind + (size_t)(n->in[i] - 1) * (size_t)g->n_values : NULL;
         int any = 0;
         for (int k = 0; from && k < g->n_values; k++)
             any |= from[k];
@@ -120,8 +121,10 @@ static void print_costs(const dg_graph *g, const uint8_t *behind)
     dg_text_printf(&t, "all\t%.4g\t%.4g\t%.4g\t%.4g\t%.4g\n", sum.back, bytes_right, left_all,
                    bytes_left, sum.back > 0 ? left_all / sum.back : 0);
     dg_columns_print(stdout, &t, "", 0x3e);
-    printf("one pair; left to right carries the Jacobian by all inputs and parameters; by the inputs "
-           "alone: %.4g operations\n", left_inputs);
+    printf(
+        "one pair; left to right carries the Jacobian by all inputs and parameters; by the inputs "
+        "alone: %.4g operations\n",
+        left_inputs);
     dg_text_free(&t);
 }
 
@@ -146,7 +149,8 @@ static double at(const dg_graph *g, const void *x, int64_t i)
 }
 
 /* Both orders for one input; the loss is the first term's value of one pair. */
-static dg_status measure_input(dg_experiment *e, dg_value in, uint64_t seed, measured *m, dg_diag *why)
+static dg_status measure_input(dg_experiment *e, dg_value in, uint64_t seed, measured *m,
+                               dg_diag *why)
 {
     const dg_graph *g = e->model->graph;
     dg_value rho = dg_graph_loss(g, 0, NULL, NULL);
@@ -208,8 +212,10 @@ static dg_status check_memory(const dg_graph *g, const uint8_t *behind, dg_diag 
     }
     if (most <= there)
         return DG_OK;
-    return dg_diag_set(why, DG_EUSAGE, "left to right needs %.0f bytes for its largest Jacobian, this "
-                       "machine has %.0f", most, there);
+    return dg_diag_set(why, DG_EUSAGE,
+                       "left to right needs %.0f bytes for its largest Jacobian, this "
+                       "machine has %.0f",
+                       most, there);
 }
 
 static dg_status measure_all(dg_experiment *e, uint64_t seed, dg_diag *why)
@@ -217,7 +223,8 @@ static dg_status measure_all(dg_experiment *e, uint64_t seed, dg_diag *why)
     const dg_graph *g = e->model->graph;
     measured m = {0};
     if (dg_graph_losses(g) == 0)
-        return dg_diag_set(why, DG_EMODEL, "the model has no loss: there is no gradient to compute");
+        return dg_diag_set(why, DG_EMODEL,
+                           "the model has no loss: there is no gradient to compute");
     for (int i = 0; i < e->model->n_ports; i++) {
         const dg_port *port = &e->model->ports[i];
         dg_value_info info;
@@ -230,9 +237,10 @@ static dg_status measure_all(dg_experiment *e, uint64_t seed, dg_diag *why)
     }
     if (m.columns == 0)
         return dg_diag_set(why, DG_EMODEL, "the model has no real input to differentiate by");
-    printf("measured, one pair, gradient by %lld input numbers: right to left %.4g ms, left to right "
-           "%.4g ms, ratio %.4g; the gradients differ by %.2g of their norm\n",
-           (long long)m.columns, 1e3 * m.right, 1e3 * m.left, m.left / m.right, m.gap);
+    printf(
+        "measured, one pair, gradient by %lld input numbers: right to left %.4g ms, left to right "
+        "%.4g ms, ratio %.4g; the gradients differ by %.2g of their norm\n",
+        (long long)m.columns, 1e3 * m.right, 1e3 * m.left, m.left / m.right, m.gap);
     return DG_OK;
 }
 

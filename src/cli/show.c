@@ -3,6 +3,9 @@
 #include "cli/columns.h"
 #include "cli/command.h"
 #include "cli/draw.h"
+#include "cli/gradients.h"
+#include "cli/order.h"
+#include "cli/reverse.h"
 #include "cli/plugin.h"
 #include "graph/graph.h"
 #include "graph/init.h"
@@ -17,6 +20,7 @@ typedef struct show_options {
     const char *after, *dot, *svg;
     dg_list data, set, node;
     int64_t batch, threads;
+    int order, measure, reverse, gradients;
 } show_options;
 
 static const char *kind_word(const dg_experiment *e, const dg_value_info *info, int id)
@@ -254,14 +258,52 @@ static dg_experiment *open_model(const char *path, const show_options *o, const 
     return e;
 }
 
-static int draw(const dg_experiment *e, const show_options *o)
+/* The drawing of the model, or of the backward pass of its program. */
+static dg_status make_drawing(dg_experiment *e, const show_options *o, dg_drawing *d, dg_diag *why)
+{
+    if (!o->reverse)
+        return dg_drawing_make(d, e->model, why);
+    dg_options po = dg_options_default(DG_RUN_TRAIN, batch_of(e, o));
+    po.threads = 1;
+    dg_program *p = dg_compile(e->model->graph, &po);
+    dg_status s = p ? dg_program_status(p, why) : dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (s == DG_OK)
+        s = dg_drawing_reverse(d, p, why);
+    dg_program_free(p);
+    return s;
+}
+
+static int draw(dg_experiment *e, const show_options *o)
 {
     dg_diag why = {.code = DG_OK};
-    if (o->dot && dg_draw_dot(e->model, o->dot, &why) != DG_OK)
-        return dg_tell(&dg_command_show, &why);
-    if (o->svg && dg_draw_svg(e->model, o->svg, &why) != DG_OK)
-        return dg_tell(&dg_command_show, &why);
-    return EXIT_DONE;
+    dg_drawing d = {.box = NULL};
+    int is_text = !o->dot && !o->svg;
+    if (is_text && !o->reverse)
+        return EXIT_DONE;
+    dg_status s = make_drawing(e, o, &d, &why);
+    if (s == DG_OK && o->dot)
+        s = dg_draw_dot(&d, e->model->name, o->dot, &why);
+    if (s == DG_OK && o->svg)
+        s = dg_draw_svg(&d, e->model->name, o->svg, &why);
+    if (s == DG_OK && is_text)
+        dg_reverse_print(&d);
+    dg_drawing_free(&d);
+    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_show, &why);
+}
+
+static int show_order(dg_experiment *e, const show_options *o)
+{
+    dg_diag why = {.code = DG_OK};
+    dg_status s = dg_order_print(e, o->measure, 1, &why);
+    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_show, &why);
+}
+
+static int show_gradients(const char *run)
+{
+    dg_diag why = {.code = DG_OK};
+    if (!dg_is_run(run))
+        return dg_usage(&dg_command_show, "--gradients shows a run");
+    return dg_gradients_print(run, &why) == DG_OK ? EXIT_DONE : dg_tell(&dg_command_show, &why);
 }
 
 static int show(int argc, char **argv)
@@ -275,6 +317,11 @@ static int show(int argc, char **argv)
          "the program after a pass: order, needs, lower, ..."},
         {"dot", FLAG_TEXT, &o.dot, "FILE", "the graph as Graphviz text (-: standard output)"},
         {"svg", FLAG_TEXT, &o.svg, "FILE", "a drawing of the graph (-: standard output)"},
+        {"order", FLAG_ON, &o.order, NULL, "cost of the gradient right to left and left to right"},
+        {"measure", FLAG_ON, &o.measure, NULL, "with --order: runs both and times them"},
+        {"reverse", FLAG_ON, &o.reverse, NULL,
+         "the graph of the backward pass (--dot, --svg: drawn)"},
+        {"gradients", FLAG_ON, &o.gradients, NULL, "error vectors of a run, by node and step"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
         {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train"},
@@ -286,15 +333,18 @@ static int show(int argc, char **argv)
     if (!place[0] || o.batch == 0)
         return dg_usage(&dg_command_show, place[0] ? "--batch is 0, it takes 1 or more"
                                                    : "a model or a run is missing");
+    if (o.gradients)
+        return show_gradients(place[0]);
     dg_plugins plugins;
     code = dg_plugins_load(&dg_command_show, &o.node, &plugins);
     dg_experiment *e = code < 0 ? open_model(place[0], &o, &plugins, &code) : NULL;
     if (!e)
         return code;
     code = draw(e, &o);
-    int only_drawn = (o.dot && strcmp(o.dot, "-") == 0) || (o.svg && strcmp(o.svg, "-") == 0);
+    int only_drawn =
+        (o.dot && strcmp(o.dot, "-") == 0) || (o.svg && strcmp(o.svg, "-") == 0) || o.reverse;
     if (code == EXIT_DONE && !only_drawn)
-        code = show_program(e, &o);
+        code = o.order || o.measure ? show_order(e, &o) : show_program(e, &o);
     dg_experiment_free(e);
     return code;
 }

@@ -17,6 +17,11 @@ static double norm(const double *x, int64_t n)
     return sqrt(sum);
 }
 
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 static double dot(const double *x, const double *y, int64_t n)
 {
     double sum = 0;
@@ -70,17 +75,17 @@ static int check_input(dg_probe *p, int input, uint64_t seed, vectors *x, dg_fin
         dg_probe_adjoint(p, input, x->w, x->jtw);
         double forth = dot(x->fd, x->w, m);
         back = dot(x->v, x->jtw, n);
-        scale = fmax(norm(x->fd, m) * jw, norm(x->v, n) * norm(x->jtw, n));
+        scale = larger(norm(x->fd, m) * jw, norm(x->v, n) * norm(x->jtw, n));
         double d = scale > 0 ? fabs(forth - back) / scale : fabs(forth - back);
-        f->difference = fmax(f->difference, d);
+        f->difference = larger(f->difference, d);
         return d <= f->difference_limit;
     }
-    double jv = norm(x->jv, m), largest = fmax(jv * jw, scale);
+    double jv = norm(x->jv, m), largest = larger(jv * jw, scale);
     double identity = fabs(dot(x->jv, x->w, m) - back);
     identity = largest > 0 ? identity / largest : identity;
     for (int64_t i = 0; i < m; i++)
         x->fall[i] = x->bad[i] > 0 ? 0 : x->jv[i] - x->fd[i];
-    double size = fmax(jv, jw > 0 ? scale / jw : 0), difference = norm(x->fall, m);
+    double size = larger(jv, jw > 0 ? scale / jw : 0), difference = norm(x->fall, m);
     difference = size > 0 ? difference / size : difference;
     int passed = identity <= f->identity_limit && difference <= f->difference_limit;
     f->identity = identity <= f->identity ? f->identity : identity; /* keeps a NaN */
