@@ -1,5 +1,7 @@
-/* Any data file, known by its first bytes. */
+/* Any data file: read by its first bytes, written by its name. */
 #include "io/formats.h"
+
+#include "io/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,4 +61,48 @@ dg_status dg_data_read_memory(const void *bytes, size_t n, const char *name, dg_
         status = read_rest(r, out, why);
     dg_reader_close(r);
     return status;
+}
+
+static bool ends_with(const char *path, const char *end)
+{
+    size_t n = strlen(path), k = strlen(end);
+    return n > k && strcmp(path + n - k, end) == 0;
+}
+
+static dg_status write_safetensors(dg_writer *w, int n, const char *const names[],
+                                   const dg_tensor t[])
+{
+    dg_named *named = malloc(((size_t)n + 1) * sizeof *named);
+    if (!named)
+        return dg_diag_set(dg_writer_diag(w), DG_EMEMORY, "out of memory");
+    for (int i = 0; i < n; i++)
+        named[i] = (dg_named){(char *)names[i], t[i]};
+    const dg_tensors all = {n, 0, named, NULL};
+    dg_status status = dg_safetensors_write(w, &all);
+    free(named);
+    return status;
+}
+
+dg_status dg_data_write(const char *path, int n, const char *const names[], const dg_tensor t[],
+                        const char *const *header, dg_diag *why)
+{
+    bool npz = ends_with(path, ".npz"), tensors = ends_with(path, ".safetensors");
+    bool csv = ends_with(path, ".csv"), npy = ends_with(path, ".npy") || strcmp(path, "-") == 0;
+    if (!npz && !tensors && !csv && !npy)
+        return dg_diag_set(why, DG_EUSAGE,
+                           "'%.200s': a name that ends with .npy, .npz, .csv or "
+                           ".safetensors is expected",
+                           path);
+    if ((csv || npy) && n != 1)
+        return dg_diag_set(why, DG_EUSAGE, "%d arrays need .npz or .safetensors, not '%.200s'", n,
+                           path);
+    dg_writer *w;
+    dg_status status = dg_writer_open(&w, path, why);
+    if (status == DG_OK && npz)
+        status = dg_npz_write(w, n, names, t);
+    else if (status == DG_OK && tensors)
+        status = write_safetensors(w, n, names, t);
+    else if (status == DG_OK)
+        status = csv ? dg_csv_write(w, header, t) : dg_npy_write(w, t);
+    return dg_writer_end(w, status);
 }

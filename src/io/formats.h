@@ -64,4 +64,10 @@ dg_status dg_data_read(const char *path, dg_array *out, dg_diag *why);
 dg_status dg_data_read_memory(const void *bytes, size_t n, const char *name, dg_array *out,
                               dg_diag *why);
 
+/* Writes arrays as the end of path says: .npy and .csv (one array), .npz, .safetensors; "-" is NPY
+ * on standard output. header: names of the CSV's columns, or NULL. DG_EUSAGE: another end, or too
+ * many. */
+dg_status dg_data_write(const char *path, int n, const char *const names[], const dg_tensor t[],
+                        const char *const *header, dg_diag *why);
+
 #endif

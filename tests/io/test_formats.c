@@ -391,6 +391,33 @@ static void test_digits(void **state)
     assert_int_equal(dg_digits_read("both", &image, &why), DG_EUSAGE);
 }
 
+/* By the end of the name; what cannot hold them is not written. */
+static void test_by_name(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"x.npy", "x.npz", "x.csv", "x.safetensors", "x.txt"};
+    static const char *const names[] = {"a", "b"};
+    dg_array a[2] = {io_count(DG_F64, io_shape(2, 3, 4, 0)), {0}};
+    a[1] = a[0];
+    for (int k = 0; k < 5; k++) {
+        char file[200];
+        dg_array b;
+        dg_diag why = {0};
+        io_path(folder, ends[k], file);
+        dg_status one = dg_data_write(file, 1, names, a, NULL, NULL);
+        assert_int_equal(one, k < 4 ? DG_OK : DG_EUSAGE);
+        if (k < 3) {
+            assert_int_equal(dg_data_read(file, &b, NULL), DG_OK);
+            same(&a[0], &b);
+            dg_array_free(&b);
+        }
+        dg_status two = dg_data_write(file, 2, names, a, NULL, &why);
+        assert_int_equal(two, k == 1 || k == 3 ? DG_OK : DG_EUSAGE);
+        assert_true(two == DG_OK || strstr(why.text, ends[k]));
+    }
+    dg_array_free(&a[0]);
+}
+
 /* ---- Standard input and output -----------------------------------------------------------------
  * */
 
@@ -468,9 +495,10 @@ static void test_find(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(idx),         TEST(gz),     TEST(npy),     TEST(npy_of_others), TEST(npz),
-        TEST(safetensors), TEST(seal),   TEST(names),   TEST(halves),        TEST(chars),
-        TEST(many_chars),  TEST(digits), TEST(streams), TEST(hash),          TEST(find),
+        TEST(idx),     TEST(gz),          TEST(npy),        TEST(npy_of_others),
+        TEST(npz),     TEST(safetensors), TEST(seal),       TEST(names),
+        TEST(halves),  TEST(chars),       TEST(many_chars), TEST(digits),
+        TEST(by_name), TEST(streams),     TEST(hash),       TEST(find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
