@@ -1,5 +1,6 @@
 /* Runs a node's mathematics as the engine would. */
 #include "ops/rig.h"
+#include "ops/mutants.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -146,6 +147,9 @@ void dg_rig_open(dg_rig *r, const dg_trial *t, dg_type real, const dg_isa *isa, 
     r->real = real;
     r->isa = isa->name;
     r->math = isa->math[real == DG_F64][t->builtin];
+    const char *mutant = getenv("DAGRAD_MUTANT"); /* test_mutants.c: a wrong version instead */
+    if (mutant && *mutant)
+        r->math = dg_mutant_make(mutant, t->type, real, r->math);
     r->training = 1;
     r->state = seed + 1;
     for (int i = 0; i < t->n_in; i++)
