@@ -63,7 +63,7 @@ static const struct {
     [DG_ELEM_EXP] = {"exp", exp, expl, 1, 1.2},
     [DG_ELEM_LOG] = {"log", log, logl, 0.9, 0.9},
     [DG_ELEM_TANH] = {"tanh", tanh, tanhl, 2, 2},
-    [DG_ELEM_SIGMOID] = {"sigmoid", sigmoid_f64, sigmoid_big, 1.6, 1.7},
+    [DG_ELEM_SIGMOID] = {"sigmoid", sigmoid_f64, sigmoid_big, 1.7, 1.7},
     [DG_ELEM_EXPM1] = {"expm1", expm1, expm1l, 0.51, 1.8},
     [DG_ELEM_LOG1P] = {"log1p", log1p, log1pl, 0.51, 0.9},
     [DG_ELEM_SOFTPLUS] = {"softplus", softplus_f64, softplus_big, 0.51, 1.8},
