@@ -54,6 +54,7 @@ typedef struct dg_slot {
     void *external; /* parameters and constants: memory of the graph */
     int persistent; /* lives through all steps, at the same place in both plans */
     int keep;       /* readable after the step */
+    int asked;      /* its own value is read after the step; keep is that of the whole root */
     size_t bytes;
     size_t row_bytes; /* 0: no batch axis */
     int first, last;  /* of a root: segments in which it lives; first > last: never */

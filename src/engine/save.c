@@ -42,5 +42,7 @@ dg_status dg_pass_save(dg_program *p, dg_plan *q)
         if (root->first <= root->last)
             root->last = end;
     }
+    for (int k = 0; k < q->n_slots; k++)
+        q->slots[k].asked = q->slots[k].keep;
     return DG_OK;
 }

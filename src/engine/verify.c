@@ -45,6 +45,11 @@ static void read_slot(void *user, int32_t slot)
     v->owner[r].segment = v->item->segment;
 }
 
+static int overlap(const dg_slot *s, const dg_slot *t)
+{
+    return t->offset < s->offset + s->bytes && s->offset < t->offset + t->bytes;
+}
+
 /* What every other slot that overlaps r held is gone. */
 static void evict(dg_verifier *v, int32_t r)
 {
@@ -52,7 +57,7 @@ static void evict(dg_verifier *v, int32_t r)
     for (int i = 0; i < v->n_roots; i++) {
         int32_t o = v->roots[i];
         const dg_slot *t = &v->q->slots[o];
-        if (o == r || t->offset >= s->offset + s->bytes || s->offset >= t->offset + t->bytes)
+        if (o == r || !overlap(s, t))
             continue;
         if (v->owner[o].segment == v->item->segment)
             dg_program_fail(v->p, NULL, DG_EINTERNAL,
@@ -72,14 +77,33 @@ static void write_slot(void *user, int32_t slot)
     v->owner[r] = (dg_owner){value_of(v->q, slot), v->item->segment};
 }
 
-/* What the caller sets before the step. */
+/* What the caller sets before the step: in places of their own. */
 static void enter(dg_verifier *v)
 {
     for (int32_t k = 0; k < v->q->n_slots; k++) {
         const dg_slot *s = &v->q->slots[k];
-        if (s->kind == SLOT_Z && s->view == DG_NONE && !s->persistent &&
-            v->p->graph->values[s->of - 1].kind == DG_INPUT)
-            v->owner[dg_slot_root(v->q, k)].holds = k;
+        if (s->kind != SLOT_Z || s->view != DG_NONE || s->persistent ||
+            v->p->graph->values[s->of - 1].kind != DG_INPUT)
+            continue;
+        int32_t r = dg_slot_root(v->q, k);
+        for (int i = 0; i < v->n_roots; i++)
+            if (v->roots[i] != r && v->owner[v->roots[i]].holds != DG_NONE &&
+                overlap(&v->q->slots[v->roots[i]], &v->q->slots[r]))
+                dg_program_fail(v->p, NULL, DG_EINTERNAL, "plan: inputs %d and %d in one place",
+                                (int)v->roots[i], (int)k);
+        v->owner[r].holds = k;
+    }
+}
+
+/* What is read after the step must still be there. */
+static void leave(dg_verifier *v)
+{
+    for (int32_t k = 0; k < v->q->n_slots; k++) {
+        const dg_slot *s = &v->q->slots[k];
+        int32_t r = dg_slot_root(v->q, k);
+        int used = v->q->slots[r].first <= v->q->slots[r].last;
+        if (s->asked && used && in_arena(&v->q->slots[r]) && v->owner[r].holds != value_of(v->q, k))
+            dg_program_fail(v->p, NULL, DG_EINTERNAL, "plan: slot %d is gone at the end", (int)k);
     }
 }
 
@@ -101,5 +125,7 @@ dg_status dg_pass_verify(dg_program *p, dg_plan *q)
         dg_item_reads(v.item, read_slot, &v);
         dg_item_writes(v.item, write_slot, &v);
     }
+    if (p->diag.code == DG_OK)
+        leave(&v);
     return p->diag.code;
 }
