@@ -6,6 +6,7 @@
 #   make install       program, library, headers, manual page (PREFIX=/usr/local, DESTDIR=)
 #   make setup         only installs what is missing (Debian, Ubuntu)
 #   make bench         dagrad beside its peers (make bench-peers installs those once)
+#   make check-torch   gradients beside PyTorch's on 50 random graphs
 #   make bigcheck      the long versions of the tests: hours
 #   make tidy          style: format, line length, long functions, includes, macros
 #   make clean         removes build/, except the peers
@@ -41,6 +42,11 @@ bench: build/CMakeCache.txt
 bench-peers:
 	@bash scripts/peers.sh
 
+check-torch: build/CMakeCache.txt
+	@cmake --build build -j $(JOBS) --target dagrad
+	@python=python3; [ -x build/peers/bin/python ] && python=build/peers/bin/python; \
+	    $$python tests/torch/check_torch.py build/dagrad
+
 bigcheck: build/CMakeCache.txt
 	@cmake --build build -j $(JOBS)
 	@cd build && DAGRAD_BIGCHECK=1 ctest --output-on-failure --timeout 86400
@@ -51,4 +57,4 @@ tidy:
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all setup demo test install bench bench-peers bigcheck tidy clean
+.PHONY: all setup demo test install bench bench-peers check-torch bigcheck tidy clean
