@@ -8,8 +8,8 @@
  *     elu         x = z > 0 ? z : alpha (e^z - 1) d = eps where z > 0, else (x + alpha) eps
  *     softplus    x = ln(1 + e^z)                 d = (1 - e^-x) eps, the sigmoid of z
  *
- * At a kink the branch of z <= 0 holds: relu'(0) = 0, leaky_relu'(0) = elu'(0) = alpha. NaN gives NAN, and
- * error vector 0 in relu. alpha >= 0, so that x > 0 where z > 0 and only there. */
+ * At a kink the branch of z <= 0 holds: relu'(0) = 0, leaky_relu'(0) = elu'(0) = alpha. NaN gives
+ * NAN, and error vector 0 in relu. alpha >= 0, so that x > 0 where z > 0 and only there. */
 #include "ops/pointwise.h"
 
 #ifndef DG_REAL

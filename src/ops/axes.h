@@ -1,4 +1,5 @@
-/* Axes as a user names them: from 0, or from the last with -1; and an array as seen from one axis. */
+/* Axes as a user names them: from 0, or from the last with -1; and an array as seen from one
+ * axis. */
 #ifndef DG_OPS_AXES_H
 #define DG_OPS_AXES_H
 
@@ -24,8 +25,8 @@ typedef struct dg_around {
 
 dg_around dg_around_axis(const dg_shape *x, int axis);
 
-/* Outer indices (of dg_around_axis) that rows row0 .. row1-1 of axis 0 have, for an axis that is not
- * 0; all of them, the one there is, for axis 0. */
+/* Outer indices (of dg_around_axis) that rows row0 .. row1-1 of axis 0 have, for an axis that is
+ * not 0; all of them, the one there is, for axis 0. */
 static inline void dg_outer_range(const dg_shape *x, int axis, int64_t row0, int64_t row1,
                                   int64_t *begin, int64_t *end)
 {

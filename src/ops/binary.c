@@ -8,10 +8,10 @@
  *     maximum  x = max(a, b)     da = eps where a >= b, else 0;  db = eps where not
  *     minimum  x = min(a, b)     da = eps where a <= b, else 0;  db = eps where not
  *
- * Each is summed over what its operand is stretched over. Ties of maximum and minimum: the error vector
- * goes to a. A NaN in either is the result; the error vector then goes to a if a is NaN, else to b.
- * pow: da = 0 where b = 0, db = 0 where x = 0 (0^b); db is NaN where a < 0. An error vector of 0 comes
- * back as 0 also where the derivative is infinite (div, pow). */
+ * Each is summed over what its operand is stretched over. Ties of maximum and minimum: the error
+ * vector goes to a. A NaN in either is the result; the error vector then goes to a if a is NaN,
+ * else to b. pow: da = 0 where b = 0, db = 0 where x = 0 (0^b); db is NaN where a < 0. An error
+ * vector of 0 comes back as 0 also where the derivative is infinite (div, pow). */
 #include "ops/broadcast.h"
 
 #ifndef DG_REAL

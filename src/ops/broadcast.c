@@ -59,8 +59,8 @@ int dg_broadcast_parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type
 enum { RESULT, E, A, B, X };
 
 /* What is computed at the places of a walk: one function, or the sum of two. e[k]: the function's
- * own operand (NULL for a value), lying as array at_e[k] of the walk. In `run` are whole operands, and
- * steps along the walk's last axis. */
+ * own operand (NULL for a value), lying as array at_e[k] of the walk. In `run` are whole
+ * operands, and steps along the walk's last axis. */
 typedef struct {
     DG_T(dg_run) run;
     const real *e[2];

@@ -1,14 +1,15 @@
-/* Nodes of two inputs that work element by element, x_i = f(a_i, b_i), with ONNX (NumPy) broadcasting:
- * shapes are aligned at the last axis; an axis that is missing, or 1 where the other's is not, is
- * stretched.
+/* Nodes of two inputs that work element by element, x_i = f(a_i, b_i), with ONNX (NumPy)
+ * broadcasting: shapes are aligned at the last axis; an axis that is missing, or 1 where the
+ * other's is not, is stretched.
  *
- * A node is three functions of a run (below): value, x from a and b; product[0] and product[1], e df/da
- * and e df/db from e and what of a, b, x the node saves. A product serves as adjoint and as tangent.
+ * A node is three functions of a run (below): value, x from a and b; product[0] and product[1], e
+ * df/da and e df/db from e and what of a, b, x the node saves. A product serves as adjoint and as
+ * tangent.
  *
- * The adjoint of a stretched operand is the sum over what it is stretched over. Where that includes
- * the rows (axis 0 of the output), each row has its sum, and those are a left fold in the order of
- * rows, from the first, or with c->add from the old value: a batch in parts has the bits of the whole.
- * Inside a row the order is that of ops/fold.h. */
+ * The adjoint of a stretched operand is the sum over what it is stretched over. Where that
+ * includes the rows (axis 0 of the output), each row has its sum, and those are a left fold in
+ * the order of rows, from the first, or with c->add from the old value: a batch in parts has the
+ * bits of the whole. Inside a row the order is that of ops/fold.h. */
 #ifndef DG_OPS_BROADCAST_H
 #define DG_OPS_BROADCAST_H
 

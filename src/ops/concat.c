@@ -133,8 +133,8 @@ const dg_node_type dg_op_split = {
 
 #else
 
-/* Copies piece [outer, run] to or from columns at .. at+run-1 of whole [outer, line], for outer indices
- * begin .. end-1. piece NULL: it is zero. */
+/* Copies piece [outer, run] to or from columns at .. at+run-1 of whole [outer, line], for outer
+ * indices begin .. end-1. piece NULL: it is zero. */
 static void put(const real *piece, int64_t run, real *whole, int64_t line, int64_t at,
                 int64_t begin, int64_t end)
 {

@@ -1,10 +1,10 @@
 /* max and min over axes.
  *
- *     x_k = the largest (smallest) z over the axes      d = eps_k for the element that is x_k, else 0
+ *     x_k = the largest (smallest) z over the axes    d = eps_k for the element that is x_k, else 0
  *     dx_k = dz of that element
  *
- * Of several equal ones it is the first, in the order of memory; of NaN too: one NaN makes x_k NaN. Over
- * no elements max is -infinity and min infinity, as in ONNX. */
+ * Of several equal ones it is the first, in the order of memory; of NaN too: one NaN makes x_k
+ * NaN. Over no elements max is -infinity and min infinity, as in ONNX. */
 #include "ops/op.h"
 #include "ops/over.h"
 

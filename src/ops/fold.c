@@ -1,5 +1,5 @@
-/* The loops of ops/fold.h. A sum starts with -0, which adds nothing, not even to -0: so the sum of one
- * term is that term, and a batch of one row has the bits that it has in a larger one. */
+/* The loops of ops/fold.h. A sum starts with -0, which adds nothing, not even to -0: so the sum
+ * of one term is that term, and a batch of one row has the bits that it has in a larger one. */
 #ifdef DG_REAL
 
 #include "ops/fold.h"
@@ -62,8 +62,8 @@ DG_INLINE void step_columns(columns *s, const real *p, int vecs, int n, dg_fold_
         flush_columns(s, vecs, kind);
 }
 
-/* All places of axes from `first` on, at one place of the others. The last of these axes has a loop of
- * its own, since it is all there is in most cases. */
+/* All places of axes from `first` on, at one place of the others. The last of these axes has a
+ * loop of its own, since it is all there is in most cases. */
 DG_INLINE columns sum_columns(const dg_walk *w, int first, dg_cursor at, int64_t i, int vecs, int n,
                               dg_fold_kind kind, const DG_T(dg_terms) * t)
 {

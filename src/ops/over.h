@@ -1,7 +1,9 @@
-/* Nodes that make one number of many, over the axes of a list (all by default): sum, mean, max, min.
+/* Nodes that make one number of many, over the axes of a list (all by default): sum, mean, max,
+ * min.
  *
- * The output has the other axes, or, with keepdims, all of them with size 1 for those of the list. Its
- * rows are rows of z where axis 0 is not in the list; else a call is for all of it, in parts. */
+ * The output has the other axes, or, with keepdims, all of them with size 1 for those of the
+ * list. Its rows are rows of z where axis 0 is not in the list; else a call is for all of it, in
+ * parts. */
 #ifndef DG_OPS_OVER_H
 #define DG_OPS_OVER_H
 

@@ -11,8 +11,8 @@
  *     cos         x = cos z         d = -sin(z) eps
  *     clip        x = min(max(z, min), max)    d = eps where min <= z <= max, else 0
  *
- * NaN gives NaN, and error vector 0 in abs and clip. An error vector of 0 comes back as 0 also where the
- * derivative is infinite (exp, log, sqrt, reciprocal). */
+ * NaN gives NaN, and error vector 0 in abs and clip. An error vector of 0 comes back as 0 also
+ * where the derivative is infinite (exp, log, sqrt, reciprocal). */
 #include "ops/pointwise.h"
 
 #ifndef DG_REAL

@@ -1,14 +1,14 @@
 /* Nodes of one input that work element by element: x_i = f(z_i), so both A^t eps and A dz are
  * f'(z_i) times what is given, element by element.
  *
- * A node is two functions of a vector. f: x from z. g: from e and s the product e f', with s the value
- * saved, z or x, whichever gives the derivative; it serves as adjoint and as tangent. What the node
- * takes as numbers comes as vectors p. Both are constants of their caller's, so that its loops are
- * made for them.
+ * A node is two functions of a vector. f: x from z. g: from e and s the product e f', with s the
+ * value saved, z or x, whichever gives the derivative; it serves as adjoint and as tangent. What
+ * the node takes as numbers comes as vectors p. Both are constants of their caller's, so that its
+ * loops are made for them.
  *
- * Where f' is 0 because a branch was not taken, g selects an exact 0. Where f' may be infinite or NaN
- * at numbers that occur (log 0, sqrt 0, 1/0, e^1000), it is dg_times: an error vector that is 0
- * comes back as 0, so a pole behind a branch not taken spoils nothing. */
+ * Where f' is 0 because a branch was not taken, g selects an exact 0. Where f' may be infinite or
+ * NaN at numbers that occur (log 0, sqrt 0, 1/0, e^1000), it is dg_times: an error vector that is
+ * 0 comes back as 0, so a pole behind a branch not taken spoils nothing. */
 #ifndef DG_OPS_POINTWISE_H
 #define DG_OPS_POINTWISE_H
 

@@ -1,4 +1,5 @@
-/* slice and pad: a box of a larger array, and an array in a larger box. Either is the other's adjoint.
+/* slice and pad: a box of a larger array, and an array in a larger box. Either is the other's
+ * adjoint.
  *
  *     slice  x = z[.., start:end, ..]    d = eps there, 0 elsewhere      dx = dz[.., start:end, ..]
  *     pad    x = z, value around it      d = eps inside                  dx = dz, 0 around it */
@@ -190,8 +191,8 @@ static void copy(const dg_call *c, const box *b, const real *from, real *to, int
     } while (dg_walk_next(&w, 0, last, &at));
 }
 
-/* The large array: value everywhere in the call's rows, and the small one in its place. from NULL: the
- * small one is zero. */
+/* The large array: value everywhere in the call's rows, and the small one in its place. from
+ * NULL: the small one is zero. */
 static dg_status surround(const dg_call *c, const box *b, const real *from, real value, real *to)
 {
     dg_walk w = dg_walk_over(b->large);

@@ -5,9 +5,9 @@
  *     log_softmax  x_i = z_i - ln sum_j e^z_j         d_i = eps_i - e^x_i sum_j eps_j
  *                                                     dx_i = dz_i - sum_j e^x_j dz_j
  *
- * The largest z is taken off first. What has probability 0 (z = -infinity) takes no part: its error
- * vector in softmax is 0, whatever eps is. A row that is all -infinity, fully masked, gives 0 in both,
- * and its error vector is 0. Sums have 16 lanes, by the tree of base/vec.h. */
+ * The largest z is taken off first. What has probability 0 (z = -infinity) takes no part: its
+ * error vector in softmax is 0, whatever eps is. A row that is all -infinity, fully masked, gives
+ * 0 in both, and its error vector is 0. Sums have 16 lanes, by the tree of base/vec.h. */
 #include "ops/axes.h"
 #include "ops/op.h"
 
@@ -208,7 +208,8 @@ static void tile(const dg_around *s, int64_t m, const real *x, const real *e, re
     DG_T(dg_transpose)(m, s->n, row_e, s->n, y, s->inner);
 }
 
-/* The function for each row along the axis in the call's rows. x NULL: it needs none; e NULL: zero. */
+/* The function for each row along the axis in the call's rows. x NULL: it needs none; e NULL:
+ * zero. */
 static dg_status each(const dg_call *c, const real *x, const real *e, real *y, row_fn fn)
 {
     int axis = dg_axis_at(dg_attr_int(c->attrs, 0), c->out_shape->rank);

@@ -3,9 +3,9 @@
  *     sum   x_k = sum of z over the axes       d = eps_k for every z that is in x_k
  *     mean  x_k = that sum / n                 d = eps_k / n
  *
- * n is the number of elements that one x_k is made of. Both are linear: dx is the same of dz. The order
- * of a sum is that of ops/fold.h; in f32 it does not stick at 2^24. A sum, and a mean, of no elements
- * is 0. */
+ * n is the number of elements that one x_k is made of. Both are linear: dx is the same of dz. The
+ * order of a sum is that of ops/fold.h; in f32 it does not stick at 2^24. A sum, and a mean, of
+ * no elements is 0. */
 #include "ops/op.h"
 #include "ops/over.h"
 

@@ -25,13 +25,13 @@ typedef struct dg_cursor {
 
 /* A walk over a space, without arrays. */
 dg_walk dg_walk_over(const dg_shape *space);
-/* Adds a row-major array that is stretched over the space: axes are aligned at the last, an axis that
- * is missing, or 1 where the space's is not, has step 0. */
+/* Adds a row-major array that is stretched over the space: axes are aligned at the last, an axis
+ * that is missing, or 1 where the space's is not, has step 0. */
 void dg_walk_add(dg_walk *w, const dg_shape *array);
 /* Leaves only indices first .. end-1 of an axis. */
 void dg_walk_cut(dg_walk *w, int axis, int64_t first, int64_t end);
-/* Drops and merges axes. At least one is left: then the last has step 0 or 1 in every array that was
- * added by dg_walk_add. */
+/* Drops and merges axes. At least one is left: then the last has step 0 or 1 in every array that
+ * was added by dg_walk_add. */
 void dg_walk_merge(dg_walk *w);
 /* Product of the sizes of axes first .. end-1. */
 int64_t dg_walk_count(const dg_walk *w, int first, int end);
@@ -45,7 +45,8 @@ static inline int64_t dg_share(int64_t n, int part, int parts)
     return whole * part + rest * part / parts;
 }
 
-/* A number of parts for `units` indivisible pieces that make up `work` elements: from sizes alone. */
+/* A number of parts for `units` indivisible pieces that make up `work` elements: from sizes
+ * alone. */
 int dg_parts_for(int64_t units, int64_t work);
 
 /* Moves on within axes first .. end-1; 0: they are through, and the place is the first again. */
@@ -63,18 +64,20 @@ static inline int dg_walk_next(const dg_walk *w, int first, int end, dg_cursor *
     return 0;
 }
 
-/* A fold: array 0 gets, for each of its elements, a sum (or the like) over all places of the space
- * that it is stretched over. Axes are sorted: 0 .. kept-1 are those of array 0, the others are
- * summed. One of the two kinds has the axis along which memory is contiguous, last among its kind. */
+/* A fold: array 0 gets, for each of its elements, a sum (or the like) over all places of the
+ * space that it is stretched over. Axes are sorted: 0 .. kept-1 are those of array 0, the others
+ * are summed. One of the two kinds has the axis along which memory is contiguous, last among its
+ * kind. */
 typedef struct dg_fold {
     dg_walk walk;
     int kept;
-    int apart;   /* 1: axis `kept` is axis 0 of the space, rows that are added left to right */
-    int columns; /* 1: the contiguous axis is kept (and is axis kept-1), 0: it is summed (the last) */
+    int apart;     /* 1: axis `kept` is axis 0 of the space, rows that are added left to right */
+    int columns;   /* 1: the contiguous axis is kept, as axis kept-1; 0: it is summed, the last */
     int64_t units; /* pieces that can be done alone: up to DG_TILE columns, or one element */
 } dg_fold;
 
-/* From a walk that is not merged, array 0 being the result. by_rows: keep axis 0 apart, if summed. */
+/* From a walk that is not merged, array 0 being the result. by_rows: keep axis 0 apart, if
+ * summed. */
 dg_fold dg_fold_over(const dg_walk *w, int by_rows);
 /* First element of array 0 that unit u writes; for u = units: their number. */
 int64_t dg_fold_first(const dg_fold *f, int64_t u);

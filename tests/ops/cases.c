@@ -46,7 +46,7 @@ static void malformed(const dg_trial *t, const char *what)
     fail_msg("%s: a case is not well-formed at '%s'", t->type->name, what);
 }
 
-/* A size: digits, a letter, or digits and a letter as their product. The letter is noted as used. */
+/* A size: digits, a letter, or both as their product. The letter is noted as used. */
 static const char *read_size(dg_trial *t, const char *s, int64_t *size)
 {
     const char *begin = s;

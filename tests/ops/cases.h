@@ -1,8 +1,9 @@
 /* Trials: the cases of a node (dg_case in <dagrad/node.h>) with sizes, attributes and values drawn.
  *
  * Besides what dg_case says: a letter may have a factor ("2a"); an input without sizes has rank 0
- * ("n,a; "), one that is "-" is absent. The letter n as first size of an input is the batch: the shape
- * rule is asked with DG_N for it too. Values are numbers of f32, so that both types get the same. */
+ * ("n,a; "), one that is "-" is absent. The letter n as first size of an input is the batch: the
+ * shape rule is asked with DG_N for it too. Values are numbers of f32, so that both types get the
+ * same. */
 #ifndef DG_TESTS_OPS_CASES_H
 #define DG_TESTS_OPS_CASES_H
 
@@ -30,16 +31,16 @@ typedef struct dg_trial {
     dg_arena arena;
 } dg_trial;
 
-/* Draw number `draw` of a case: from 0 on each letter is once 0, once 1 while others are small, then
- * all are random. seed: what else is random. Returns 1; 0 where sizes of that kind are not taken by
- * the node, or there are too many elements: why says so. Fails the test where the case itself is not
- * well-formed. Give the trial back in either case. */
+/* Draw number `draw` of a case: from 0 on each letter is once 0, once 1 while others are small,
+ * then all are random. seed: what else is random. Returns 1; 0 where sizes of that kind are not
+ * taken by the node, or there are too many elements: why says so. Fails the test where the case
+ * itself is not well-formed. Give the trial back in either case. */
 int dg_trial_draw(dg_trial *t, int builtin, int which, int draw, uint64_t seed, dg_diag *why);
 void dg_trial_free(dg_trial *t);
 
-/* A trial of given shapes, for tests of one point: attributes as text, values from `in` (NULL: absent
- * there, uniform(-1,1) here). The shape rule must accept them. batch: axis 0 of inputs whose in_shape
- * says DG_N. */
+/* A trial of given shapes, for tests of one point: attributes as text, values from `in` (NULL:
+ * absent there, uniform(-1,1) here). The shape rule must accept them. batch: axis 0 of inputs
+ * whose in_shape says DG_N. */
 void dg_trial_make(dg_trial *t, const char *node, const char *attrs, int n_in,
                    const dg_shape in_shape[], const double *const in[], int64_t batch);
 

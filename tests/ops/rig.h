@@ -1,7 +1,8 @@
-/* A rig runs a node's mathematics directly, as the engine would, on one instruction set and type, with
- * memory that shows mistakes: results are full of NaN before a call and must not be afterwards, memory
- * behind them must stay as it was, scratch holds garbage, and what the type does not declare as saved
- * is NULL. Functions that can fail only by a defect of the node fail the test. */
+/* A rig runs a node's mathematics directly, as the engine would, on one instruction set and type,
+ * with memory that shows mistakes: results are full of NaN before a call and must not be
+ * afterwards, memory behind them must stay as it was, scratch holds garbage, and what the type
+ * does not declare as saved is NULL. Functions that can fail only by a defect of the node fail
+ * the test. */
 #ifndef DG_TESTS_OPS_RIG_H
 #define DG_TESTS_OPS_RIG_H
 
@@ -27,18 +28,21 @@ typedef struct dg_rig {
 typedef enum { DG_WHOLE, DG_CUT } dg_cut;
 
 /* Inputs get the trial's values, error vectors and perturbations numbers of size 1/4 to 1 by
- * seed, the same for all types and instruction sets; perturbations of a row of a simplex add up to 0. */
+ * seed, the same for all types and instruction sets; perturbations of a row of a simplex add up
+ * to 0. */
 void dg_rig_open(dg_rig *r, const dg_trial *t, dg_type real, const dg_isa *isa, uint64_t seed);
 void dg_rig_close(dg_rig *r);
 
-/* dg_rig_try returns what the node returned, `why` says why; dg_rig_forward fails unless it is DG_OK. */
+/* dg_rig_try returns what the node returned, `why` says why; dg_rig_forward fails unless it is
+ * DG_OK. */
 dg_status dg_rig_try(dg_rig *r);
 void dg_rig_forward(dg_rig *r, dg_cut cut);
-/* only: the input whose delta, or perturbation, it is; -1: all together, where the engine does so. */
+/* only: the input whose delta, or perturbation, it is; -1: all together, where the engine does
+ * so. */
 void dg_rig_adjoint(dg_rig *r, dg_cut cut, int only);
 void dg_rig_tangent(dg_rig *r, dg_cut cut, int only);
-/* For DG_POINTWISE: out[0] in the memory of input i, delta[i] in that of eps[0] (which is lost); only
- * for inputs of the output's shape. */
+/* For DG_POINTWISE: out[0] in the memory of input i, delta[i] in that of eps[0] (which is lost);
+ * only for inputs of the output's shape. */
 void dg_rig_forward_in_place(dg_rig *r, int i);
 void dg_rig_adjoint_in_place(dg_rig *r, int i);
 

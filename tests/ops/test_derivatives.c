@@ -1,12 +1,12 @@
-/* Every node of ops.def, over its cases, drawn shapes, both types and every instruction set that this
- * processor has:
+/* Every node of ops.def, over its cases, drawn shapes, both types and every instruction set that
+ * this processor has:
  *
- *     adjoint identity    |<Jv, w> - <v, J^t w>| <= t max(||Jv|| ||w||, ||v|| ||J^t w||), t = 1e-13 in f64,
- *                         1e-5 in f32; for all inputs together and for each alone
- *     finite differences  f64, central, Richardson over h, h/2, h/4 with h = min(0.064, r/32), of the
- *                         tangent (||D - Jv|| against the norm of Jv) and of the adjoint (as above): 1e-10
- *     the same bits       on all instruction sets; whole and cut into rows or parts; a delta alone and
- *                         with the others; in place; a batch in two parts
+ *     adjoint identity    |<Jv, w> - <v, J^t w>| <= t max(||Jv|| ||w||, ||v|| ||J^t w||), t = 1e-13
+ *                         in f64, 1e-5 in f32; for all inputs together and for each alone
+ *     finite differences  f64, central, Richardson over h, h/2, h/4, h = min(0.064, r/32), of the
+ *                         tangent (||D - Jv|| against ||Jv||) and the adjoint (as above): 1e-10
+ *     the same bits       on all instruction sets; whole and cut into rows or parts; a delta alone
+ *                         and with the others; in place; a batch in two parts
  *     f32 is f64          up to 1e-5
  *
  * Prints the worst figure by node. */
@@ -149,7 +149,8 @@ static void check_in_place(const dg_rig *whole, dg_rig *other)
     }
 }
 
-/* Rows first .. end-1 as a batch of its own; the parameters' deltas go on from those of `before`. */
+/* Rows of the whole from `first` on as a batch of its own; the parameters' deltas go on from those
+ * of `before`. */
 static void run_rows(const dg_rig *whole, dg_rig *r, const dg_trial *rows, const dg_isa *isa,
                      int64_t first, const dg_rig *before)
 {

@@ -1,5 +1,6 @@
-/* What nodes do at kinks, poles, 0 and -0, infinities and NaN, by value, for both types and on every
- * instruction set; rows that are masked; ties; sums of more than 2^24 ones; sums of nothing. */
+/* What nodes do at kinks, poles, 0 and -0, infinities and NaN, by value, for both types and on
+ * every instruction set; rows that are masked; ties; sums of more than 2^24 ones; sums of
+ * nothing. */
 #include "ops/rig.h"
 #include "ops/registry.h"
 

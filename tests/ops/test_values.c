@@ -1,7 +1,7 @@
 /* What nodes compute, against plain loops over indices with the C library's functions: point-wise
- * nodes of one and two inputs, and nodes that reshape, move, sum and normalise, over their cases and
- * drawn shapes, in f64. (That derivatives fit the function says nothing of whether it is the right
- * one.) */
+ * nodes of one and two inputs, and nodes that reshape, move, sum and normalise, over their cases
+ * and drawn shapes, in f64. (That derivatives fit the function says nothing of whether it is the
+ * right one.) */
 #include "ops/registry.h"
 #include "ops/rig.h"
 
@@ -49,7 +49,8 @@ static int axis_of(const dg_trial *t, int attr, int rank)
     return (int)(axis < 0 ? axis + rank : axis);
 }
 
-/* ---- References: element `flat` of output j ---------------------------------------------------- */
+/* ---- References: element `flat` of output j
+ * ---------------------------------------------------- */
 
 typedef double reference_fn(const dg_trial *t, int j, int64_t flat);
 
