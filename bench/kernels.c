@@ -2,10 +2,10 @@
  *
  *     bench-kernels [RUNS]        RUNS: samples of each figure, 30 by default
  *
- * The peak is the best of 20 runs of 20 ms of 12 independent chains of the widest fma. A rate counts
- * two operations for each product of the definition, none for a tap that falls on padding; one above
- * the peak means a wrong count or a wrong peak, and fails.
- * Minimum and median of the samples; all operands of a sample are the same memory. */
+ * The peak is the best of 20 runs of 20 ms of 12 independent chains of the widest fma. A rate
+ * counts two operations for each product of the definition, none for a tap that falls on padding;
+ * one above the peak means a wrong count or a wrong peak, and fails. Minimum and median of the
+ * samples; all operands of a sample are the same memory. */
 #include "kernels/kernels.h"
 
 #include <stdio.h>

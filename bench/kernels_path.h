@@ -1,4 +1,4 @@
-/* The part of bench/kernels.c for one path: `real` and DG_T(name) are defined by what includes this. */
+/* The part of bench/kernels.c for one path; `real` and DG_T(name) are defined by the includer. */
 #include "kernels/kernels.h"
 
 static double DG_T(peak_of_run)(double seconds)
@@ -17,15 +17,17 @@ static double DG_T(peak_of_run)(double seconds)
 /* y = x w + b, dx = dy w^T, dw = x^T dy for `rows` rows; pass 0, 1, 2. */
 static void DG_T(linear_pass)(const shape *s, int pass, void *scratch)
 {
-    if (pass == 0)
-        DG_T(dg_linear)
-        (0, s->rows, s->in, s->out, buffer[0], buffer[1], buffer[2], buffer[3], scratch);
-    else if (pass == 1)
-        DG_T(dg_linear_input)(0, s->rows, s->in, s->out, buffer[3], buffer[1], buffer[4], scratch);
-    else
-        for (int p = 0; p < DG_T(dg_linear_weight_parts)(s->in, s->out); p++)
-            DG_T(dg_linear_weight)
-            (p, s->rows, s->in, s->out, buffer[0], buffer[3], 0, buffer[5], scratch);
+    float *const *v = buffer;
+    const int64_t n = s->rows, in = s->in, out = s->out;
+    const int parts = pass == 2 ? DG_T(dg_linear_weight_parts)(in, out) : 0;
+    if (pass == 0) {
+        DG_T(dg_linear)(0, n, in, out, v[0], v[1], v[2], v[3], scratch);
+    } else if (pass == 1) {
+        DG_T(dg_linear_input)(0, n, in, out, v[3], v[1], v[4], scratch);
+    }
+    for (int p = 0; p < parts; p++) {
+        DG_T(dg_linear_weight)(p, n, in, out, v[0], v[3], 0, v[5], scratch);
+    }
 }
 
 static size_t DG_T(linear_scratch)(const shape *s, int pass)

@@ -1,7 +1,7 @@
 /* Vectors: one small set of operations whose results have the same bits on every instruction set.
  *
- * vec, ivec      VEC_N lanes of `real`, and of the signed integer as wide. 64 bytes on v4, 32 on v3,
- *                16 on the portable path, so a loop over vec does not depend on the path.
+ * vec, ivec      VEC_N lanes of `real`, and of the signed integer as wide. 64 bytes on v4, 32 on
+ *                v3, 16 on the portable path, so a loop over vec does not depend on the path.
  * vec64, ivec64  the same of double, VEC64_N lanes, also where real is float: for functions that
  *                are computed by way of f64. vec64_fma etc. have the contracts of vec_fma etc.
  * wide           16 lanes on every path, built of vec: sums and maxima along a row.

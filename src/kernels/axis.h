@@ -1,7 +1,7 @@
-/* One axis of a convolution as runs of positions that use the same taps, so that padding, strides and
- * dilation become loops without tests. For the files of src/kernels only.
+/* One axis of a convolution as runs of positions that use the same taps, so that padding, strides
+ * and dilation become loops without tests. For the files of src/kernels only.
  *
- * Position o and tap t meet at i = (o mul + t dil + off) / div, where that is whole and 0 <= i < n_in.
+ * Position o and tap t meet at i = (o mul + t dil + off) / div, where that is whole, 0 <= i < n_in.
  *   forward:         mul = stride, dil = dilation, off = -pad, div = 1
  *   input gradient:  mul = 1, dil = dilation, off = pad - (taps - 1) dilation, div = stride,
  *                    positions being those of x, i those of dy, taps turned around */
@@ -14,8 +14,8 @@ typedef struct {
     int64_t positions, n_in, taps, mul, dil, off, div;
 } dg_axis;
 
-/* Positions first + j step, j < count; each has `taps` taps: tap, tap + tap_step, ... Position j and
- * the u-th of these meet at in + j in_step + u in_tap. */
+/* Positions first + j step, j < count; each has `taps` taps: tap, tap + tap_step, ... Position j
+ * and the u-th of these meet at in + j in_step + u in_tap. */
 typedef struct {
     int64_t first, step, count;
     int64_t tap, tap_step, taps;

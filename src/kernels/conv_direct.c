@@ -1,29 +1,29 @@
 /* Direct convolution of any shape (contract: kernels/kernels.h).
  *
- * Forward. The positions of an image fall into rectangles in which all use the same taps. There a row
- * of pixels is a small product: A = the image itself, seen with a row stride of one pixel (channels
- * last make the taps of a kernel row and their channels one contiguous k), B = the weights, C = the
- * row of y. No copy, no padding, no product with a zero. The taps of a rectangle are one sum over k,
- * cut as kernels.h says, in whole kernel rows where they fit.
+ * Forward. The positions of an image fall into rectangles in which all use the same taps. There a
+ * row of pixels is a small product: A = the image itself, seen with a row stride of one pixel
+ * (channels last make the taps of a kernel row and their channels one contiguous k), B = the
+ * weights, C = the row of y. No copy, no padding, no product with a zero. The taps of a rectangle
+ * are one sum over k, cut as kernels.h says, in whole kernel rows where they fit.
  *
- * The input gradient is the same with the roles turned: positions are those of x, the image is dy, the
- * weights are transposed and turned around, once a call, in scratch.
+ * The input gradient is the same with the roles turned: positions are those of x, the image is dy,
+ * the weights are transposed and turned around, once a call, in scratch.
  *
  * The weight gradient is, for a tap, the sum over pixels of (pixel of x)^T (pixel of dy): A = x
  * transposed, with strides, B = dy. */
 #include "kernels/axis.h"
 #include "kernels/conv.h"
 
-/* What a pass of the forward kind reads: source [height, width, groups k], weights [taps_y, taps_x, k,
- * row], destination [., width_out, row], row = groups n. */
+/* What a pass of the forward kind reads: source [height, width, groups k], weights [taps_y, taps_x,
+ * k, row], destination [., width_out, row], row = groups n. */
 typedef struct {
     int64_t k, n, groups, width, width_out, row, taps_x;
     const real *a, *b, *bias;
     real *c;
 } plane;
 
-/* One rectangle, with the sum over k cut to its taps py .. py + ny - 1, px .. px + nx - 1 and channels
- * k0 .. k0 + k - 1 of the rectangle's own. */
+/* One rectangle, with the sum over k cut to its taps py .. py + ny - 1, px .. px + nx - 1 and
+ * channels k0 .. k0 + k - 1 of the rectangle's own. */
 typedef struct {
     int64_t py, ny, px, nx, k0, k;
 } cut;
@@ -83,8 +83,8 @@ static void rectangle(const plane *p, const dg_run *y, const dg_run *x, const cu
         }
 }
 
-/* The sum over the taps of a rectangle in blocks of at most DG_CHAIN: whole rows of taps if they fit,
- * else whole taps, else pieces of a tap's channels. */
+/* The sum over the taps of a rectangle in blocks of at most DG_CHAIN: whole rows of taps if they
+ * fit, else whole taps, else pieces of a tap's channels. */
 static void blocks(const plane *p, const dg_run *y, const dg_run *x)
 {
     const int64_t ty = dg_max(y->taps && x->taps ? y->taps : 0, 1), tx = dg_max(x->taps, 1);
@@ -104,7 +104,7 @@ static void blocks(const plane *p, const dg_run *y, const dg_run *x)
     }
 }
 
-/* Weights that do not fit in half of the second cache are used panel by panel, each for a whole image. */
+/* Weights beyond half of the second cache are used panel by panel, each for a whole image. */
 static void image(const plane *p, int64_t taps, const dg_run *y, int64_t ny, const dg_run *x,
                   int64_t nx)
 {
@@ -207,8 +207,8 @@ static void range(int64_t t, int64_t n, int64_t positions, int64_t stride, int64
         *first = *end;
 }
 
-/* A part of dw is a kernel row and at most CHUNK input channels of each group: its taps read the same
- * rows of x and dy, which stay in the second cache between them. */
+/* A part of dw is a kernel row and at most CHUNK input channels of each group: its taps read the
+ * same rows of x and dy, which stay in the second cache between them. */
 enum { CHUNK = DG_ISA_ID == 4 ? 32 : 64 };
 
 static int64_t chunks(const dg_conv *s)
@@ -216,14 +216,14 @@ static int64_t chunks(const dg_conv *s)
     return (s->c / s->groups + CHUNK - 1) / CHUNK;
 }
 
-/* What is fixed in a part, but for the group j: kernel row, channels c0 .. c0 + c - 1 of each group. */
+/* What is fixed in a part, but for group j: kernel row, channels c0 .. c0 + c - 1 of a group. */
 typedef struct {
     const dg_conv *s;
     int64_t row, c0, c, j;
 } piece;
 
-/* One block of pixels of one image, rows y0 .. y1-1 and columns q0 .. q1-1 of dy: those that fall on
- * padding are left out. */
+/* One block of pixels of one image, rows y0 .. y1-1 and columns q0 .. q1-1 of dy: those that fall
+ * on padding are left out. */
 static void pixels(const piece *p, int mode, const real *x, const real *dy, int64_t y0, int64_t y1,
                    int64_t q0, int64_t q1, real *dw)
 {

@@ -1,9 +1,10 @@
 /* Convolution of few input channels, as of a first layer (contract: kernels/kernels.h).
  *
- * An image is small here: it is copied to scratch with its padding, so that all positions are alike.
- * Forward: at most 9 products a position; the weights of one or two vectors of output channels stay in
- * registers while a few positions at a time go by. Weight gradient: the kw c products of a kernel row
- * are contiguous in the copy, and are the rows of one small product over positions. */
+ * An image is small here: it is copied to scratch with its padding, so that all positions are
+ * alike. Forward: at most 9 products a position; the weights of one or two vectors of output
+ * channels stay in registers while a few positions at a time go by. Weight gradient: the kw c
+ * products of a kernel row are contiguous in the copy, and are the rows of one small product over
+ * positions. */
 #include "kernels/conv.h"
 
 enum { TAPS = 9, POSITIONS = 128 };
@@ -42,8 +43,8 @@ static void pad(const dg_conv *s, const real *x, real *to)
 }
 
 /* A line of positions: x of the first one, where the taps are from there, the step to the next;
- * weights [taps, k], bias, and y [positions, k], all from one output channel on, `last` of them in the
- * last vector. */
+ * weights [taps, k], bias, and y [positions, k], all from one output channel on, `last` of them in
+ * the last vector. */
 typedef struct {
     const real *x, *w, *bias;
     int64_t at[TAPS];
@@ -112,7 +113,7 @@ DG_INLINE void along(const line *l, const int many, const int taps, const int nv
             positions(l, p, w, bias, 1, taps, nv);
 }
 
-/* One vector of output channels, two where the registers hold the weights; returns the channels done. */
+/* One vector of output channels, two where the registers hold the weights; returns how many. */
 static int64_t channels(line *l, int taps, int64_t left)
 {
     enum { MANY = DG_ISA_ID == 4 ? 8 : DG_ISA_ID == 3 ? 6 : 2 };
@@ -179,8 +180,8 @@ int DG_T(dg_conv_thin_weight_fits)(const dg_conv *s)
     return s->groups == 1 && s->dilation_x == 1 && s->kw > 1 && s->c < 8;
 }
 
-/* The chains of all taps over rows o0 .. o1-1, columns q0 .. q1-1 of dy, a few rows at a time, so that
- * these stay in the first cache while the kernel rows pass. */
+/* The chains of all taps over rows o0 .. o1-1, columns q0 .. q1-1 of dy, a few rows at a time, so
+ * that these stay in the first cache while the kernel rows pass. */
 static void chains(const dg_conv *s, const real *copy, const real *dy, int64_t o0, int64_t o1,
                    int64_t q0, int64_t q1, real *sums)
 {

@@ -5,7 +5,7 @@
 /* Rows whose block of A (k <= DG_CHAIN) stays in the second cache while all panels of B pass. */
 enum { ROWS = 96 * 4 / sizeof(real) };
 
-/* B [k, n] to panels of DG_PANEL columns, each [k, width] without gaps; the last may be narrower. */
+/* B [k, n] to panels of DG_PANEL columns, each [k, width] without gaps; the last may be narrow. */
 static void pack(const dg_product *g, const real *b, int64_t k, real *to)
 {
     for (int64_t j = 0; j < g->n; j += DG_PANEL) {
@@ -72,8 +72,8 @@ size_t DG_T(dg_gemm_pack_bytes)(int64_t n, int64_t k)
     return (size_t)n * (size_t)((k + blocks - 1) / blocks) * sizeof(real);
 }
 
-/* With few rows a transposed B is not packed: C^T = B^T A^T has B where it lies, and only A and C are
- * transposed. Each element of C is the same chain. */
+/* With few rows a transposed B is not packed: C^T = B^T A^T has B where it lies, and only A and C
+ * are transposed. Each element of C is the same chain. */
 static int turns(int64_t m, int64_t n, int64_t k)
 {
     return m >= VEC_N && m * (n + k) * 3 < n * k * 2;

@@ -4,8 +4,8 @@
 
 #include "kernels/tile.h"
 
-/* As dg_gemm, with two modes: `first` for the first block of k, `next` for the others, whose length is
- * at most DG_CHAIN; pack: B is packed first. Scratch: dg_gemm_pack_bytes. */
+/* As dg_gemm, with two modes: `first` for the first block of k, `next` for the others, whose length
+ * is at most DG_CHAIN; pack: B is packed first. Scratch: dg_gemm_pack_bytes. */
 typedef struct {
     int first, next, pack;
     int64_t m, n, k;

@@ -15,24 +15,26 @@
  *   negative. Alignment: that of an element; 64 bytes is faster.
  * - Nothing outside the tensors is ever read or written: no slack behind them is needed.
  * - Results do not overlap an operand, unless a function says "in place".
- * - scratch is the calling thread's own, at least as many bytes as the ..._scratch function says for
- *   the same sizes, 64-byte aligned; its content means nothing before and after. 0 bytes: NULL will do.
+ * - scratch is the calling thread's own, at least as many bytes as the ..._scratch function says
+ *   for the same sizes, 64-byte aligned; its content means nothing before and after. With 0 bytes
+ *   NULL will do.
  * - Whoever calls never packs: a kernel packs what it needs into scratch.
  *
- * Order of sums: fixed, the same on every path, so all six give the bits of their type.
- * - A product's sum over k (features) is cut into ceil(K / 768) nearly equal blocks. Each block is one
- *   chain of fused multiply-adds that starts at 0; the blocks' sums are added left to right.
+ * Order of sums: fixed, the same on every path, so all three give the bits of their type.
+ * - A product's sum over k (features) is cut into ceil(K / 768) nearly equal blocks. Each block is
+ *   one chain of fused multiply-adds that starts at 0; the blocks' sums are added left to right.
+ *   In a convolution k runs over the taps inside the image and their channels, in the order of w; a
+ *   block is as many whole rows of taps as fit, else whole taps, else a piece of a tap's channels.
  * - DG_WRITE: C = ((s1 + s2) + ...) [+ bias];  DG_ADD: C = (((C + s1) + s2) + ...) [+ bias];
  *   DG_START: one chain over all of K that starts at 0 (no blocks);  DG_CONTINUE: that starts at C.
  * - Weight gradients of linear sum over the batch: one chain in the order of rows, that with `add`
  *   starts at the old value: rows in several calls have the bits of all rows in one.
- * - Weight gradients of convolution: an image is cut into ceil(pixels / 768) blocks of whole rows (or
- *   of pieces of a row, where a row is longer than 768); each block is a chain from 0; blocks are
- *   added in their order, image by image, onto the old value with `add`, else the first is written.
- *   A tap that falls on padding is left out of the chain, or is a product with 0.
+ * - Weight gradients of convolution: an image is cut into blocks of at most 768 pixels, whole rows
+ *   of them (or equal pieces of a row, where a row is longer); each block is a chain from 0; blocks
+ *   are added in their order, image by image, onto the old value with `add`, else the first is
+ *   written. A tap that falls on padding is left out of the chain, or is a product with 0.
  * - Sums along a row: element i goes to lane i % 16, lanes are added by the tree of base/vec.h.
- * - Sums of columns: one chain of additions in the order of rows.
- */
+ * - Sums of columns: one chain of additions in the order of rows. */
 #ifndef DG_KERNELS_TYPES
 #define DG_KERNELS_TYPES
 
@@ -44,9 +46,9 @@ enum { DG_WRITE, DG_ADD, DG_START, DG_CONTINUE };
 
 enum { DG_CHAIN = 768, DG_SQUARES_BLOCK = 4096 };
 
-/* A convolution: x [n, h, w, c] * w [kh, kw, c / groups, k] + b [k] = y [n, oh, ow, k]. All >= 1 but
- * the padding, which is >= 0 (top, left, bottom, right); groups divides c and k; the window fits, so
- * that oh = (h + top + bottom - dilation_y (kh - 1) - 1) / stride_y + 1 >= 1; likewise ow.
+/* A convolution: x [n, h, w, c] * w [kh, kw, c / groups, k] + b [k] = y [n, oh, ow, k]. All >= 1
+ * but the padding, which is >= 0 (top, left, bottom, right); groups divides c and k; the window
+ * fits, so that oh = (h + top + bottom - dilation_y (kh - 1) - 1) / stride_y + 1 >= 1; likewise ow.
  * Output channels j k / groups ... (j + 1) k / groups - 1 read group j of the input channels. */
 typedef struct {
     int64_t h, w, c, kh, kw, k, oh, ow;
@@ -88,17 +90,17 @@ typedef struct {
 /* ---- Functions ---- */
 
 /* C [m, n] = A [m, k] B [k, n], by `mode`; bias: n numbers, added last, or NULL.
- * Element (i, j) of A is a[i a_row + j a_col]; likewise B; C is c[i c_row + j]. A transposed operand
- * is one with its strides swapped. B with b_col = 1 is read in place or packed; with another b_col
- * it is packed. A part of C is had by moving the pointers: same bits. */
+ * Element (i, j) of A is a[i a_row + j a_col]; likewise B; C is c[i c_row + j]. A transposed
+ * operand is one with its strides swapped. B with b_col = 1 is read in place or packed; with
+ * another b_col it is packed. A part of C is had by moving the pointers: same bits. */
 void DG_T(dg_gemm)(int mode, int64_t m, int64_t n, int64_t k, const real *a, int64_t a_row,
                    int64_t a_col, const real *b, int64_t b_row, int64_t b_col, const real *bias,
                    real *c, int64_t c_row, void *scratch);
 size_t DG_T(dg_gemm_scratch)(int64_t m, int64_t n, int64_t k, int64_t b_col);
 
-/* Linear layer: y [rows, out] = x [rows, in] w [in, out] + b [out] (b may be NULL), rows r0 .. r1-1;
- * dx = dy w^T, rows r0 .. r1-1;  dw (+)= x^T dy over all rows, a part of w;  db (+)= sum of dy's rows
- * is dg_sum_columns. Scratch is asked for a range of `rows` rows. */
+/* Linear layer. y [rows, out] = x [rows, in] w [in, out] + b [out] (b may be NULL) and dx = dy w^T:
+ * rows r0 .. r1-1. dw (+)= x^T dy: over all rows, a part of w. (db (+)= the sum of dy's rows is
+ * dg_sum_columns.) Scratch is asked for a range of `rows` rows. */
 void DG_T(dg_linear)(int64_t r0, int64_t r1, int64_t in, int64_t out, const real *x, const real *w,
                      const real *b, real *y, void *scratch);
 size_t DG_T(dg_linear_scratch)(int64_t rows, int64_t in, int64_t out);
@@ -180,7 +182,7 @@ void DG_T(dg_log_sum)(int64_t r0, int64_t r1, int64_t n, const real *x, real *ls
 
 /* y[r] (+)= the sum of row r, r0 <= r < r1; x [rows, n]. */
 void DG_T(dg_sum_rows)(int64_t r0, int64_t r1, int64_t n, const real *x, int add, real *y);
-/* y[j] (+)= sum over rows of x[r x_row + j], j < n: a chain that starts at 0, or at y with `add`. */
+/* y[j] (+)= sum over rows of x[r x_row + j], j < n: a chain that starts at 0, with `add` at y. */
 void DG_T(dg_sum_columns)(int64_t rows, int64_t n, const real *x, int64_t x_row, int add, real *y);
 
 /* Sums of squares in double of blocks b0 .. b1-1 of x, DG_SQUARES_BLOCK elements each (the last one

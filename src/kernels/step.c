@@ -1,5 +1,5 @@
-/* Optimizer steps, one pass over a parameter and its moments (contract: dg_rule in kernels/kernels.h).
- * A last piece of less than a vector goes through the same arithmetic. */
+/* Optimizer steps, one pass over a parameter and its moments (contract: dg_rule in
+ * kernels/kernels.h). A last piece of less than a vector goes through the same arithmetic. */
 #include "kernels/tile.h"
 
 /* g' = scale g + decay p. */

@@ -1,7 +1,7 @@
 /* The micro-kernel (contract: kernels/tile.h). C stays in registers while k runs.
  *
  * Shapes, rows x vectors: v4 6x4, 14x2, 14x1 of 32 registers; v3 4x3, 6x2, 8x1 of 16; portable 4x1.
- * A copy of the code for each number of rows, so that tiles of nearly equal height leave no rest. */
+ * A copy of the code for each number of rows: tiles of nearly equal height leave no rest. */
 #include "kernels/tile.h"
 
 DG_INLINE const real *ahead(const real *p, ptrdiff_t bytes)

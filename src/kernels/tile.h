@@ -8,16 +8,16 @@
  * One chain of fused multiply-adds for each element of C, in the order p, q, t, held in registers:
  * mode DG_WRITE or DG_START: C = chain from 0; DG_ADD: C = C + chain from 0; DG_CONTINUE: the chain
  * starts at C.
- * A bias (n numbers; NULL: none) is added to what is stored. No length limit here: the caller cuts k.
- * Nothing outside A, B, C is read or written; last columns are masked. C overlaps nothing. */
+ * A bias (n numbers; NULL: none) is added to what is stored. No length limit here: the caller cuts
+ * k. Nothing outside A, B, C is read or written; last columns are masked. C overlaps nothing. */
 #ifndef DG_KERNELS_TILE_H
 #define DG_KERNELS_TILE_H
 
 #include "base/vec.h"
 #include "kernels/kernels.h"
 
-/* For loops of constant length over an array of vectors: unless each is unrolled whole, gcc keeps the
- * array in memory. */
+/* For loops of constant length over an array of vectors: unless each is unrolled whole, gcc keeps
+ * the array in memory. */
 #ifdef __clang__
 #define DG_UNROLL _Pragma("clang loop unroll(full)")
 #else

@@ -1,10 +1,33 @@
 /* Cases of tests/kernels/test_conv.c for one path. */
 #include "kernels/kernels.h"
 
-/* A random convolution, small enough for the plain loops below; `wide`: of the shapes that networks
- * use, past the cuts of the kernels. */
-static dg_conv DG_T(draw_conv)(int wide)
+/* More channels, pixels or columns than one chain has. */
+static dg_conv DG_T(draw_long_conv)(void)
 {
+    const int what = (int)between(0, 2);
+    dg_conv s = {.c = what ? between(1, 2) : between(760, 1700),
+                 .k = between(1, 3),
+                 .groups = 1,
+                 .exact = 1};
+    s.kh = between(1, 3);
+    s.kw = between(1, 3);
+    s.stride_y = s.stride_x = s.dilation_y = s.dilation_x = 1;
+    s.oh = what == 0 ? between(1, 2) : what == 1 ? between(28, 40) : 2;
+    s.ow = what == 0 ? between(1, 3) : what == 1 ? between(28, 40) : between(760, 1600);
+    s.top = between(0, s.kh - 1);
+    s.left = between(0, s.kw - 1);
+    s.h = s.oh + s.kh - 1 - s.top;
+    s.w = s.ow + s.kw - 1 - s.left;
+    return s;
+}
+
+/* A random convolution, small enough for the plain loops below; kind 1: of the shapes that networks
+ * use, 2: long sums. */
+static dg_conv DG_T(draw_conv)(int kind)
+{
+    const int wide = kind == 1;
+    if (kind == 2)
+        return DG_T(draw_long_conv)();
     dg_conv s = {.groups = wide || draw() % 3 ? 1 : between(2, 3), .exact = 1};
     s.c = s.groups * (wide ? (int64_t[]){1, 3, 8, 16, 32, 96}[draw() % 6] : between(1, 5));
     s.k = s.groups * (wide ? (int64_t[]){8, 16, 32, 40, 64, 65}[draw() % 6] : between(1, 18));
@@ -80,10 +103,65 @@ static void DG_T(same)(const dg_conv *s, const char *what, int64_t n, const real
                      (int)want[i]);
 }
 
-/* Whole numbers against int64 loops, then (`whole` 0) only for the bits; images and parts in pieces. */
-static uint64_t DG_T(conv_passes)(int wide, int whole)
+/* y of one position and channel as kernels.h spells its sum, with fma. */
+static real DG_T(spelt)(const dg_conv *s, const real *x, const real *w, const real *b, int64_t oy,
+                        int64_t ox, int64_t u)
 {
-    const dg_conv s = DG_T(draw_conv)(wide);
+    const int64_t c = s->c / s->groups, group = u / (s->k / s->groups);
+    int64_t taps[2] = {0, 0}, first[2] = {-1, -1};
+    for (int64_t r = 0; r < s->kh; r++) {
+        const int64_t iy = oy * s->stride_y + r * s->dilation_y - s->top;
+        if (iy >= 0 && iy < s->h && !taps[0]++)
+            first[0] = r;
+    }
+    for (int64_t q = 0; q < s->kw; q++) {
+        const int64_t ix = ox * s->stride_x + q * s->dilation_x - s->left;
+        if (ix >= 0 && ix < s->w && !taps[1]++)
+            first[1] = q;
+    }
+    if (!taps[0] || !taps[1])
+        return b ? b[u] : 0;
+    const int64_t row = taps[1] * c, rows = 768 / row, whole = 768 / c;
+    const int64_t ny = rows ? (taps[0] + rows - 1) / rows : taps[0];
+    const int64_t nx = rows ? 1 : whole ? (taps[1] + whole - 1) / whole : taps[1];
+    const int64_t nk = whole ? 1 : (c + 767) / 768;
+    real sum = 0;
+    for (int64_t i = 0; i < ny * nx * nk; i++) {
+        const int64_t iy = i / (nx * nk), ix = i / nk % nx, ik = i % nk;
+        real chain = 0;
+        for (int64_t r = iy * taps[0] / ny; r < (iy + 1) * taps[0] / ny; r++)
+            for (int64_t q = ix * taps[1] / nx; q < (ix + 1) * taps[1] / nx; q++)
+                for (int64_t v = ik * c / nk; v < (ik + 1) * c / nk; v++) {
+                    const int64_t y = oy * s->stride_y + (first[0] + r) * s->dilation_y - s->top;
+                    const int64_t z = ox * s->stride_x + (first[1] + q) * s->dilation_x - s->left;
+                    const real f = x[(y * s->w + z) * s->c + group * c + v];
+                    const real g = w[(((first[0] + r) * s->kw + first[1] + q) * c + v) * s->k + u];
+                    chain = sizeof(real) == 4
+                                ? (real)__builtin_fmaf((float)f, (float)g, (float)chain)
+                                : (real)__builtin_fma((double)f, (double)g, (double)chain);
+                }
+        sum = i ? sum + chain : chain;
+    }
+    return b ? sum + b[u] : sum;
+}
+
+static void DG_T(check_order)(const dg_conv *s, const real *x, const real *w, const real *b,
+                              const real *y)
+{
+    for (int64_t i = 0; i < s->oh * s->ow * s->k; i++) {
+        const real want = DG_T(spelt)(s, x, w, b, i / s->k / s->ow, i / s->k % s->ow, i % s->k);
+        if (memcmp(&want, &y[i], sizeof want) != 0)
+            fail_msg("y[%d] of [%d, %d, %d] * [%d, %d, %d] is %.17g, not %.17g", (int)i, (int)s->h,
+                     (int)s->w, (int)s->c, (int)s->kh, (int)s->kw, (int)s->k, (double)y[i],
+                     (double)want);
+    }
+}
+
+/* Whole numbers against int64 loops, then (`whole` 0) only for the bits; images and parts in
+ * pieces. */
+static uint64_t DG_T(conv_passes)(int kind, int whole)
+{
+    const dg_conv s = DG_T(draw_conv)(kind);
     const int64_t images = between(0, 5), cut = between(0, images);
     const int64_t nx = s.h * s.w * s.c, ny = s.oh * s.ow * s.k,
                   nw = s.kh * s.kw * s.c / s.groups * s.k;
@@ -127,6 +205,8 @@ static uint64_t DG_T(conv_passes)(int wide, int whole)
         DG_T(same)(&s, "db", s.k, db, wdb);
         free(wy), free(wdx), free(wdw), free(wdb);
     }
+    if (!whole && images)
+        DG_T(check_order)(&s, x, w, b, y);
     uint64_t bits = hash(hash(4, y, (size_t)(images * ny) * sizeof(real)), dx,
                          (size_t)(images * nx) * sizeof(real));
     bits = hash(hash(bits, dw, (size_t)nw * sizeof(real)), db, (size_t)s.k * sizeof(real));
@@ -148,5 +228,10 @@ static uint64_t DG_T(conv_usual)(void)
 
 static uint64_t DG_T(conv_bits)(void)
 {
-    return DG_T(conv_passes)(draw() % 2, 0);
+    return DG_T(conv_passes)((int)between(0, 2), 0);
+}
+
+static uint64_t DG_T(conv_long)(void)
+{
+    return DG_T(conv_passes)(2, 1);
 }

@@ -103,7 +103,8 @@ static uint64_t DG_T(gemm_order)(void)
     return h;
 }
 
-/* Linear layer: rows in any ranges, parts in any order, the batch in two calls: the bits of the whole. */
+/* Linear layer: rows in any ranges, parts in any order, the batch in two calls: the bits of the
+ * whole. */
 static uint64_t DG_T(linear_cuts)(void)
 {
     const int64_t rows = between(1, draw() % 4 ? 60 : 900), in = between(1, 200),

@@ -1,6 +1,7 @@
 /* Tests of the kernels on every path. A test defines DG_CASES, a header with functions named by
- * DG_T(...) on numbers of type `real`, and includes this: it is read six times. Then run_paths runs one
- * of its functions on all paths, and checks that the paths of a type return the same hash of bits. */
+ * DG_T(...) on numbers of type `real`, and includes this: it is read six times. Then run_paths runs
+ * one of its functions on all paths, and checks that the paths of a type return the same hash of
+ * bits. */
 #ifndef DG_TESTS_EACH_H
 #define DG_TESTS_EACH_H
 
@@ -106,9 +107,24 @@ static void run_paths(case_fn *const f[6], uint64_t first, int n)
         }
 }
 
+/* One test of a group: a function on all paths, with n seeds from `first` on. */
+typedef struct {
+    case_fn *f[6];
+    uint64_t first;
+    int n;
+} each_test;
+
 /* The six functions of one name. */
 #define DG_EACH(name)                                                                              \
-    ((case_fn *const[6]){name##_f32_v4, name##_f32_v3, name##_f32_portable, name##_f64_v4,         \
-                         name##_f64_v3, name##_f64_portable})
+    {                                                                                              \
+        name##_f32_v4, name##_f32_v3, name##_f32_portable, name##_f64_v4, name##_f64_v3,           \
+            name##_f64_portable                                                                    \
+    }
+
+static void run_each(void **initial)
+{
+    const each_test *t = *initial;
+    run_paths(t->f, t->first, t->n);
+}
 
 #endif

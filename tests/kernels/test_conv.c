@@ -3,27 +3,17 @@
 #define DG_CASES "kernels/cases_conv.h"
 #include "kernels/each.h"
 
-static void small(void **unused)
-{
-    (void)unused;
-    run_paths(DG_EACH(conv_small), 1, 150);
-}
-
-static void usual(void **unused)
-{
-    (void)unused;
-    run_paths(DG_EACH(conv_usual), 1000, 20);
-}
-
-static void bits(void **unused)
-{
-    (void)unused;
-    run_paths(DG_EACH(conv_bits), 2000, 40);
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(small), cmocka_unit_test(usual),
-                                       cmocka_unit_test(bits)};
+    static each_test small = {DG_EACH(conv_small), 1, 150};
+    static each_test usual = {DG_EACH(conv_usual), 1000, 20};
+    static each_test long_sums = {DG_EACH(conv_long), 3000, 20};
+    static each_test bits = {DG_EACH(conv_bits), 2000, 40};
+    const struct CMUnitTest tests[] = {
+        {"small", run_each, NULL, NULL, &small},
+        {"usual", run_each, NULL, NULL, &usual},
+        {"long_sums", run_each, NULL, NULL, &long_sums},
+        {"bits", run_each, NULL, NULL, &bits},
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,27 +3,15 @@
 #define DG_CASES "kernels/cases_gemm.h"
 #include "kernels/each.h"
 
-static void exact(void **unused)
-{
-    (void)unused;
-    run_paths(DG_EACH(gemm_exact), 1, 300);
-}
-
-static void order(void **unused)
-{
-    (void)unused;
-    run_paths(DG_EACH(gemm_order), 1000, 16);
-}
-
-static void cuts(void **unused)
-{
-    (void)unused;
-    run_paths(DG_EACH(linear_cuts), 2000, 40);
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(exact), cmocka_unit_test(order),
-                                       cmocka_unit_test(cuts)};
+    static each_test exact = {DG_EACH(gemm_exact), 1, 300};
+    static each_test order = {DG_EACH(gemm_order), 1000, 16};
+    static each_test cuts = {DG_EACH(linear_cuts), 2000, 40};
+    const struct CMUnitTest tests[] = {
+        {"exact", run_each, NULL, NULL, &exact},
+        {"order", run_each, NULL, NULL, &order},
+        {"cuts", run_each, NULL, NULL, &cuts},
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
