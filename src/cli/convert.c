@@ -12,6 +12,7 @@ typedef struct contents {
     int n;
     char **name;
     dg_array *array;
+    int notes; /* of a checkpoint, which other formats do not hold */
 } contents;
 
 static void free_contents(contents *c)
@@ -54,11 +55,7 @@ static dg_status read_safetensors(const char *bytes, size_t size, const char *pa
         c->n = i + 1;
         t.tensor[i] = (dg_named){.name = NULL};
     }
-    if (s == DG_OK && t.n_notes > 0)
-        fprintf(stderr,
-                "dagrad convert: %d note%s of %s left behind: a checkpoint is no longer one "
-                "to resume from\n",
-                t.n_notes, t.n_notes == 1 ? "" : "s", path);
+    c->notes = t.n_notes;
     dg_tensors_free(&t);
     return s;
 }
@@ -198,6 +195,11 @@ static int convert(int argc, char **argv)
     dg_status s = read_contents(place[0], &c, &why);
     if (s == DG_OK)
         s = write_contents(&c, place[0], place[1], &why);
+    if (s == DG_OK && c.notes)
+        fprintf(
+            stderr,
+            "dagrad convert: %d note%s of %s left behind: '%s' is no checkpoint to resume from\n",
+            c.notes, c.notes == 1 ? "" : "s", place[0], place[1]);
     free_contents(&c);
     return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_convert, &why);
 }

@@ -7,27 +7,22 @@
 #include <string.h>
 
 static const dg_command *const commands[] = {
-    &dg_command_train,
-    &dg_command_eval,
-    &dg_command_predict,
-    &dg_command_show,
-    &dg_command_bench,
-    &dg_command_convert,
-    &dg_command_nodes,
-    &dg_command_check,
-    &dg_command_grad,
+    &dg_command_train, &dg_command_eval,  &dg_command_predict,
+    &dg_command_show,  &dg_command_bench, &dg_command_convert,
+    &dg_command_nodes, &dg_command_check, &dg_command_grad,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
-static int help(void)
+static int help(FILE *to, int code)
 {
-    printf("dagrad trains any function that can be drawn as a directed acyclic graph.\n\n");
+    fprintf(to, "dagrad trains any function that can be drawn as a directed acyclic graph.\n\n");
     for (int i = 0; i < COMMANDS; i++)
-        printf("  dagrad %-8s %s\n", commands[i]->name, commands[i]->text);
-    printf(
+        fprintf(to, "  dagrad %-8s %s\n", commands[i]->name, commands[i]->text);
+    fprintf(
+        to,
         "\n  dagrad COMMAND --help tells the options of a command, dagrad --version the build.\n");
-    return EXIT_DONE;
+    return code;
 }
 
 static int version(void)
@@ -57,13 +52,11 @@ static int unknown(const char *name)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        help();
-        return EXIT_USAGE;
-    }
+    if (argc < 2)
+        return help(stderr, EXIT_USAGE);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0)
-        return help();
+        return help(stdout, EXIT_DONE);
     if (strcmp(argv[1], "--version") == 0)
         return version();
     for (int i = 0; i < COMMANDS; i++)

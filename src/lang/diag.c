@@ -91,15 +91,27 @@ void dg_diags_at(dg_diags *d, dg_span at, const char *suggest, const char *fits,
     dg_text_free(&text);
 }
 
+/* "named in a.dag:6", for a place elsewhere that the model names; "" if it does not. */
+static void named_in(const dg_diags *d, dg_span at, char *text, size_t n)
+{
+    dg_place place;
+    *text = 0;
+    if (at.end > 0 && d->source && dg_source_place(d->source, at.start, &place))
+        dg_format(text, n, "named in %.200s:%d", place.text->name, place.line);
+}
+
 void dg_diags_failure(dg_diags *d, const dg_diag *why, dg_span at)
 {
+    char named[256];
     dg_message m = {.code = why->code, .at = at, .found = why->text};
     if (why->end > 0)
         m.at = (dg_span){why->start, why->end};
     if (why->file[0]) {
+        named_in(d, m.at, named, sizeof named);
         m.at = (dg_span){0, 0};
         m.file = why->file;
         m.line = why->line;
+        m.fits = *named ? named : NULL;
     }
     if (!m.found[0])
         m.found = dg_status_text(why->code);

@@ -187,6 +187,8 @@ dg_status dg_weights_read(dg_experiment *e, const char *path, int n, const char 
         s = dg_weights_apply(e->model->graph, c, n, allow, why);
     if (s == DG_OK)
         s = restore_states(c, e, why);
+    if (s != DG_OK && why && !why->file[0])
+        dg_format(why->file, sizeof why->file, "%s", path);
     dg_checkpoint_free(c);
     return s;
 }

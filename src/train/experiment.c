@@ -110,6 +110,20 @@ static void divide(dg_experiment *e)
                     (long long)(train->rows + n));
 }
 
+/* The line of a data block that fills a column. */
+static dg_span span_of_column(const dg_experiment *e, int data, const char *name)
+{
+    const dg_model *m = e->model;
+    for (int i = 0; i < m->n_blocks; i++)
+        for (int k = 0; k < m->blocks[i].n_bindings && (int)m->blocks[i].data == data; k++) {
+            const dg_binding *b = &m->blocks[i].bindings[k];
+            for (int j = 0; j < b->n_names; j++)
+                if (strcmp(m->ports[b->ports[j]].name, name) == 0)
+                    return b->span;
+        }
+    return (dg_span){0, 0};
+}
+
 static void read_data(dg_experiment *e)
 {
     dg_diag why = {0};
@@ -124,7 +138,7 @@ static void read_data(dg_experiment *e)
         dg_diags_failure(&e->model->diags, &why, (dg_span){0, 0});
     for (int i = 1; i < DG_DATA_PARTS && train && why.code == DG_OK; i++)
         if (e->block[i] && dg_dataset_adopt(e->block[i], train, &why) != DG_OK)
-            dg_diags_failure(&e->model->diags, &why, (dg_span){0, 0});
+            dg_diags_failure(&e->model->diags, &why, span_of_column(e, i, why.node));
 }
 
 /* The sizes of free dimensions: from the data, or all `size`. */
@@ -267,6 +281,25 @@ static dg_status room(dg_batch_buffer *b, size_t bytes, dg_diag *why)
     return b->data ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
 }
 
+/* The program's failure; of a label, with its row in the data and not in the batch. */
+static dg_status refused(dg_program *p, const dg_port *port, const dg_dataset *d,
+                         const int64_t rows[], const dg_tensor *t, dg_diag *why)
+{
+    dg_diag first = {.code = DG_OK};
+    dg_status s = dg_program_status(p, &first);
+    int64_t limit = dg_label_limit(p, port->value), row = dg_shape_row(&t->shape), i = 0;
+    const int32_t *x = t->type == DG_I32 ? t->data : NULL;
+    while (x && limit > 0 && i < dg_shape_count(&t->shape) && x[i] >= 0 && x[i] < limit)
+        i++;
+    if (s == DG_EDATA && x && limit > 0 && i < dg_shape_count(&t->shape))
+        dg_diag_set(why, s, "%s: row %lld of '%s' is %d, labels are 0 to %lld", first.node,
+                    (long long)dg_dataset_source_row(d, rows[i / row]), port->name, (int)x[i],
+                    (long long)limit - 1);
+    else if (why)
+        *why = first;
+    return s;
+}
+
 dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d,
                             const int64_t rows[], int64_t n, dg_reading how, int targets,
                             dg_batch_buffer *b, dg_diag *why)
@@ -286,7 +319,7 @@ dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d
         t.data = b->data;
         dg_status s = dg_column_read(c, rows, n, how, t.type, t.data, why);
         if (s == DG_OK && dg_set(p, port->value, DG_VALUE, &t) != DG_OK)
-            s = dg_program_status(p, why);
+            s = refused(p, port, d, rows, &t, why);
         if (s != DG_OK)
             return s;
     }

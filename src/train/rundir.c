@@ -205,6 +205,11 @@ static dg_status compare(json_t *was, json_t *is, const char *path, int n_set,
         if (strcmp(key, "steps") == 0 &&
             (is_named("epochs", n_set, set) || is_named("batch", n_set, set)))
             continue;
+        if (strcmp(key, "model") == 0)
+            return dg_diag_set(why, DG_EUSAGE,
+                               "the model is not the one of the run in '%s', whose text is in %s/"
+                               "model.dag",
+                               path, path);
         char *a = json_dumps(old, JSON_ENCODE_ANY | JSON_COMPACT);
         char *b = json_dumps(now, JSON_ENCODE_ANY | JSON_COMPACT);
         dg_diag_set(why, DG_EUSAGE,

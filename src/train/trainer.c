@@ -14,7 +14,8 @@ static dg_status measure_run(dg_trainer *t, dg_diag *why)
     dg_settings *s = &t->e->settings;
     int bare = !t->e->part[DG_TRAIN_PART].data;
     if (bare && t->e->model->n_ports > 0)
-        return dg_diag_set(why, DG_EMODEL, "the model has inputs, but no `data train` block");
+        return dg_diag_set(why, DG_EMODEL, "%s has inputs, but no `data train` block",
+                           t->e->model->name);
     if (bare && s->steps < 0)
         return dg_diag_set(why, DG_EMODEL, "a model without data needs `steps` in its train block");
     t->rows = bare ? 1 : t->e->part[DG_TRAIN_PART].rows;

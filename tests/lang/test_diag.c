@@ -156,7 +156,8 @@ static void failures_of_handles(void **state)
           "a.dag:1:7: error: bad x\n"
           "    z = f(x)\n"
           "          ^\n"
-          "a.gz: error: not a gz file\n");
+          "a.gz: error: not a gz file\n"
+          "    named in a.dag:1\n");
 }
 
 static void what_a_terminal_obeys(void **state)
