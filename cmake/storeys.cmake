@@ -1,14 +1,22 @@
 # Storeys of the house as object libraries. A storey without sources has no target: ask TARGET.
 set(DG_STOREYS base kernels ops graph engine optim lang io train cli) # from below to above
 
-# dg_storey(NAME SOURCES...): object library dg_NAME of these files.
-function(dg_storey name)
+# dg_optimise(NAME LEVEL): the level of optimisation in a release build; the sanitizers have theirs.
+function(dg_optimise name level)
+    if(TARGET dg_${name} AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT DG_SANITIZE)
+        target_compile_options(dg_${name} PRIVATE ${level})
+    endif()
+endfunction()
+
+# dg_storey(NAME LEVEL SOURCES...): object library dg_NAME of these files.
+function(dg_storey name level)
     if(NOT ARGN)
         return()
     endif()
     add_library(dg_${name} OBJECT ${ARGN})
     target_include_directories(dg_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src
         ${PROJECT_SOURCE_DIR}/include)
+    dg_optimise(${name} ${level})
 endfunction()
 
 # dg_objects(OUT NAME...): the objects of those storeys that have any.
@@ -22,50 +30,55 @@ function(dg_objects out)
     set(${out} ${objects} PARENT_SCOPE)
 endfunction()
 
-# The mathematics is compiled for each type and each instruction set: six times on x86-64.
+# The mathematics is compiled for each type and each instruction set: six times on x86-64. The
+# program is to stay small, so each part is optimised as far as it pays: the kernels all the way,
+# what passes over memory once less, and the portable path, which has to be right rather than fast,
+# for size (but for its kernels, which -Os makes half as fast).
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     set(DG_ISAS v4 v3 portable)
 else()
     set(DG_ISAS portable)
 endif()
-set(DG_ISA_FLAGS_v4 -march=x86-64-v4)
-set(DG_ISA_FLAGS_v3 -march=x86-64-v3)
-set(DG_ISA_FLAGS_portable)
+set(DG_FLAGS_v4 -march=x86-64-v4)
+set(DG_FLAGS_v3 -march=x86-64-v3)
+set(DG_FLAGS_portable)
 
-# dg_math_libraries(PREFIX OUT SOURCES...): object libraries dg_<prefix>_<f32|f64>_<isa>; their
-# names, without dg_, go to OUT.
-function(dg_math_libraries prefix out)
+# dg_math(PREFIX OUT LEVEL PORTABLE-LEVEL SOURCES...): object libraries dg_<prefix>_<f32|f64>_<isa>;
+# their names, without dg_, go to OUT. They carry no unwind tables: a tenth of their size.
+function(dg_math prefix out level portable_level)
     set(names)
     foreach(real 32 64)
         foreach(isa ${DG_ISAS})
             set(name ${prefix}_f${real}_${isa})
-            dg_storey(${name} ${ARGN})
+            if(isa STREQUAL "portable")
+                set(level ${portable_level})
+            endif()
+            dg_storey(${name} "${level}" ${ARGN})
             list(APPEND names ${name})
             if(TARGET dg_${name})
                 target_compile_definitions(dg_${name} PRIVATE DG_REAL=${real} DG_ISA=${isa})
-                target_compile_options(dg_${name} PRIVATE ${DG_ISA_FLAGS_${isa}})
-                if(NOT DG_SANITIZE)
-                    target_compile_options(dg_${name} PRIVATE -O3) # also in a debug build
-                endif()
+                target_compile_options(dg_${name} PRIVATE ${DG_FLAGS_${isa}})
+                dg_optimise(${name} -fno-asynchronous-unwind-tables)
             endif()
         endforeach()
     endforeach()
     set(${out} ${names} PARENT_SCOPE)
 endfunction()
 
-foreach(storey base graph engine optim lang io train cli)
+set(levels -O2 -O2 -O2 -O2 -O2 -Os -Os)
+foreach(storey base graph engine optim io lang train)
+    list(POP_FRONT levels level)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${storey}/*.c)
-    if(storey STREQUAL "cli")
-        set(DG_CLI_SOURCES ${sources})
-    else()
-        dg_storey(${storey} ${sources})
-    endif()
+    dg_storey(${storey} ${level} ${sources})
 endforeach()
+file(GLOB DG_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.c)
 
 # src/ops/NAME.c: once without DG_REAL for its dg_node_type, and once in each math library.
 # src/ops/registry*.c and isa*.c are tables: compiled once only. src/kernels: mathematics only.
 file(GLOB ops CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/ops/*.c)
 file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernels/*.c)
-dg_storey(ops ${ops})
+dg_storey(ops -Os ${ops})
 list(FILTER ops EXCLUDE REGEX "/(registry|isa)[^/]*\\.c$")
-dg_math_libraries(math DG_MATH ${ops} ${kernels})
+dg_math(math_ops DG_MATH_OPS -O2 -Os ${ops})
+dg_math(math_kernels DG_MATH_KERNELS -O3 -O2 ${kernels})
+set(DG_MATH ${DG_MATH_OPS} ${DG_MATH_KERNELS})

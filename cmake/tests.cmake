@@ -31,7 +31,7 @@ list(FILTER sources INCLUDE REGEX "/test_[^/]*\\.c$")
 
 set(each_objects)
 if(each)
-    dg_math_libraries(each test_libraries ${each})
+    dg_math(each test_libraries -O2 -O2 ${each})
     foreach(name ${test_libraries})
         target_include_directories(dg_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests ${CMOCKA_INCLUDE})
         list(APPEND each_objects $<TARGET_OBJECTS:dg_${name}>)
