@@ -1,5 +1,7 @@
-# examples/NAME.c is build/examples/NAME; bench/NAME.c is build/bench-NAME.
-file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c)
+# examples/NAME.c and examples/FOLDER/NAME.c are build/examples/NAME; bench/NAME.c is build/bench-NAME.
+file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c
+    ${PROJECT_SOURCE_DIR}/examples/*/*.c)
+list(FILTER examples EXCLUDE REGEX "/examples/nodes/") # plug-ins, below
 foreach(file ${examples})
     get_filename_component(name ${file} NAME_WE)
     add_executable(example_${name} ${file})

@@ -225,12 +225,13 @@ static int without_tangent(const dg_graph *g)
     return -1;
 }
 
-/* <dL, v> against <g, v>: their difference, by the larger of the lengths. */
+/* <dL, v> against <g, v>: their difference, by the larger of the lengths. Forward again before the
+ * tangent: the adjoint has used the memory of states. */
 static dg_status whole_identity(checker *k, dg_program *p, double *gap, dg_diag *why)
 {
     double sum[3] = {0}, forth = 0;
     dg_status s = perturb(k, p, sum, why);
-    if (s == DG_OK && dg_tangent(p) != DG_OK)
+    if (s == DG_OK && (dg_forward(p, k->options.batch, 0) != DG_OK || dg_tangent(p) != DG_OK))
         s = dg_program_status(p, why);
     if (s == DG_OK)
         s = loss_tangent(k, p, &forth, why);

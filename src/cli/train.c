@@ -22,7 +22,6 @@ typedef struct train_options {
 typedef struct outcome {
     dg_figures figures;
     const char *part;
-    int metrics;
 } outcome;
 
 static void add_set(train_options *o, int k, const char *key, int64_t value)
@@ -98,36 +97,22 @@ static int meet_requirements(const dg_experiment *e, const dg_list *require, con
     return code;
 }
 
-/* A model without data is its own only sample. */
-static dg_status bare_figures(dg_trainer *t, outcome *r, dg_diag *why)
-{
-    dg_evaluator v;
-    dg_status s = dg_evaluator_make(&v, t->e, (dg_part_rows){NULL, 0, 1}, 1, t->threads, why);
-    if (s == DG_OK && dg_forward(v.program, 1, 0) != DG_OK)
-        s = dg_program_status(v.program, why);
-    if (s == DG_OK)
-        s = dg_figures_add(&r->figures, t->e, v.program, why);
-    dg_evaluator_free(&v);
-    r->metrics = 1;
-    return s;
-}
-
 static dg_status final_figures(dg_trainer *t, outcome *r, dg_diag *why)
 {
     static const char *const name[] = {"training", "validation", "test"};
-    for (int part = DG_TEST_PART; part >= 0; part--) {
-        if (!t->e->part[part].data)
-            continue;
-        dg_evaluator v;
-        r->part = name[part];
-        dg_status s = dg_evaluator_make(&v, t->e, t->e->part[part], t->batch, t->threads, why);
-        if (s == DG_OK)
-            s = dg_evaluator_run(&v, &r->figures, NULL, &dg_stop_signal, why);
-        dg_evaluator_free(&v);
-        r->metrics = 1;
-        return s;
-    }
-    return bare_figures(t, r, why);
+    int part = DG_TEST_PART;
+    while (part > 0 && !t->e->part[part].data)
+        part--;
+    dg_part_rows rows = t->e->part[part];
+    if (!rows.data)
+        rows = (dg_part_rows){NULL, 0, 1}; /* a model without data */
+    dg_evaluator v;
+    r->part = name[part];
+    dg_status s = dg_evaluator_make(&v, t->e, rows, t->batch, t->threads, why);
+    if (s == DG_OK)
+        s = dg_evaluator_run(&v, &r->figures, NULL, &dg_stop_signal, why);
+    dg_evaluator_free(&v);
+    return s;
 }
 
 /* The last line, also with --quiet. */
@@ -137,12 +122,11 @@ static void last_line(const dg_trainer *t, const train_options *o, const outcome
     char hash[17] = "";
     const dg_experiment *e = t->e;
     dg_graph_hash(e->model->graph, hash);
-    int n = r->metrics ? e->model->n_metrics : 0;
+    int n = e->model->n_metrics;
     if (o->json) {
         json_t *j = json_pack("{s:s, s:I, s:s, s:o}", "weights", hash, "steps",
                               (json_int_t)t->progress.step, "run", run, "metrics", json_object());
-        if (r->metrics)
-            json_object_set_new(j, "part", json_string(r->part));
+        json_object_set_new(j, "part", json_string(r->part));
         for (int i = 0; i < n; i++)
             json_object_set_new(json_object_get(j, "metrics"), e->model->metrics[i].name,
                                 json_real(dg_figures_metric(&r->figures, e, i)));

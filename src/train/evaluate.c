@@ -68,8 +68,10 @@ dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
         int64_t n = v->part.rows - at < v->batch ? v->part.rows - at : v->batch;
         for (int64_t i = 0; i < n; i++)
             v->rows[i] = v->part.first + at + i;
-        dg_status s = dg_experiment_set(v->e, v->program, v->part.data, v->rows, n,
-                                        (dg_reading){.training = 0}, 1, &v->buffer, why);
+        dg_status s = DG_OK;
+        if (v->part.data)
+            s = dg_experiment_set(v->e, v->program, v->part.data, v->rows, n,
+                                  (dg_reading){.training = 0}, 1, &v->buffer, why);
         if (s != DG_OK)
             return s;
         if (dg_forward(v->program, n, 0) != DG_OK)

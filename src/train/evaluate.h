@@ -14,7 +14,8 @@ typedef struct dg_evaluator {
     int64_t *rows;
 } dg_evaluator;
 
-/* batch: rows at a time. What is made is given back by dg_evaluator_free, also after a failure. */
+/* batch: rows at a time. A part of one row without data is a model without data. What is made is given
+ * back by dg_evaluator_free, also after a failure. */
 dg_status dg_evaluator_make(dg_evaluator *v, dg_experiment *e, dg_part_rows part, int64_t batch,
                             int threads, dg_diag *why);
 void dg_evaluator_free(dg_evaluator *v);
