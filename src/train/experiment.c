@@ -282,12 +282,12 @@ static dg_status room(dg_batch_buffer *b, size_t bytes, dg_diag *why)
 }
 
 /* The program's failure; of a label, with its row in the data and not in the batch. */
-static dg_status refused(dg_program *p, const dg_port *port, const dg_dataset *d,
-                         const int64_t rows[], const dg_tensor *t, dg_diag *why)
+static dg_status refused(const dg_program *p, const dg_port *port, const dg_dataset *d,
+                         const int64_t rows[], const dg_tensor *t, int64_t limit, dg_diag *why)
 {
     dg_diag first = {.code = DG_OK};
     dg_status s = dg_program_status(p, &first);
-    int64_t limit = dg_label_limit(p, port->value), row = dg_shape_row(&t->shape), i = 0;
+    int64_t row = dg_shape_row(&t->shape), i = 0;
     const int32_t *x = t->type == DG_I32 ? t->data : NULL;
     while (x && limit > 0 && i < dg_shape_count(&t->shape) && x[i] >= 0 && x[i] < limit)
         i++;
@@ -318,8 +318,9 @@ dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d
             return DG_EMEMORY;
         t.data = b->data;
         dg_status s = dg_column_read(c, rows, n, how, t.type, t.data, why);
+        int64_t limit = t.type == DG_I32 ? dg_label_limit(p, port->value) : 0;
         if (s == DG_OK && dg_set(p, port->value, DG_VALUE, &t) != DG_OK)
-            s = refused(p, port, d, rows, &t, why);
+            s = refused(p, port, d, rows, &t, limit, why);
         if (s != DG_OK)
             return s;
     }
