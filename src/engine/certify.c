@@ -204,8 +204,9 @@ static census count(const sample *s, const double found[SAMPLE][SAMPLE], int squ
             double next = c + 1 < s->columns ? s->expected[r][c + 1] : 0;
             double last = c > 0 ? s->expected[r][c - 1] : 0;
             double above = r > 0 ? s->expected[r - 1][c] : 0;
-            n.shifted +=
-                fabs(x - next) <= near || fabs(x - last) <= near || fabs(x - above) <= near;
+            double below = r + 1 < s->rows ? s->expected[r + 1][c] : 0;
+            n.shifted += fabs(x - next) <= near || fabs(x - last) <= near ||
+                         fabs(x - above) <= near || fabs(x - below) <= near;
             n.transposed +=
                 square && r < s->columns && c < s->rows && fabs(x - s->expected[c][r]) <= near;
         }
@@ -247,7 +248,7 @@ static void guess(dg_probe *p, int input, const sample *s, const double found[SA
     int square = dg_probe_in(p, input) == dg_probe_out(p);
     double a = best_scale(s, found);
     census n = count(s, found, square);
-    if (dg_probe_depends_on_garbage(p, input))
+    if (dg_probe_depends_on_garbage(p, input, strcmp(f->wrong, "tangent") == 0))
         snprintf(to, size, "the result depends on what was in its memory: write, do not add");
     else if (n.all > 0 && n.zero == n.all)
         snprintf(to, size, "nothing comes back: is the term missing?");

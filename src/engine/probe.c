@@ -203,12 +203,16 @@ static void flatten(const dg_probe *p, void *const part[], double *to)
             *to++ = get(p, part[j], i);
 }
 
-void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv)
+/* Results start at `before`: NaN, which no right node leaves. */
+static void tangent_from(dg_probe *p, int input, const double *v, double before, double *jv)
 {
     const void *in[DG_PROBE_MOST], *out[DG_PROBE_MOST], *din[DG_PROBE_MOST] = {NULL};
     forward(p);
     for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)
         put(p, p->din[input], i, v[i]);
+    for (int j = 0; j < p->c.n_out; j++)
+        for (int64_t i = 0, n = elements(&p->out_shape[j]); i < n; i++)
+            put(p, p->dout[j], i, before);
     din[input] = p->din[input];
     only_saved(p, in, out);
     p->c.din = din;
@@ -218,6 +222,11 @@ void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv)
     else
         run(p, p->math->tangent, parts_of(p, -1));
     flatten(p, p->dout, jv);
+}
+
+void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv)
+{
+    tangent_from(p, input, v, (double)NAN, jv);
 }
 
 static void adjoint_into(dg_probe *p, int input, const double *w, void *to)
@@ -239,26 +248,35 @@ static void adjoint_into(dg_probe *p, int input, const double *w, void *to)
         run(p, p->math->adjoint, parts_of(p, input));
 }
 
-void dg_probe_adjoint(dg_probe *p, int input, const double *w, double *jtw)
+static void adjoint_from(dg_probe *p, int input, const double *w, double before, double *jtw)
 {
+    int64_t n = dg_probe_in(p, input);
+    for (int64_t i = 0; i < n; i++)
+        put(p, p->delta[input], i, before);
     adjoint_into(p, input, w, p->delta[input]);
-    for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)
+    for (int64_t i = 0; i < n; i++)
         jtw[i] = get(p, p->delta[input], i);
 }
 
-int dg_probe_depends_on_garbage(dg_probe *p, int input)
+void dg_probe_adjoint(dg_probe *p, int input, const double *w, double *jtw)
 {
-    int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
-    double *w = calloc((size_t)(m + 2 * n) + 1, sizeof *w), *a = w + m, *b = a + n;
+    adjoint_from(p, input, w, (double)NAN, jtw);
+}
+
+int dg_probe_depends_on_garbage(dg_probe *p, int input, int tangent)
+{
+    int64_t n = dg_probe_in(p, input), m = dg_probe_out(p), k = tangent ? m : n;
+    double *w = calloc((size_t)(m + n + 2 * k) + 1, sizeof *w), *a = w + m + n, *b = a + k;
     int differs = 0;
-    for (int64_t i = 0; w && i < m; i++)
+    for (int64_t i = 0; w && i < m + n; i++)
         w[i] = 1;
-    for (int k = 0; w && k < 2; k++) {
-        for (int64_t i = 0; i < n; i++)
-            put(p, p->delta[input], i, k ? 1e3 : 0);
-        dg_probe_adjoint(p, input, w, k ? b : a);
+    for (int round = 0; w && round < 2; round++) {
+        if (tangent)
+            tangent_from(p, input, w, round ? 1e3 : 0, round ? b : a);
+        else
+            adjoint_from(p, input, w, round ? 1e3 : 0, round ? b : a);
     }
-    for (int64_t i = 0; w && i < n; i++)
+    for (int64_t i = 0; w && i < k; i++)
         differs |= fabs(a[i] - b[i]) > 1;
     free(w);
     return differs;

@@ -41,7 +41,7 @@ void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv);
 void dg_probe_adjoint(dg_probe *p, int input, const double *w, double *jtw);
 /* Central differences along v. bad[i] = 1 where result i has a kink near; returns how many. */
 int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd, double *bad);
-/* 1: the adjoint gives another result when its memory holds other numbers before. */
-int dg_probe_depends_on_garbage(dg_probe *p, int input);
+/* 1: the adjoint (or the tangent) gives another result when its memory holds other numbers before. */
+int dg_probe_depends_on_garbage(dg_probe *p, int input, int tangent);
 
 #endif
