@@ -154,7 +154,8 @@ dg_status dg_get(dg_program *p, dg_value v, dg_part what, dg_tensor *t)
     int32_t slot = readable(p, q, v, what);
     if (slot != DG_NONE)
         memcpy(t->data, dg_slot_address(p, q, slot), bytes);
-    else if (what != DG_VALUE && (p->wanted[v.id - 1] || p->kept[v.id - 1] == 2))
+    else if ((what != DG_VALUE && (p->wanted[v.id - 1] || p->kept[v.id - 1] == 2)) ||
+             (what == DG_TANGENT && p->kept[v.id - 1]))
         memset(t->data, 0, bytes); /* nothing that was asked for depends on it */
     else
         return dg_program_fail(p, NULL, DG_EUSAGE, "'%s' is not kept: name it in keep or wrt",

@@ -3,6 +3,7 @@
 #include "engine/naive.h"
 #include "engine/random_dag.h"
 #include "graph/graph.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -156,8 +157,100 @@ static void random_graphs(void **state)
     assert_true(nodes >= 8 * count && fan_out > 0 && twice > 0 && shared > 0);
 }
 
+/* ---- the adjoint identity of whole graphs, f64 -------------------------------------------------- */
+
+static double *fetch(dg_program *p, dg_value v, dg_part part, int64_t *n)
+{
+    dg_tensor t = {.data = NULL};
+    dg_get(p, v, part, &t);
+    t.data = malloc(t.bytes + 1);
+    assert_int_equal(dg_get(p, v, part, &t), DG_OK);
+    *n = dg_shape_count(&t.shape);
+    return t.data;
+}
+
+/* Perturbs all parameters by v: <v, g>, |v|^2, |g|^2. */
+static void perturb(dg_program *p, const dg_graph *g, dg_random *r, double sum[3])
+{
+    for (int id = 1; id <= g->n_values; id++) {
+        int64_t n;
+        if (g->values[id - 1].kind != DG_PARAMETER)
+            continue;
+        double *x = fetch(p, (dg_value){id}, DG_GRADIENT, &n);
+        for (int64_t i = 0; i < n; i++) {
+            double v = dg_random_between(r, -1, 1);
+            sum[0] += v * x[i];
+            sum[1] += v * v;
+            sum[2] += x[i] * x[i];
+            x[i] = v;
+        }
+        dg_tensor t = {DG_F64, g->values[id - 1].shape, x, (size_t)n * 8};
+        dg_set(p, (dg_value){id}, DG_TANGENT, &t);
+        free(x);
+    }
+}
+
+static double loss_tangent(dg_program *p, const dg_graph *g)
+{
+    double sum = 0;
+    for (int k = 0; k < g->n_losses; k++) {
+        int64_t n;
+        double term = 0, *x = fetch(p, (dg_value){g->losses[k].value}, DG_TANGENT, &n);
+        for (int64_t i = 0; i < n; i++)
+            term += x[i];
+        sum += g->losses[k].weight * term / (double)dg_loss_pairs(p, k);
+        free(x);
+    }
+    return sum;
+}
+
+static double identity_gap(uint64_t seed)
+{
+    dg_random r = {seed};
+    dg_graph *g = dg_random_graph(&r, DG_F64, 8 + dg_random_below(&r, 14), used);
+    int64_t batch = 1 + dg_random_below(&r, 6);
+    dg_tensor *data;
+    int n_data = dg_random_data(&r, g, batch, &data);
+    dg_options o = dg_options_default(DG_RUN_TRAIN, batch);
+    o.threads = 1 + (int)(seed % 2);
+    o.tangent = 1;
+    dg_program *p = dg_compile(g, &o);
+    set_inputs(p, g, data);
+    dg_forward(p, batch, 0);
+    dg_adjoint(p, 0, 0);
+    if (dg_program_status(p, NULL) != DG_OK)
+        fail_with(p, seed, "failed");
+    double sum[3] = {0};
+    perturb(p, g, &r, sum);
+    dg_tangent(p);
+    if (dg_program_status(p, NULL) != DG_OK)
+        fail_with(p, seed, "the tangent failed");
+    double forth = loss_tangent(p, g), scale = sqrt(sum[1] * sum[2]);
+    scale = fabs(forth) > scale ? fabs(forth) : scale;
+    double gap = fabs(forth - sum[0]);
+    dg_program_free(p);
+    dg_random_free(data, n_data);
+    dg_graph_free(g);
+    return scale > 0 ? gap / scale : gap;
+}
+
+static void adjoint_identity(void **state)
+{
+    (void)state;
+    int count = getenv("DAGRAD_BIGCHECK") ? 10000 : 500;
+    double worst = 0;
+    for (int i = 0; i < count; i++) {
+        double gap = identity_gap(100000 + (uint64_t)i);
+        if (!(gap <= 1e-12))
+            fail_msg("graph of seed %d: the adjoint identity is missed by %g", 100000 + i, gap);
+        worst = gap > worst ? gap : worst;
+    }
+    print_message("%d graphs: adjoint against tangent, at most %.2g (limit 1e-12)\n", count, worst);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(random_graphs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(random_graphs),
+                                       cmocka_unit_test(adjoint_identity)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
