@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* A folder that cli_leave removes; the working folder from now on. DAGRAD_DATA and NO_COLOR are set so
- * that messages are the same everywhere. Returns its path. */
+/* A folder that cli_leave removes; the working folder from now on. DAGRAD_DATA and NO_COLOR are set
+ * so that messages are the same everywhere. Returns its path. */
 const char *cli_enter(void);
 void cli_leave(void);
 
@@ -13,8 +13,8 @@ void cli_write(const char *name, const char *bytes, size_t size);
 /* Bytes of a file, ended by 0, to be freed; NULL: not there. size may be NULL. */
 char *cli_read(const char *name, size_t *size);
 
-/* `dagrad ARGUMENTS` through the shell, without input unless it says so. Returns the exit code; standard
- * output and error are in the files "out" and "err" of the folder. */
+/* `dagrad ARGUMENTS` through the shell, without input unless it says so. Returns the exit code;
+ * standard output and error are in the files "out" and "err" of the folder. */
 int cli_run(const char *arguments);
 
 #endif
