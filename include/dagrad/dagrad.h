@@ -15,8 +15,8 @@
 extern "C" {
 #endif
 DG_API const char *dg_version(void);
-/* The instruction sets this library was compiled for and this processor has, best first: "x86-64-v4",
- * "x86-64-v3", "portable"; NULL at the end. */
+/* The instruction sets this library was compiled for and this processor has, best first:
+ * "x86-64-v4", "x86-64-v3", "portable"; NULL at the end. */
 DG_API const char *dg_isa_name(int k);
 #ifdef __cplusplus
 }

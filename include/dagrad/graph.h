@@ -1,6 +1,6 @@
 /* The graph: what a user builds. Values (input, parameter, constant, state, or a node's output) and
- * nodes, nothing else. Building never aborts: the first failure sticks to the graph, later calls pass
- * it through, dg_compile reports it. One handle, one thread at a time. */
+ * nodes, nothing else. Building never aborts: the first failure sticks to the graph, later calls
+ * pass it through, dg_compile reports it. One handle, one thread at a time. */
 #ifndef DAGRAD_GRAPH_H
 #define DAGRAD_GRAPH_H
 
@@ -28,7 +28,8 @@ typedef struct {
 } dg_host;
 
 /* An attribute as a caller gives it: numbers, or a word or text, or (for an input given by name, as
- * weight=w) a value. The graph copies what it keeps. `start`, `end`: its place in the source, or 0. */
+ * weight=w) a value. The graph copies what it keeps. `start`, `end`: its place in the source, or
+ * 0. */
 typedef struct {
     const char *name;
     int count;
@@ -46,7 +47,8 @@ DG_API dg_type dg_graph_real(const dg_graph *g);
 
 /* Registers a node type; kept by reference. A name that is taken is refused. */
 DG_API dg_status dg_graph_add_type(dg_graph *g, const dg_node_type *t);
-/* Node types by name (NULL if unknown), and by index from 0, built-in ones first (NULL at the end). */
+/* Node types by name (NULL if unknown), and by index from 0, built-in ones first (NULL at the
+ * end). */
 DG_API const dg_node_type *dg_type_find(const dg_graph *g, const char *name);
 DG_API const dg_node_type *dg_type_at(const dg_graph *g, int index);
 
@@ -69,9 +71,9 @@ DG_API dg_value dg_apply(dg_graph *g, const char *type, const char *name, int n_
 DG_API dg_value dg_value_part(dg_graph *g, dg_value first, int k);
 
 DG_API void dg_output(dg_graph *g, const char *name, dg_value v);
-/* Adds weight * (1/K) * sum of v to the loss, K the number of pairs: v has one number a pair (or one
- * a component of a pair: then K is the rows of axis 0). Without a batch axis it is added as it is,
- * without 1/K. */
+/* Adds weight * (1/K) * sum of v to the loss, K the number of pairs: v has one number a pair (or
+ * one a component of a pair: then K is the rows of axis 0). Without a batch axis it is added as it
+ * is, without 1/K. */
 DG_API void dg_loss(dg_graph *g, const char *name, dg_value v, double weight);
 
 /* The place in the source (bytes) that values and failures from now on carry. */
@@ -101,12 +103,13 @@ DG_API dg_value dg_graph_output(const dg_graph *g, int k, const char **name);
 DG_API int dg_graph_losses(const dg_graph *g);
 DG_API dg_value dg_graph_loss(const dg_graph *g, int k, const char **name, double *weight);
 
-/* ---- Parameters and states: they belong to the graph, its programs share them ------------------ */
+/* ---- Parameters and states: they belong to the graph, its programs share them ---------------- */
 
-/* Sets all parameters and states by their initialisers: Philox keyed by seed and name. dg_compile does
- * it with the seed of its options where it has not been done. */
+/* Sets all parameters and states by their initialisers: Philox keyed by seed and name. dg_compile
+ * does it with the seed of its options where it has not been done. */
 DG_API dg_status dg_graph_init(dg_graph *g, uint64_t seed);
-/* Copies in or out; type and shape must be the value's own. data NULL in get: fills type, shape, bytes. */
+/* Copies in or out; type and shape must be the value's own. data NULL in get: fills type, shape,
+ * bytes. */
 DG_API dg_status dg_graph_set(dg_graph *g, dg_value v, const dg_tensor *t, dg_diag *why);
 DG_API dg_status dg_graph_get(const dg_graph *g, dg_value v, dg_tensor *t);
 /* A frozen parameter gets no gradient and is not changed. */

@@ -64,8 +64,8 @@ static inline int64_t dg_attr_int(const dg_attrs *a, int k)
 
 /* Parts write disjoint results, may run on any thread in any order, and their number comes from
  * sizes alone. Pointers are those of whole values, 64-byte aligned; a node flagged DG_ROWS works on
- * rows row0 to row1-1 of axis 0 of those inputs whose axis 0 is that of the outputs, and any cut into
- * rows must give the same bits. Others work on part `part` of `parts`. */
+ * rows row0 to row1-1 of axis 0 of those inputs whose axis 0 is that of the outputs, and any cut
+ * into rows must give the same bits. Others work on part `part` of `parts`. */
 typedef struct dg_call {
     size_t size;
     const dg_attrs *attrs;
@@ -154,8 +154,8 @@ typedef struct dg_node_type {
     uint32_t flags;
     uint32_t saves_in, saves_out; /* bit i: adjoint and tangent read in[i], out[i] */
 
-    /* Shapes of the outputs, n_out of them. dim[0] of an input may be DG_N (the batch); then it must
-     * stay axis 0 of the outputs or vanish. Absent inputs have rank -1. Never divides by zero,
+    /* Shapes of the outputs, n_out of them. dim[0] of an input may be DG_N (the batch); then it
+     * must stay axis 0 of the outputs or vanish. Absent inputs have rank -1. Never divides by zero,
      * never overflows: sizes are checked by the caller afterwards. */
     dg_status (*shape)(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
                        dg_diag *why);

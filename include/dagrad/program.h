@@ -51,12 +51,12 @@ DG_API void dg_program_free(dg_program *p);
 DG_API dg_status dg_program_status(const dg_program *p, dg_diag *first);
 
 /* Copies in: an input (DG_VALUE: before each dg_forward), an error vector to start from
- * (DG_ERROR_VECTOR: of a value in start), a perturbation (DG_TANGENT: of a value in wrt; 0 until set). Rows: those of t, batch or last. Type, shape,
- * and the range of labels and ids are checked: DG_EDATA names row and value. u8 and i32 are converted
- * to real, f32 to f64. */
+ * (DG_ERROR_VECTOR: of a value in start), a perturbation (DG_TANGENT: of a value in wrt; 0 until
+ * set). Rows: those of t, batch or last. Type, shape, and the range of labels and ids are checked:
+ * DG_EDATA names row and value. u8 and i32 are converted to real, f32 to f64. */
 DG_API dg_status dg_set(dg_program *p, dg_value v, dg_part what, const dg_tensor *t);
-/* Copies out an output, a loss, a kept value or error vector, a gradient, a tangent. data NULL: fills
- * type, shape and bytes. Shapes are those of the last dg_forward. */
+/* Copies out an output, a loss, a kept value or error vector, a gradient, a tangent. data NULL:
+ * fills type, shape and bytes. Shapes are those of the last dg_forward. */
 DG_API dg_status dg_get(dg_program *p, dg_value v, dg_part what, dg_tensor *t);
 
 /* Labels and ids of an integer input are 0 to this - 1; 0: no consumer says. */
@@ -64,8 +64,8 @@ DG_API int64_t dg_label_limit(const dg_program *p, dg_value v);
 
 /* A forward pass. rows = batch or last, else DG_EUSAGE. step: keys chance (dropout). */
 DG_API dg_status dg_forward(dg_program *p, int64_t rows, uint64_t step);
-/* The loss of the last forward pass, with 1/K; term -1: the weighted sum of all, else one term. Losses
- * are summed in f64. pairs: see dg_adjoint. */
+/* The loss of the last forward pass, with 1/K; term -1: the weighted sum of all, else one term.
+ * Losses are summed in f64. pairs: see dg_adjoint. */
 DG_API dg_status dg_loss_value(dg_program *p, int term, int64_t pairs, double *value);
 /* Pairs of a loss term in the last forward pass (labels that are not ignored). */
 DG_API int64_t dg_loss_pairs(dg_program *p, int term);
@@ -75,13 +75,13 @@ DG_API int64_t dg_loss_pairs(dg_program *p, int term);
 DG_API dg_status dg_adjoint(dg_program *p, int64_t pairs, int add);
 /* Perturbations forward, from those set. After dg_forward. */
 DG_API dg_status dg_tangent(dg_program *p);
-/* Descends one step (counted from 0). Refuses gradients that are not finite with DG_EFINITE, naming the
- * parameter, and changes nothing then. */
+/* Descends one step (counted from 0). Refuses gradients that are not finite with DG_EFINITE, naming
+ * the parameter, and changes nothing then. */
 DG_API dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step);
-/* The Jacobian d of / d by, [count of, count by], at the last forward pass. by: an input or parameter in
- * wrt. Formed by rows (of in start) or by columns (of in keep, and tangent), whichever are fewer and the
- * program was compiled for; error vectors and perturbations that were set are lost. data NULL: fills
- * type, shape and bytes. */
+/* The Jacobian d of / d by, [count of, count by], at the last forward pass. by: an input or
+ * parameter in wrt. Formed by rows (of in start) or by columns (of in keep, and tangent), whichever
+ * are fewer and the program was compiled for; error vectors and perturbations that were set are
+ * lost. data NULL: fills type, shape and bytes. */
 DG_API dg_status dg_jacobian(dg_program *p, dg_value of, dg_value by, dg_tensor *t);
 
 /* Moment k of a parameter: memory of the program, as large as the parameter. NULL: none. */
@@ -103,21 +103,22 @@ typedef struct {
 DG_API void dg_program_look(const dg_program *p, dg_program_info *info);
 DG_API size_t dg_program_bytes(const dg_program *p); /* the whole arena, exact, for these threads */
 
-/* The program as text, a line at a time. after: a pass ("order", "needs", "lower", "fuse", "save", "plan"), NULL:
- * the last. DG_EUSAGE: no such pass; why lists them. */
+/* The program as text, a line at a time. after: a pass ("order", "needs", "lower", "fuse", "save",
+ * "plan"), NULL: the last. DG_EUSAGE: no such pass; why lists them. */
 DG_API dg_status dg_program_print(const dg_program *p, const char *after,
                                   void (*line)(void *user, const char *text), void *user,
                                   dg_diag *why);
 
-/* Seconds of all threads in the calls of the node-th node since dg_program_clock, and the operations of one
- * step: phase 0 forward, 1 adjoint. DG_EUSAGE and name NULL behind the last node. Off until
- * dg_program_clock(p, 1), which also sets them to 0. */
+/* Seconds of all threads in the calls of the node-th node since dg_program_clock, and the
+ * operations of one step: phase 0 forward, 1 adjoint. DG_EUSAGE and name NULL behind the last node.
+ * Off until dg_program_clock(p, 1), which also sets them to 0. */
 DG_API void dg_program_clock(dg_program *p, int on);
 DG_API dg_status dg_program_time(const dg_program *p, int node, int phase, const char **name,
                                  double *seconds, double *flops);
 
-/* Root mean square of a value (DG_VALUE) or its error vector (DG_ERROR_VECTOR) in the last step; the
- * program was compiled with measure. Off until dg_program_measure(p, 1), since it costs a pass. */
+/* Root mean square of a value (DG_VALUE) or its error vector (DG_ERROR_VECTOR) in the last step;
+ * the program was compiled with measure. Off until dg_program_measure(p, 1), since it costs a
+ * pass. */
 DG_API void dg_program_measure(dg_program *p, int on);
 DG_API dg_status dg_rms(dg_program *p, dg_value v, dg_part what, double *rms);
 
@@ -125,7 +126,8 @@ DG_API dg_status dg_rms(dg_program *p, dg_value v, dg_part what, double *rms);
 
 /* Parameters and states as safetensors; atomic: the old file or the new one, whole. */
 DG_API dg_status dg_save(const dg_graph *g, const char *path, dg_diag *why);
-/* All names, shapes and types must match, else DG_EDATA lists the differences and nothing is changed. */
+/* All names, shapes and types must match, else DG_EDATA lists the differences and nothing is
+ * changed. */
 DG_API dg_status dg_load(dg_graph *g, const char *path, dg_diag *why);
 
 #ifdef __cplusplus

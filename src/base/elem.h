@@ -1,12 +1,13 @@
 /* Elementary functions of vec and of real: y_i = f(x_i), the same bits on every path.
  *
  * Only + - * /, vec_fma and integers; nothing of libm. No branches, but for angles from 2^28 on in
- * sin and cos, which go through integers lane by lane. Tails of loops go through the vector function
- * (vec_load_n, vec_store_n), or the real_ forms, which are one lane of it.
+ * sin and cos, which go through integers lane by lane. Tails of loops go through the vector
+ * function (vec_load_n, vec_store_n), or the real_ forms, which are one lane of it.
  *
- * Largest errors found, in units of the last place, the contract being 2 and 4. f32: over all values
- * for the first four (DG_BIGCHECK=1, tests/base/test_elem.c), over every 257th for the others, whose
- * only error but for 2^-28 of a unit is the rounding of an f64. f64: over 10^5 arguments a function.
+ * Largest errors found, in units of the last place, the contract being 2 and 4. f32: over all
+ * values for the first four (DG_BIGCHECK=1, tests/base/test_elem.c), over every 257th for the
+ * others, whose only error but for 2^-28 of a unit is the rounding of an f64. f64: over 10^5
+ * arguments a function.
  *
  *         exp   log   tanh  sigmoid  expm1  log1p  softplus  sin   cos   pow
  *   f32   0.98  0.83  1.98  1.65     0.51   0.51   0.51      0.51  0.51  0.51

@@ -54,8 +54,8 @@ DG_INLINE vec elem32_sign(vec a, vec x)
     return vec_from_bits(vec_bits(a) | (vec_bits(x) & vec_bits(vec_set1(-0.0F))));
 }
 
-/* e^x for -105 <= x <= 89, NaN: x = k ln 2 + r, e^r = 1 + r + r^2 P(r), P's error 2.7e-10 of it. The
- * product with 2^k is made in two steps, as 2^k alone may not be a number. The low bits of
+/* e^x for -105 <= x <= 89, NaN: x = k ln 2 + r, e^r = 1 + r + r^2 P(r), P's error 2.7e-10 of it.
+ * The product with 2^k is made in two steps, as 2^k alone may not be a number. The low bits of
  * shifted are k + 254; the others leave by the shifts to the left. */
 DG_INLINE vec elem32_exp_inside(vec x)
 {
@@ -90,9 +90,10 @@ DG_INLINE vec vec_sigmoid(vec x)
     return vec_select(vec_bits(x) >> 31, p, 1 - p);
 }
 
-/* tanh |x| = E / (1 + E), E = (e^t - 1) / 2 = 2^k/2 (e^r - 1) + (2^k/2 - 1/2), t = 2|x| = k ln 2 + r,
- * e^r - 1 = r + r^2 P(r), P's error 1.0e-8 of e^r. What is lost of ln 2 is below 3e-9 k and makes no
- * difference: k is 0 or the result is ever less sensitive. The low bits of shifted are k + 126. */
+/* tanh |x| = E / (1 + E), E = (e^t - 1) / 2 = 2^k/2 (e^r - 1) + (2^k/2 - 1/2), t = 2|x| = k ln 2 +
+ * r, e^r - 1 = r + r^2 P(r), P's error 1.0e-8 of e^r. What is lost of ln 2 is below 3e-9 k and
+ * makes no difference: k is 0 or the result is ever less sensitive. The low bits of shifted are k +
+ * 126. */
 DG_INLINE vec vec_tanh(vec x)
 {
     static const float c[] = {0x1p-1F, 0x1.5554dcp-3F, 0x1.5554e8p-5F, 0x1.120c96p-7F,

@@ -33,7 +33,8 @@ DG_INLINE elem64_pair elem64_atanh_argument(vec64 f)
     return (elem64_pair){s, vec64_fma(-s, d.low, rest) / d.high};
 }
 
-/* log(2^k (1 + f)) = k ln 2 + 2 s + s z (2/3 + z Q(z)), z = s^2. Q's error 1.5e-21 of the result. */
+/* log(2^k (1 + f)) = k ln 2 + 2 s + s z (2/3 + z Q(z)), z = s^2. Q's error 1.5e-21 of the
+ * result. */
 DG_INLINE elem64_pair elem64_log_pair(elem64_parts a)
 {
     static const double q[] = {0x1.999999999999ap-2, 0x1.24924924922fdp-2, 0x1.c71c71c74cc62p-3,

@@ -20,7 +20,8 @@ enum { DG_TEAM_MOST = 1024 };
 
 /* A team of threads, 1 to DG_TEAM_MOST, in *team. memory is the caller's, must outlive the team,
  * and is used by dg_team_new and dg_team_free only; NULL: malloc.
- * DG_EUSAGE: threads out of range; DG_EMEMORY: no memory, or no more threads. *team is then NULL. */
+ * DG_EUSAGE: threads out of range; DG_EMEMORY: no memory, or no more threads. *team is then
+ * NULL. */
 dg_status dg_team_new(int threads, dg_memory *memory, dg_team **team);
 
 /* Ends its threads. Not during a run. NULL is allowed. */
@@ -37,9 +38,9 @@ dg_status dg_team_run(dg_team *team, void (*fn)(void *arg, int thread), void *ar
  * to all of them behind it. All threads must pass the same barriers. */
 void dg_team_barrier(dg_team *team);
 
-/* Inside fn: the next task of the segment, each of 0 .. count - 1 being given to one thread; -1 when
- * none is left. A segment starts with the run and with each barrier; all its calls name the same
- * count (at most INT64_MAX / 2). Which thread gets which task varies from run to run. */
+/* Inside fn: the next task of the segment, each of 0 .. count - 1 being given to one thread; -1
+ * when none is left. A segment starts with the run and with each barrier; all its calls name the
+ * same count (at most INT64_MAX / 2). Which thread gets which task varies from run to run. */
 int64_t dg_team_next(dg_team *team, int64_t count);
 
 /* The number of processors that this process may use, at least 1. */

@@ -1,4 +1,5 @@
-/* dagrad bench: a training step on random data, its time by node, beside what the machine can do. */
+/* dagrad bench: a training step on random data, its time by node, beside what the machine can
+ * do. */
 #include "cli/columns.h"
 #include "cli/command.h"
 #include "cli/plugin.h"

@@ -137,7 +137,7 @@ static dg_status check_node(checker *k, const dg_naive *at, int node, dg_diag *w
     return DG_OK;
 }
 
-/* ---- the whole graph --------------------------------------------------------------------------- */
+/* ---- the whole graph ------------------------------------------------------------------------- */
 
 static double draw(uint64_t seed, uint64_t stream, int64_t i)
 {
@@ -310,7 +310,8 @@ static int report(const checker *k)
     return k->failures ? EXIT_MISSED : EXIT_DONE;
 }
 
-/* The model with its data if they are there, else without. In f64, unless a node is there for f32 only. */
+/* The model with its data if they are there, else without. In f64, unless a node is there for f32
+ * only. */
 static dg_experiment *open_model(const char *path, const check_options *o,
                                  const dg_plugins *plugins, int *code)
 {

@@ -36,8 +36,8 @@ typedef struct dg_command {
 extern const dg_command dg_command_train, dg_command_eval, dg_command_predict, dg_command_show,
     dg_command_bench, dg_command_convert, dg_command_nodes, dg_command_check, dg_command_grad;
 
-/* Parses argv[1..]; up to n_places values without a dash go to place[] (NULL: not given). Returns -1 to
- * go on, else the exit code: --help (printed to standard output), or a mistake (told). */
+/* Parses argv[1..]; up to n_places values without a dash go to place[] (NULL: not given). Returns
+ * -1 to go on, else the exit code: --help (printed to standard output), or a mistake (told). */
 int dg_flags_read(const dg_command *c, const dg_flag flags[], int n_flags, const char *place[],
                   int n_places, int argc, char **argv);
 

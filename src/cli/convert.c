@@ -1,5 +1,5 @@
-/* dagrad convert: weights and data from one format to another. The format of IN is known by its bytes,
- * that of OUT by its name. */
+/* dagrad convert: weights and data from one format to another. The format of IN is known by its
+ * bytes, that of OUT by its name. */
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/results.h"
@@ -124,33 +124,6 @@ static dg_status read_contents(const char *path, contents *c, dg_diag *why)
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-static dg_status write_safetensors(const contents *c, const char *path, dg_diag *why)
-{
-    dg_writer *w = NULL;
-    dg_tensors t = {.n = c->n, .tensor = calloc((size_t)c->n + 1, sizeof *t.tensor)};
-    if (!t.tensor)
-        return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    for (int i = 0; i < c->n; i++)
-        t.tensor[i] = (dg_named){c->name[i], c->array[i]};
-    dg_status s = dg_writer_open(&w, path, why);
-    if (s == DG_OK)
-        s = dg_writer_end(w, dg_safetensors_write(w, &t));
-    free(t.tensor);
-    return s;
-}
-
-static dg_status write_npz(const contents *c, const char *path, dg_diag *why)
-{
-    dg_result *r = calloc((size_t)c->n + 1, sizeof *r);
-    if (!r)
-        return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    for (int i = 0; i < c->n; i++)
-        r[i] = (dg_result){c->name[i], c->array[i]};
-    dg_status s = dg_write_npz(path, c->n, r, why);
-    free(r);
-    return s;
-}
-
 /* A format of one array takes no more. */
 static dg_status check_one(const contents *c, const char *in, dg_format_kind f, dg_diag *why)
 {
@@ -164,15 +137,9 @@ static dg_status check_one(const contents *c, const char *in, dg_format_kind f, 
 static dg_status write_contents(const contents *c, const char *in, const char *out, dg_diag *why)
 {
     dg_format_kind f = dg_format_of(out);
-    if (f == DG_FORMAT_SAFETENSORS)
-        return write_safetensors(c, out, why);
-    if (f == DG_FORMAT_NPZ)
-        return write_npz(c, out, why);
-    dg_status s = check_one(c, in, f, why);
-    if (s != DG_OK)
-        return s;
-    return f == DG_FORMAT_NPY ? dg_write_npy(out, &c->array[0], why)
-                              : dg_write_csv(out, NULL, &c->array[0], why);
+    if ((f == DG_FORMAT_NPY || f == DG_FORMAT_CSV) && check_one(c, in, f, why) != DG_OK)
+        return why->code;
+    return dg_write_arrays(out, c->n, (const char *const *)c->name, c->array, NULL, why);
 }
 
 static int convert(int argc, char **argv)

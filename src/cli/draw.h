@@ -1,5 +1,5 @@
-/* The graph as a drawing: boxes for inputs, targets, shared parameters and nodes, in layers from top to
- * bottom, so that every edge points down. */
+/* The graph as a drawing: boxes for inputs, targets, shared parameters and nodes, in layers from
+ * top to bottom, so that every edge points down. */
 #ifndef DG_CLI_DRAW_H
 #define DG_CLI_DRAW_H
 
@@ -32,8 +32,8 @@ typedef struct dg_drawing {
 dg_status dg_drawing_make(dg_drawing *d, const dg_model *m, dg_diag *why);
 void dg_drawing_free(dg_drawing *d);
 
-/* The DAG that the backward pass runs, made from the calls of a program: arrows turned, fan-out become
- * sums, nodes without a needed error vector gone. */
+/* The DAG that the backward pass runs, made from the calls of a program: arrows turned, fan-out
+ * become sums, nodes without a needed error vector gone. */
 dg_status dg_drawing_reverse(dg_drawing *d, const dg_program *p, dg_diag *why);
 
 /* Both are atomic; path "-": standard output. name: of the drawing. */

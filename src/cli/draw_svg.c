@@ -1,9 +1,9 @@
 /* A drawing in layers as SVG; see draw.h.
  *
- * A box lies one layer below the lowest of those it reads; what nothing stands above is drawn down to
- * its first reader. An edge over several layers gets a point in each, so that it goes around the boxes.
- * Points of a layer are ordered by the mean place of their neighbours, sweeping down and up, then set
- * as near to that mean as they can without touching (Sugiyama, Tagawa and Toda, 1981). */
+ * A box lies one layer below the lowest of those it reads; what nothing stands above is drawn down
+ * to its first reader. An edge over several layers gets a point in each, so that it goes around the
+ * boxes. Points of a layer are ordered by the mean place of their neighbours, sweeping down and up,
+ * then set as near to that mean as they can without touching (Sugiyama, Tagawa and Toda, 1981). */
 #include "base/text.h"
 #include "cli/draw.h"
 #include <stdlib.h>

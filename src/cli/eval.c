@@ -1,4 +1,5 @@
-/* dagrad eval: loss by term and metrics of a part of the data, and the samples with the largest loss. */
+/* dagrad eval: loss by term and metrics of a part of the data, and the samples with the largest
+ * loss. */
 #include "cli/columns.h"
 #include "cli/command.h"
 #include "cli/plugin.h"

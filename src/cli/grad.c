@@ -1,8 +1,9 @@
-/* dagrad grad: loss and gradients of a model at one point, as safetensors; states and error vectors, a
- * Jacobian, a forward-mode product. It is also how other tools compare themselves with dagrad.
+/* dagrad grad: loss and gradients of a model at one point, as safetensors; states and error
+ * vectors, a Jacobian, a forward-mode product. It is also how other tools compare themselves with
+ * dagrad.
  *
- * The tensors of the file: "loss"; the gradient of a parameter or input under its own name; with --keep
- * "value.NAME" and "eps.NAME"; "jacobian"; with --tangent "tangent.NAME" of each output and
+ * The tensors of the file: "loss"; the gradient of a parameter or input under its own name; with
+ * --keep "value.NAME" and "eps.NAME"; "jacobian"; with --tangent "tangent.NAME" of each output and
  * "tangent.loss". */
 #include "cli/command.h"
 #include "cli/plugin.h"
@@ -36,7 +37,8 @@ typedef struct grad {
     int n;
 } grad;
 
-/* The value of that name: an input, a parameter, or the first result of a node; id 0: none, told. */
+/* The value of that name: an input, a parameter, or the first result of a node; id 0: none,
+ * told. */
 static dg_value find(const grad *k, const char *option, const char *name)
 {
     const dg_graph *g = k->e->model->graph;
@@ -71,7 +73,7 @@ static int find_all(const grad *k, const char *option, const dg_list *list, dg_v
     return 1;
 }
 
-/* ---- results ----------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static dg_status add(grad *k, const char *prefix, const char *name, const dg_tensor *t,
                      dg_diag *why)
@@ -151,7 +153,7 @@ static void print_tensors(const grad *k)
     }
 }
 
-/* ---- Jacobian and tangent: programs of their own ------------------------------------------------ */
+/* ---- Jacobian and tangent: programs of their own --------------------------------------------- */
 
 static dg_status compile(grad *k, const dg_options *o, dg_diag *why);
 
@@ -258,7 +260,7 @@ static dg_status take_tangent(grad *k, dg_diag *why)
     return s;
 }
 
-/* ---- the point --------------------------------------------------------------------------------- */
+/* ---- the point ------------------------------------------------------------------------------- */
 
 /* NAME=FILE: the array as the network sees it; transforms are not applied. */
 static dg_status set_input(grad *k, const char *text, dg_diag *why)

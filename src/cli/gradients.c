@@ -1,5 +1,6 @@
-/* A run's error vectors and states, drawn: a line a node, a column a logged step, the darker the larger.
- * The scale is logarithmic: a mark is a factor of ten, relative to the largest of the picture. */
+/* A run's error vectors and states, drawn: a line a node, a column a logged step, the darker the
+ * larger. The scale is logarithmic: a mark is a factor of ten, relative to the largest of the
+ * picture. */
 #include "cli/gradients.h"
 #include <jansson.h>
 #include <math.h>
@@ -103,8 +104,8 @@ static void draw(const picture *p, const char *what)
     }
 }
 
-/* Where the error vector falls below 1e-6 of the last layer's, first step and last. A loss node's own
- * error vector is the 1/K that enters, so the last layer is the node before it. */
+/* Where the error vector falls below 1e-6 of the last layer's, first step and last. A loss node's
+ * own error vector is the 1/K that enters, so the last layer is the node before it. */
 static void say_vanishing(const picture *p)
 {
     int last = p->nodes - 1;

@@ -1,4 +1,5 @@
-/* dagrad show RUN --gradients: rms of error vectors and of states by node, over the steps of a run. */
+/* dagrad show RUN --gradients: rms of error vectors and of states by node, over the steps of a
+ * run. */
 #ifndef DG_CLI_GRADIENTS_H
 #define DG_CLI_GRADIENTS_H
 

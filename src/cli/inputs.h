@@ -1,5 +1,5 @@
-/* A run with rows to predict from: those of files, through the fixed transforms of the run's data with
- * the statistics of its checkpoint, or those of a part of its data. */
+/* A run with rows to predict from: those of files, through the fixed transforms of the run's data
+ * with the statistics of its checkpoint, or those of a part of its data. */
 #ifndef DG_CLI_INPUTS_H
 #define DG_CLI_INPUTS_H
 
@@ -16,7 +16,8 @@ typedef struct dg_inputs {
 } dg_inputs;
 
 /* run: a run directory; weights as in dg_run_weights; files: n_files of "NAME=FILE", none: the test
- * part, else validation, else train; plugins: kept by reference. What is wrong is told. Returns the exit code. */
+ * part, else validation, else train; plugins: kept by reference. What is wrong is told. Returns the
+ * exit code. */
 int dg_inputs_open(dg_inputs *in, const dg_command *c, const char *run, const char *weights,
                    const dg_list *files, const dg_list *dirs, const dg_plugins *plugins);
 void dg_inputs_free(dg_inputs *in);

@@ -1,5 +1,5 @@
-/* dagrad nodes: what a model can be made of: nodes, and the words of data, train and metric. A page is
- * made from the struct itself, so it says what is so. */
+/* dagrad nodes: what a model can be made of: nodes, and the words of data, train and metric. A page
+ * is made from the struct itself, so it says what is so. */
 #include "cli/columns.h"
 #include "cli/command.h"
 #include "cli/plugin.h"

@@ -1,9 +1,9 @@
 /* The order of computation.
  *
- * The gradient of a loss by something at the left of a chain is eps^t A_M ... A_2 A_1 B. From right to
- * left it is a vector times a matrix at each node: about the cost C of the node's forward pass. From left
- * to right it is a matrix times a matrix: the Jacobian of the node's result by all N numbers that stand
- * to its left, N columns, each at the cost C. */
+ * The gradient of a loss by something at the left of a chain is eps^t A_M ... A_2 A_1 B. From right
+ * to left it is a vector times a matrix at each node: about the cost C of the node's forward pass.
+ * From left to right it is a matrix times a matrix: the Jacobian of the node's result by all N
+ * numbers that stand to its left, N columns, each at the cost C. */
 #include "cli/order.h"
 #include "base/text.h"
 #include "cli/columns.h"
@@ -128,7 +128,7 @@ static void print_costs(const dg_graph *g, const uint8_t *behind)
     dg_text_free(&t);
 }
 
-/* ---- measured: the gradient by the inputs --------------------------------------------------------- */
+/* ---- measured: the gradient by the inputs ---------------------------------------------------- */
 
 static double now(void)
 {

@@ -1,12 +1,13 @@
-/* dagrad show --order: the order of computation of a gradient, right to left beside left to right. */
+/* dagrad show --order: the order of computation of a gradient, right to left beside left to
+ * right. */
 #ifndef DG_CLI_ORDER_H
 #define DG_CLI_ORDER_H
 
 #include "train/experiment.h"
 
-/* Prints operations and bytes of both orders by node, for one pair, and their ratio. measure: runs both
- * for the gradient by the inputs, times them, and says how far they differ; what needs more than the
- * memory there is is DG_EUSAGE with the bytes. */
+/* Prints operations and bytes of both orders by node, for one pair, and their ratio. measure: runs
+ * both for the gradient by the inputs, times them, and says how far they differ; what needs more
+ * than the memory there is is DG_EUSAGE with the bytes. */
 dg_status dg_order_print(dg_experiment *e, int measure, uint64_t seed, dg_diag *why);
 
 #endif

@@ -149,8 +149,9 @@ static dg_status run_program(prediction *p, int threads, dg_diag *why)
 
 /* ---- The K largest --------------------------------------------------------------------------- */
 
-/* Index of the largest of n numbers from `first` on that is smaller than the last one found, or equal
- * to it and behind it: the next in order. last -1: the largest of all. NaN counts as -infinity. */
+/* Index of the largest of n numbers from `first` on that is smaller than the last one found, or
+ * equal to it and behind it: the next in order. last -1: the largest of all. NaN counts as
+ * -infinity. */
 static int64_t next_largest(const dg_tensor *t, int64_t first, int64_t n, int64_t last)
 {
     int64_t best = -1;
@@ -212,16 +213,17 @@ static dg_status check_top(const prediction *p, int64_t k, dg_diag *why)
 /* Everything that is to be written: outputs, or indices and values of the largest. */
 typedef struct result_list {
     int n;
-    dg_result of[2 * MOST_OUTPUTS];
-    char name[2 * MOST_OUTPUTS][128];
+    const char *names[2 * MOST_OUTPUTS]; /* in text */
+    dg_tensor tensor[2 * MOST_OUTPUTS];
+    char text[2 * MOST_OUTPUTS][128];
     dg_array made[2 * MOST_OUTPUTS]; /* owned */
 } result_list;
 
 static void add_result(result_list *l, const char *name, const char *part, const dg_tensor *t)
 {
-    dg_format(l->name[l->n], sizeof l->name[l->n], "%s%s", name, part);
-    l->of[l->n] = (dg_result){l->name[l->n], *t};
-    l->n++;
+    dg_format(l->text[l->n], sizeof l->text[l->n], "%s%s", name, part);
+    l->names[l->n] = l->text[l->n];
+    l->tensor[l->n++] = *t;
 }
 
 static dg_status list_results(const prediction *p, int64_t top, result_list *l, dg_diag *why)
@@ -246,17 +248,17 @@ static dg_status join_columns(const result_list *l, int64_t rows, dg_array *out,
     int64_t columns = 0, at = 0;
     dg_type type = DG_F32;
     for (int i = 0; i < l->n; i++) {
-        columns += dg_shape_row(&l->of[i].tensor.shape);
-        type = l->of[i].tensor.type == DG_F64 ? DG_F64 : type;
+        columns += dg_shape_row(&l->tensor[i].shape);
+        type = l->tensor[i].type == DG_F64 ? DG_F64 : type;
     }
     dg_shape shape = {2, {rows, columns}};
     if (dg_array_make(out, type, &shape, why) != DG_OK)
         return why->code;
     for (int i = 0; i < l->n; i++) {
-        int64_t n = dg_shape_row(&l->of[i].tensor.shape);
+        int64_t n = dg_shape_row(&l->tensor[i].shape);
         for (int64_t k = 0; k < rows * n; k++) {
             int64_t to = k / n * columns + at + k % n;
-            double x = dg_tensor_number(&l->of[i].tensor, k);
+            double x = dg_tensor_number(&l->tensor[i], k);
             if (type == DG_F64)
                 ((double *)out->data)[to] = x;
             else
@@ -270,17 +272,17 @@ static dg_status join_columns(const result_list *l, int64_t rows, dg_array *out,
 /* "name", or "name.0", "name.1", ...; NULL out of memory. Freed as one. */
 static const char **column_names(const result_list *l, int64_t columns)
 {
-    size_t room = sizeof l->name[0] + 24;
+    size_t room = sizeof l->text[0] + 24;
     const char **names = malloc((size_t)columns * (sizeof *names + room) + 1);
     char *text = (char *)(names + columns);
     for (int i = 0, at = 0; names && i < l->n; i++) {
-        int64_t n = dg_shape_row(&l->of[i].tensor.shape);
+        int64_t n = dg_shape_row(&l->tensor[i].shape);
         for (int64_t k = 0; k < n; k++, at++, text += room) {
             names[at] = text;
             if (n == 1)
-                dg_format(text, room, "%s", l->of[i].name);
+                dg_format(text, room, "%s", l->names[i]);
             else
-                dg_format(text, room, "%s.%lld", l->of[i].name, (long long)k);
+                dg_format(text, room, "%s.%lld", l->names[i], (long long)k);
         }
     }
     return names;
@@ -293,7 +295,7 @@ static dg_status write_csv(const prediction *p, const result_list *l, const char
     dg_status s = join_columns(l, p->in.rows, &table, why);
     const char **names = s == DG_OK ? column_names(l, table.shape.dim[1]) : NULL;
     if (s == DG_OK)
-        s = names ? dg_write_csv(path, names, &table, why) : no_memory(why);
+        s = names ? dg_write_arrays(path, 1, NULL, &table, names, why) : no_memory(why);
     free(names);
     dg_array_free(&table);
     return s;
@@ -306,13 +308,10 @@ static dg_status write_results(const prediction *p, const predict_options *o, dg
     if (!l)
         return no_memory(why);
     s = list_results(p, o->top, l, why);
-    dg_format_kind f = dg_format_of(o->out);
-    if (s == DG_OK && f == DG_FORMAT_NPY)
-        s = dg_write_npy(o->out, &l->of[0].tensor, why);
-    else if (s == DG_OK && f == DG_FORMAT_NPZ)
-        s = dg_write_npz(o->out, l->n, l->of, why);
-    else if (s == DG_OK)
+    if (s == DG_OK && dg_format_of(o->out) == DG_FORMAT_CSV)
         s = write_csv(p, l, o->out, why);
+    else if (s == DG_OK)
+        s = dg_write_arrays(o->out, l->n, l->names, l->tensor, NULL, why);
     for (int i = 0; i < 2 * p->n; i++)
         dg_array_free(&l->made[i]);
     free(l);

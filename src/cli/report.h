@@ -1,5 +1,5 @@
-/* Progress of a training run: on a terminal one line, redrawn; in a pipe a plain line an epoch. All on
- * standard error. */
+/* Progress of a training run: on a terminal one line, redrawn; in a pipe a plain line an epoch. All
+ * on standard error. */
 #ifndef DG_CLI_REPORT_H
 #define DG_CLI_REPORT_H
 

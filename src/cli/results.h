@@ -1,8 +1,9 @@
-/* Arrays to files, in the format that the file's name says. All atomic; path "-": standard output. */
+/* Arrays to files, in the format that the file's name says. All atomic; path "-": standard
+ * output. */
 #ifndef DG_CLI_RESULTS_H
 #define DG_CLI_RESULTS_H
 
-#include "io/safetensors.h"
+#include "io/array.h"
 
 typedef enum {
     DG_FORMAT_CSV,
@@ -16,15 +17,8 @@ typedef enum {
 dg_format_kind dg_format_of(const char *path);
 const char *dg_format_name(dg_format_kind f);
 
-typedef struct dg_result {
-    const char *name;
-    dg_tensor tensor;
-} dg_result;
-
-/* names: of the columns of CSV, one each; NULL: no header. */
-dg_status dg_write_csv(const char *path, const char *const *names, const dg_tensor *t,
-                       dg_diag *why);
-dg_status dg_write_npy(const char *path, const dg_tensor *t, dg_diag *why);
-dg_status dg_write_npz(const char *path, int n, const dg_result r[], dg_diag *why);
+/* n arrays with their names; header: of the columns of CSV, one each, or NULL. CSV and NPY hold one. */
+dg_status dg_write_arrays(const char *path, int n, const char *const names[], const dg_tensor t[],
+                          const char *const *header, dg_diag *why);
 
 #endif

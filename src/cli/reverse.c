@@ -1,4 +1,5 @@
-/* The reversed graph, from the calls of a program: which call made an error vector, which calls read it. */
+/* The reversed graph, from the calls of a program: which call made an error vector, which calls
+ * read it. */
 #include "base/text.h"
 #include "cli/draw.h"
 #include "cli/reverse.h"

@@ -1,5 +1,5 @@
-/* dagrad show: the nodes of a model with their shapes, its parameters, what a step costs, the program
- * after any pass, and a drawing of the graph. */
+/* dagrad show: the nodes of a model with their shapes, its parameters, what a step costs, the
+ * program after any pass, and a drawing of the graph. */
 #include "cli/columns.h"
 #include "cli/command.h"
 #include "cli/draw.h"
@@ -228,8 +228,8 @@ static int has_free(const dg_experiment *e)
     return 0;
 }
 
-/* Without the data, unless they must say how large a free dimension is; then, if they are not there,
- * FREE_SIZE. */
+/* Without the data, unless they must say how large a free dimension is; then, if they are not
+ * there, FREE_SIZE. */
 static dg_experiment *open_model(const char *path, const show_options *o, const dg_plugins *plugins,
                                  int *code)
 {

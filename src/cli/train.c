@@ -1,4 +1,5 @@
-/* dagrad train: descends, writes a run directory, tells the figures of the test part and the hash. */
+/* dagrad train: descends, writes a run directory, tells the figures of the test part and the
+ * hash. */
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/plugin.h"

@@ -152,8 +152,8 @@ static int64_t largest(const dg_tensor *t, int64_t first, int64_t n)
     return best;
 }
 
-/* Numbers of a row to be shown, and number i of them. classes > 1: the index of the largest of each so
- * many. */
+/* Numbers of a row to be shown, and number i of them. classes > 1: the index of the largest of each
+ * so many. */
 static int64_t shown(const dg_tensor *t, int64_t classes)
 {
     return dg_shape_row(&t->shape) / (classes > 1 ? classes : 1);

@@ -25,7 +25,8 @@ typedef struct dg_worst {
     int n_pairs;
 } dg_worst;
 
-/* loss_of: the loss of each row of part. most >= 1. Freed by dg_worst_free, also after a failure. */
+/* loss_of: the loss of each row of part. most >= 1. Freed by dg_worst_free, also after a
+ * failure. */
 dg_status dg_worst_find(dg_worst *w, dg_experiment *e, dg_part_rows part, const double *loss_of,
                         int64_t most, int threads, dg_diag *why);
 void dg_worst_free(dg_worst *w);

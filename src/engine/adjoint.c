@@ -1,11 +1,11 @@
 /* Pass lower, adjoint: the reversed graph.
  *
- * Needs: the forward items. Gives: items that send errors back. A value's error vector is what comes
- * back from its consumers, added in reverse order of the consumers: the first writes it, each later one
- * writes a spare slot and an ADD does old + new. The adjoint of all inputs with a batch axis is one item,
- * cut by rows; that of each other input (a parameter) is an item of its own, and waits, since nothing
- * but the optimizer needs it. A parameter with several uses has a persistent slot for each of them, so
- * that a batch given in parts has the bits of the whole. */
+ * Needs: the forward items. Gives: items that send errors back. A value's error vector is what
+ * comes back from its consumers, added in reverse order of the consumers: the first writes it, each
+ * later one writes a spare slot and an ADD does old + new. The adjoint of all inputs with a batch
+ * axis is one item, cut by rows; that of each other input (a parameter) is an item of its own, and
+ * waits, since nothing but the optimizer needs it. A parameter with several uses has a persistent
+ * slot for each of them, so that a batch given in parts has the bits of the whole. */
 #include "engine/engine.h"
 
 typedef struct dg_uses {
@@ -49,8 +49,8 @@ static dg_status count_uses(dg_program *p, dg_uses *u)
     return DG_OK;
 }
 
-/* A slot for the next contribution to a leaf (parameter, input without rows): the gradient itself, or
- * the part of one use. */
+/* A slot for the next contribution to a leaf (parameter, input without rows): the gradient itself,
+ * or the part of one use. */
 static int32_t leaf_slot(dg_program *p, dg_plan *q, dg_uses *u, int32_t id)
 {
     size_t bytes, row;

@@ -1,7 +1,7 @@
 /* Pass bind: the call structs, with every pointer in its place.
  *
- * Needs: plan, and the arena. Gives: call, delta_add_bound, square of every item; run.c adds only rows
- * or part, scratch, and why. */
+ * Needs: plan, and the arena. Gives: call, delta_add_bound, square of every item; run.c adds only
+ * rows or part, scratch, and why. */
 #include "engine/engine.h"
 
 /* n pointers for n slots. */

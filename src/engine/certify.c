@@ -93,7 +93,7 @@ static int check_input(dg_probe *p, int input, uint64_t seed, vectors *x, dg_fin
     return passed;
 }
 
-/* ---- after a failure --------------------------------------------------------------------------- */
+/* ---- after a failure ------------------------------------------------------------------------- */
 
 /* A sample of the Jacobian: expected by differences, found by adjoint or tangent. */
 typedef struct sample {

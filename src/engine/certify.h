@@ -1,12 +1,13 @@
-/* The certificate of a node: is G the adjoint of f, at the shapes and values that it has in a model?
+/* The certificate of a node: is G the adjoint of f, at the shapes and values that it has in a
+ * model?
  *
  * For each real input on its own, with random v, w:
  *     adjoint identity   |<Jv, w> - <v, J^t w>| / max(|Jv| |w|, |v| |J^t w|)      limit 1e-13 in f64
  *     differences        |Jv - FD v| / max(|Jv|, |v| |J^t w| / |w|)               limit 1e-10
- * J v by the tangent, J^t w by the adjoint, FD by central differences, Richardson over three levels,
- * from three steps. A node without a tangent has J^t compared with differences, limit 1e-9. Components
- * of the result that have a kink nearer than the step are left out and counted. What fails is probed by
- * unit vectors, and the worst entry and a guess at the cause are given. */
+ * J v by the tangent, J^t w by the adjoint, FD by central differences, Richardson over three
+ * levels, from three steps. A node without a tangent has J^t compared with differences, limit 1e-9.
+ * Components of the result that have a kink nearer than the step are left out and counted. What
+ * fails is probed by unit vectors, and the worst entry and a guess at the cause are given. */
 #ifndef DG_ENGINE_CERTIFY_H
 #define DG_ENGINE_CERTIFY_H
 

@@ -1,8 +1,9 @@
 /* The third phase of a step: commit.
  *
- * Blocks of DG_BLOCK elements of all gradients are squared and summed, each by one thread; the sums are
- * added in order of blocks. If the result is not finite nothing has changed and nothing will. Otherwise
- * every block of every parameter is descended in one pass over it, its gradient and its moments. */
+ * Blocks of DG_BLOCK elements of all gradients are squared and summed, each by one thread; the sums
+ * are added in order of blocks. If the result is not finite nothing has changed and nothing will.
+ * Otherwise every block of every parameter is descended in one pass over it, its gradient and its
+ * moments. */
 #include "base/elem_f64.h"
 #include "engine/engine.h"
 #include <math.h>

@@ -1,7 +1,7 @@
 /* The program from inside.
  *
- * A graph becomes a list of items (calls of nodes, and the engine's own additions) over slots (pieces
- * of memory). The passes, in order, each a file:
+ * A graph becomes a list of items (calls of nodes, and the engine's own additions) over slots
+ * (pieces of memory). The passes, in order, each a file:
  *
  *     order.c     which nodes are needed, in which order        needs graph
  *     needs.c     which values need an error vector             needs order
@@ -71,8 +71,8 @@ typedef enum {
 } dg_item_kind;
 typedef enum { PHASE_FORWARD, PHASE_TANGENT, PHASE_ADJOINT, PHASES } dg_phase;
 
-/* A call of the program. Lists of slots are DG_NONE where there is nothing. ADD: out[0] = in[0] + in[1];
- * SEED: out[0] = weight/K of loss term `input`, or what the caller set; ZERO: out[0] = 0. */
+/* A call of the program. Lists of slots are DG_NONE where there is nothing. ADD: out[0] = in[0] +
+ * in[1]; SEED: out[0] = weight/K of loss term `input`, or what the caller set; ZERO: out[0] = 0. */
 typedef struct dg_item {
     dg_item_kind kind;
     dg_phase phase;

@@ -1,12 +1,12 @@
 /* Pass fuse: which items run together.
  *
  * Needs: items. Gives: segments, items in their final order. Breaks: indices of items.
- * Between two segments stands a barrier, inside there is none. Items that are cut by rows form a chain:
- * a thread takes some rows through the whole chain while they are hot, so an activation rides on the
- * product before it, a pooling on both. A chain ends where an item wants many more rows at a time
- * than the chain's rows in cache allow (a product whose weights must be read for each piece).
- * Gradients of parameters wait behind the chain, where they are independent tasks; they are let in
- * once the error vectors that they hold back exceed HELD bytes. */
+ * Between two segments stands a barrier, inside there is none. Items that are cut by rows form a
+ * chain: a thread takes some rows through the whole chain while they are hot, so an activation
+ * rides on the product before it, a pooling on both. A chain ends where an item wants many more
+ * rows at a time than the chain's rows in cache allow (a product whose weights must be read for
+ * each piece). Gradients of parameters wait behind the chain, where they are independent tasks;
+ * they are let in once the error vectors that they hold back exceed HELD bytes. */
 #include "engine/engine.h"
 
 enum { CACHE = 384 << 10, HELD = 1 << 20, CHAIN = 4 << 20, REUSE = 16 };

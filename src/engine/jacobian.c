@@ -1,8 +1,8 @@
 /* The Jacobian of a value by an input or a parameter, as a matrix.
  *
- * By rows: the adjoint of each unit error vector (one pass an element of `of`), or by columns: the tangent
- * of each unit perturbation (one pass an element of `by`), whichever are fewer and the program was
- * compiled for. */
+ * By rows: the adjoint of each unit error vector (one pass an element of `of`), or by columns: the
+ * tangent of each unit perturbation (one pass an element of `by`), whichever are fewer and the
+ * program was compiled for. */
 #include "engine/engine.h"
 #include <string.h>
 

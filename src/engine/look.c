@@ -2,7 +2,8 @@
 #include "engine/engine.h"
 #include <string.h>
 
-/* Operations of a node: forward (phase 0) or all its adjoint items (phase 1), for the first plan. */
+/* Operations of a node: forward (phase 0) or all its adjoint items (phase 1), for the first
+ * plan. */
 static double node_flops(const dg_program *p, const dg_plan *q, int32_t k, int phase)
 {
     const dg_node *n = &p->graph->nodes[k];

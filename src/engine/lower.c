@@ -1,7 +1,7 @@
 /* Pass lower, forward and tangent: each node becomes an item, each value a slot.
  *
- * Needs: needs, shapes. Gives: slots, items in the order of the graph. A view (reshape) is no item: its
- * slot has the root of its input's. */
+ * Needs: needs, shapes. Gives: slots, items in the order of the graph. A view (reshape) is no item:
+ * its slot has the root of its input's. */
 #include "engine/engine.h"
 
 static size_t value_bytes(const dg_plan *q, const dg_graph *g, int32_t id, size_t *row_bytes)
@@ -12,8 +12,8 @@ static size_t value_bytes(const dg_plan *q, const dg_graph *g, int32_t id, size_
     return (size_t)dg_shape_count(s) * unit;
 }
 
-/* Slots of inputs, parameters, constants. Inputs without a batch axis outlive the step: both plans read
- * what was set once. */
+/* Slots of inputs, parameters, constants. Inputs without a batch axis outlive the step: both plans
+ * read what was set once. */
 static dg_status leaf(dg_program *p, dg_plan *q, int32_t id)
 {
     const dg_vertex *v = &p->graph->values[id - 1];

@@ -1,8 +1,8 @@
 /* The naive interpreter: a node after the other, forward as the graph was made, then back.
  *
- * Written apart from the passes, so that a mistake in them shows. What it shares with the engine is the
- * rule who adds: what comes back for a value is added in reverse order of its consumers (one rounding
- * each), losses come first, the last one leading. */
+ * Written apart from the passes, so that a mistake in them shows. What it shares with the engine is
+ * the rule who adds: what comes back for a value is added in reverse order of its consumers (one
+ * rounding each), losses come first, the last one leading. */
 #include "engine/naive.h"
 #include "graph/graph.h"
 #include "graph/init.h"

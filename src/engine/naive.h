@@ -6,9 +6,9 @@
 
 typedef struct dg_naive dg_naive;
 
-/* Every value, error vector and gradient of one step, each in memory of its own, nothing fused, nothing
- * in place, nothing pruned but by need, one thread. in: a tensor for each input of the graph, in order
- * of their ids. NULL: out of memory, or a node failed. */
+/* Every value, error vector and gradient of one step, each in memory of its own, nothing fused,
+ * nothing in place, nothing pruned but by need, one thread. in: a tensor for each input of the
+ * graph, in order of their ids. NULL: out of memory, or a node failed. */
 dg_naive *dg_naive_run(dg_graph *g, const dg_options *o, uint64_t step, const dg_tensor in[]);
 void dg_naive_free(dg_naive *n);
 /* Elements of a value (DG_VALUE) or of its error vector or gradient; NULL: there is none. */

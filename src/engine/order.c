@@ -1,7 +1,9 @@
-/* Pass order: the nodes that are needed, in the order of the graph (inputs of a node come before it).
+/* Pass order: the nodes that are needed, in the order of the graph (inputs of a node come before
+ * it).
  *
- * Needs: a graph without failure. Gives: kept, order, pruned. A node is needed if an output, a loss, a
- * kept value or a value with a start depends on it; a node that ends nowhere is pruned and said. */
+ * Needs: a graph without failure. Gives: kept, order, pruned. A node is needed if an output, a
+ * loss, a kept value or a value with a start depends on it; a node that ends nowhere is pruned and
+ * said. */
 #include "engine/engine.h"
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* Pass plan: memory.
  *
- * Needs: save. Gives: roots merged where a point-wise item works in place, and offsets in one arena so
- * that no two slots that live at the same time overlap. In place: the item is the last to touch its
- * operand. Offsets: largest first, each at the lowest place that is free during its life. */
+ * Needs: save. Gives: roots merged where a point-wise item works in place, and offsets in one arena
+ * so that no two slots that live at the same time overlap. In place: the item is the last to touch
+ * its operand. Offsets: largest first, each at the lowest place that is free during its life. */
 #include "engine/engine.h"
 #include <stdlib.h>
 
@@ -108,8 +108,8 @@ static int larger_first(const void *a, const void *b)
     return (x->slot > y->slot) - (x->slot < y->slot);
 }
 
-/* The lowest offset at which slot k overlaps none of the placed ones that live with it. placed is kept
- * in order of offsets. */
+/* The lowest offset at which slot k overlaps none of the placed ones that live with it. placed is
+ * kept in order of offsets. */
 static size_t lowest(const dg_plan *q, const int32_t *placed, int n, int32_t k)
 {
     const dg_slot *s = &q->slots[k];

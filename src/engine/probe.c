@@ -282,7 +282,7 @@ int dg_probe_depends_on_garbage(dg_probe *p, int input, int tangent)
     return differs;
 }
 
-/* ---- differences ------------------------------------------------------------------------------- */
+/* ---- differences ----------------------------------------------------------------------------- */
 
 enum { LEVELS = 3, STEPS = 3 };
 
@@ -295,7 +295,8 @@ static void moved(dg_probe *p, int input, const double *x, const double *v, doub
     flatten(p, p->out, y);
 }
 
-/* Is a component smooth between x - hv and x + hv? Its second difference then falls fourfold with h/2. */
+/* Is a component smooth between x - hv and x + hv? Its second difference then falls fourfold with
+ * h/2. */
 static int smooth(double s, double half, double scale)
 {
     return fabs(half - s / 4) <= 0.06 * fabs(s) + 1e-12 * scale;
@@ -325,8 +326,8 @@ static double richardson(const ladder *l, int64_t i)
     return (16 * b - a) / 15;
 }
 
-/* Takes for each component the step whose two best estimates agree best. A component counts only if it
- * is smooth for the two smaller steps and both say the same; else a kink is near. */
+/* Takes for each component the step whose two best estimates agree best. A component counts only if
+ * it is smooth for the two smaller steps and both say the same; else a kink is near. */
 static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, double *fd,
                            double *bad, double *trust)
 {

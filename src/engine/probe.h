@@ -1,5 +1,5 @@
-/* A probe runs one node's mathematics at a point, alone, on vectors of double: what the certificate and
- * the order of computation look through. */
+/* A probe runs one node's mathematics at a point, alone, on vectors of double: what the certificate
+ * and the order of computation look through. */
 #ifndef DG_ENGINE_PROBE_H
 #define DG_ENGINE_PROBE_H
 
@@ -26,7 +26,8 @@ typedef struct dg_probe {
     dg_diag why;
 } dg_probe;
 
-/* At the values of `at`. math NULL: the node's own, on isa. A node with too many inputs: DG_EUSAGE. */
+/* At the values of `at`. math NULL: the node's own, on isa. A node with too many inputs:
+ * DG_EUSAGE. */
 dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int node,
                         const dg_isa *isa, const dg_math *math, dg_diag *why);
 void dg_probe_free(dg_probe *p);
@@ -41,7 +42,8 @@ void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv);
 void dg_probe_adjoint(dg_probe *p, int input, const double *w, double *jtw);
 /* Central differences along v. bad[i] = 1 where result i has a kink near; returns how many. */
 int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd, double *bad);
-/* 1: the adjoint (or the tangent) gives another result when its memory holds other numbers before. */
+/* 1: the adjoint (or the tangent) gives another result when its memory holds other numbers
+ * before. */
 int dg_probe_depends_on_garbage(dg_probe *p, int input, int tangent);
 
 #endif

@@ -1,8 +1,8 @@
 /* Runs a phase: the threads of the team walk the segments together, with a barrier between two.
  *
- * A chain is cut into pieces of rows, other segments into tasks; which thread takes which piece changes
- * nothing, since pieces write disjoint results. Nothing is allocated. A failing call stops the step: the
- * first one, in the order of items and places, is reported. */
+ * A chain is cut into pieces of rows, other segments into tasks; which thread takes which piece
+ * changes nothing, since pieces write disjoint results. Nothing is allocated. A failing call stops
+ * the step: the first one, in the order of items and places, is reported. */
 #include "engine/engine.h"
 #include <limits.h>
 #include <stdio.h>

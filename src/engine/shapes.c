@@ -1,7 +1,7 @@
 /* Pass shapes: the sizes of every value for the plan's number of rows.
  *
- * Needs: order. Gives: shapes. Shape rules run again with the batch bound, so what was open (a reshape
- * with -1) is known now, and element counts are checked for overflow. */
+ * Needs: order. Gives: shapes. Shape rules run again with the batch bound, so what was open (a
+ * reshape with -1) is known now, and element counts are checked for overflow. */
 #include "base/checked.h"
 #include "engine/engine.h"
 

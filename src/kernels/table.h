@@ -1,5 +1,5 @@
-/* The loops that the engine itself calls, one table for each real and instruction set. Pointers are to
- * real values; n counts elements. Tables are const; isa.c hands them out. */
+/* The loops that the engine itself calls, one table for each real and instruction set. Pointers are
+ * to real values; n counts elements. Tables are const; isa.c hands them out. */
 #ifndef DG_KERNELS_TABLE_H
 #define DG_KERNELS_TABLE_H
 

@@ -4,7 +4,8 @@
  *     eps_i = -a_i / b_i for the estimate, -log b_i for the target
  *     drho = sum of -a_i db_i / b_i - da_i log b_i
  *
- * b_i = 0 where a_i is not: the loss is infinite, DG_EFINITE. See ops/loss.h for pairs, weights, `over`. */
+ * b_i = 0 where a_i is not: the loss is infinite, DG_EFINITE. See ops/loss.h for pairs, weights,
+ * `over`. */
 #include "ops/loss.h"
 
 #ifndef DG_REAL

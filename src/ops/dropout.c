@@ -4,8 +4,8 @@
  *     A^t eps = m eps / (1 - rate)
  *     dy = m dx / (1 - rate)
  *
- * Not in training: y = x. m is a function of the call's key and the element's index alone, made anew in
- * the adjoint: element i is kept if dg_uniform_f32(key, i) >= rate (base/philox.h). */
+ * Not in training: y = x. m is a function of the call's key and the element's index alone, made
+ * anew in the adjoint: element i is kept if dg_uniform_f32(key, i) >= rate (base/philox.h). */
 #include "ops/op.h"
 
 enum { RATE };

@@ -1,8 +1,8 @@
 /* What the loss nodes share.
  *
  * A loss rho(a, b) of target a and estimate b gives one number a pair. A pair is a row of axis 0 (a
- * scalar of rank 0 is one pair), and, for integer labels, a label. `over=elements` divides rho by the
- * components of a pair; `weight` multiplies it. The engine adds the pairs up and knows 1/K.
+ * scalar of rank 0 is one pair), and, for integer labels, a label. `over=elements` divides rho by
+ * the components of a pair; `weight` multiplies it. The engine adds the pairs up and knows 1/K.
  *
  *     labels [N, T], estimate [N, T, C]         rho [N, T], C components a pair
  *     target [N, T, C], estimate [N, T, C]      rho [N], T C components a pair
@@ -17,8 +17,8 @@ enum { DG_TARGET, DG_ESTIMATE, DG_WEIGHT, DG_LOSS_INPUTS }; /* the inputs */
 enum { DG_OVER = 0, DG_IGNORE = 1 };                        /* attributes of dg_label_attrs */
 enum { DG_OVER_PAIRS, DG_OVER_ELEMENTS };                   /* words of DG_OVER */
 
-/* Where a call's pairs are: pair p has its components at p size .. (p + 1) size - 1 of the estimate,
- * and of a target that is no label. Pairs begin .. end - 1 are the call's. */
+/* Where a call's pairs are: pair p has its components at p size .. (p + 1) size - 1 of the
+ * estimate, and of a target that is no label. Pairs begin .. end - 1 are the call's. */
 typedef struct dg_pairs {
     int64_t begin, end, size;
     int64_t classes; /* the last axis of the estimate; 1 for rank 0 */
@@ -46,8 +46,8 @@ dg_status dg_loss_shape(const char *of, const dg_shape in[], dg_shape out[], dg_
 dg_status dg_label_shape(const char *of, const dg_attrs *a, const dg_shape in[], dg_shape out[],
                          dg_diag *why);
 
-/* dg_node_type.flops, and for label losses .pairs (ignored labels do not count) and .limit: -1 where the
- * input takes real values, also the target, where its shape is that of distributions. */
+/* dg_node_type.flops, and for label losses .pairs (ignored labels do not count) and .limit: -1
+ * where the input takes real values, also the target, where its shape is that of distributions. */
 double dg_loss_flops(const dg_attrs *a, int n_in, const dg_shape in[], int input);
 int64_t dg_label_pairs(const dg_call *c);
 int64_t dg_loss_limit(const dg_attrs *a, int n_in, const dg_shape in[], int input);
@@ -58,8 +58,9 @@ int dg_label_ignored(const dg_attrs *a, int32_t k);
 /* Where pair p is, for a message: "row 3", "row 3, place 17". Returns text of n bytes. */
 char *dg_pair_text(const dg_call *c, int64_t p, char *text, size_t n);
 
-/* Each records what is wrong with pair p and returns the status: its label is out of range; the target
- * distribution d of it is none; its target or estimate at component i may not be what it is. */
+/* Each records what is wrong with pair p and returns the status: its label is out of range; the
+ * target distribution d of it is none; its target or estimate at component i may not be what it
+ * is. */
 dg_status dg_label_bad(const dg_call *c, int64_t p, int32_t label, int64_t classes);
 dg_status dg_simplex_bad(const dg_call *c, int64_t p, int64_t d, double sum, double size);
 dg_status dg_target_bad(const dg_call *c, int64_t p, int64_t i, double target);
@@ -67,12 +68,12 @@ dg_status dg_estimate_bad(const dg_call *c, int64_t p, int64_t i, double estimat
 
 #ifdef DG_REAL
 
-/* A function of a component of target and estimate (and of constants k), summed or written along the
- * components of a pair. It is compiled into the loops below. */
+/* A function of a component of target and estimate (and of constants k), summed or written along
+ * the components of a pair. It is compiled into the loops below. */
 typedef vec dg_loss_fn(vec a, vec b, const real *k);
 
-/* A loss that is a sum over components: rho, its derivatives for target and estimate. Where rho is not
- * finite, explain (NULL: none) says whether pair p breaks a rule. */
+/* A loss that is a sum over components: rho, its derivatives for target and estimate. Where rho is
+ * not finite, explain (NULL: none) says whether pair p breaks a rule. */
 typedef struct dg_loss_rule {
     dg_loss_fn *rho, *for_target, *for_estimate;
     dg_status (*explain)(const dg_call *c, const dg_pairs *p, int64_t pair);
@@ -244,8 +245,8 @@ DG_INLINE vec dg_loss_target_size(vec a, vec b, const real *k)
     return vec_abs(a);
 }
 
-/* DG_EDATA if a distribution of the pair has a negative entry or does not add up to 1. With both sums
- * near 1, what is negative is less than the slack. */
+/* DG_EDATA if a distribution of the pair has a negative entry or does not add up to 1. With both
+ * sums near 1, what is negative is less than the slack. */
 DG_INLINE dg_status dg_simplex_check(const dg_call *c, const dg_pairs *p, int64_t pair)
 {
     const real *a = dg_pair_at(c->in[DG_TARGET], p, pair);

@@ -11,7 +11,8 @@
 enum { A, B, INPUTS };
 enum { TILE = 128, MOST_PARTS = 64 }; /* rows of a product in one task; parts of a call */
 
-/* Product l of `count` has matrix l1 of a and l2 of b, found by its place along the leading axes. */
+/* Product l of `count` has matrix l1 of a and l2 of b, found by its place along the leading
+ * axes. */
 typedef struct {
     int rank;                                            /* of the leading axes */
     int64_t dim[DG_MAX_RANK], step[INPUTS][DG_MAX_RANK]; /* step 0: stretched */

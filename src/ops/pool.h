@@ -1,4 +1,5 @@
-/* What the pooling nodes share: attributes kernel, stride (the kernel, where absent) and padding. */
+/* What the pooling nodes share: attributes kernel, stride (the kernel, where absent) and
+ * padding. */
 #ifndef DG_OPS_POOL_H
 #define DG_OPS_POOL_H
 

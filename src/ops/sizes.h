@@ -1,7 +1,7 @@
-/* What the kernels need of room and in how many parts they cut, for the type half of a node, which is
- * compiled once and not for each type and instruction set. The figures are those of the portable
- * kernels; the rooms are enough for the others (tests/ops/test_sizes.c compares them), and a node does
- * all parts of its own kernel in the parts it is given. real: DG_F32 or DG_F64. */
+/* What the kernels need of room and in how many parts they cut, for the type half of a node, which
+ * is compiled once and not for each type and instruction set. The figures are those of the portable
+ * kernels; the rooms are enough for the others (tests/ops/test_sizes.c compares them), and a node
+ * does all parts of its own kernel in the parts it is given. real: DG_F32 or DG_F64. */
 #ifndef DG_OPS_SIZES_H
 #define DG_OPS_SIZES_H
 

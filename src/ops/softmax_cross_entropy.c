@@ -1,14 +1,14 @@
-/* softmax_cross_entropy: cross entropy of a distribution a, the target, and the softmax of logits z,
- * the estimate, over the last axis.
+/* softmax_cross_entropy: cross entropy of a distribution a, the target, and the softmax of logits
+ * z, the estimate, over the last axis.
  *
  *     b_i = e^(z_i) / sum of e^z           l = log sum of e^z
  *     rho = -sum a_i log b_i = sum a_i (l - z_i)      a label is the distribution with a_label = 1
  *     eps = b - a for the estimate, l - z for the target
  *     drho = sum of (b_i - a_i) dz_i + (l - z_i) da_i
  *
- * Exactly, eps = A b - a with A = sum of a, which is 1 but for rounding. The largest logit m is taken out
- * of exponents and logarithm. forward saves m, sum e^(z - m) and A of each distribution, so that the
- * adjoint makes b from z in one pass. See ops/loss.h for pairs, weights, `over`. */
+ * Exactly, eps = A b - a with A = sum of a, which is 1 but for rounding. The largest logit m is
+ * taken out of exponents and logarithm. forward saves m, sum e^(z - m) and A of each distribution,
+ * so that the adjoint makes b from z in one pass. See ops/loss.h for pairs, weights, `over`. */
 #include "ops/loss.h"
 
 #ifndef DG_REAL

@@ -1,9 +1,10 @@
-/* Windows over pictures: kernel, stride, dilation and padding as a user gives them, made into numbers.
+/* Windows over pictures: kernel, stride, dilation and padding as a user gives them, made into
+ * numbers.
  *
  *     extent = (kernel - 1) dilation + 1
  *     out = floor((in + before + after - extent) / stride) + 1
- * and for padding `same` out = ceil(in / stride), the padding it takes shared out evenly, an odd row
- * or column of it at the end (ONNX: SAME_UPPER). */
+ * and for padding `same` out = ceil(in / stride), the padding it takes shared out evenly, an odd
+ * row or column of it at the end (ONNX: SAME_UPPER). */
 #ifndef DG_REAL
 
 #include "ops/window.h"

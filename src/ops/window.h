@@ -1,4 +1,5 @@
-/* Windows that slide over pictures [N, H, W, C]: the geometry that convolution and pooling share. */
+/* Windows that slide over pictures [N, H, W, C]: the geometry that convolution and pooling
+ * share. */
 #ifndef DG_OPS_WINDOW_H
 #define DG_OPS_WINDOW_H
 
@@ -12,8 +13,8 @@ typedef struct dg_window {
     int64_t in[2], out[2];
 } dg_window;
 
-/* Where the attributes of a node have them; -1: it has none (stride then is the kernel, dilation 1).
- * Each is a number or [h, w]; padding is the word same (0) or valid (1), a number, [h, w] or
+/* Where the attributes of a node have them; -1: it has none (stride then is the kernel, dilation
+ * 1). Each is a number or [h, w]; padding is the word same (0) or valid (1), a number, [h, w] or
  * [top, left, bottom, right]. */
 typedef struct dg_window_attrs {
     int kernel, stride, dilation, padding;
@@ -21,9 +22,9 @@ typedef struct dg_window_attrs {
 
 enum { DG_WINDOW_MOST = 32768 }; /* the largest kernel, stride, dilation, padding */
 
-/* Finds the window over pictures of shape x. DG_EMODEL, with a text that names the node `of`, where x is
- * not of rank 4, the lists have a wrong length, or the window does not fit into the padded picture.
- * Never fails for a shape and attributes that passed before. */
+/* Finds the window over pictures of shape x. DG_EMODEL, with a text that names the node `of`, where
+ * x is not of rank 4, the lists have a wrong length, or the window does not fit into the padded
+ * picture. Never fails for a shape and attributes that passed before. */
 dg_status dg_window_find(const char *of, const dg_attrs *a, dg_window_attrs at, const dg_shape *x,
                          dg_window *w, dg_diag *why);
 

@@ -1,4 +1,5 @@
-/* What a checkpoint holds; see checkpoint.h. Numbers of the progress are hexadecimal floats: exact. */
+/* What a checkpoint holds; see checkpoint.h. Numbers of the progress are hexadecimal floats:
+ * exact. */
 #include "train/checkpoint.h"
 #include "base/text.h"
 #include "io/weights.h"

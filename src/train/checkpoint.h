@@ -1,4 +1,5 @@
-/* What a checkpoint of a trainer holds: parameters, moments, statistics of the data, the progress. */
+/* What a checkpoint of a trainer holds: parameters, moments, statistics of the data, the
+ * progress. */
 #ifndef DG_TRAIN_CHECKPOINT_H
 #define DG_TRAIN_CHECKPOINT_H
 

@@ -14,14 +14,14 @@ typedef struct dg_evaluator {
     int64_t *rows;
 } dg_evaluator;
 
-/* batch: rows at a time. A part of one row without data is a model without data. What is made is given
- * back by dg_evaluator_free, also after a failure. */
+/* batch: rows at a time. A part of one row without data is a model without data. What is made is
+ * given back by dg_evaluator_free, also after a failure. */
 dg_status dg_evaluator_make(dg_evaluator *v, dg_experiment *e, dg_part_rows part, int64_t batch,
                             int threads, dg_diag *why);
 void dg_evaluator_free(dg_evaluator *v);
 
-/* loss_of, if not NULL, gets the weighted loss of each row of the part. stop, if not NULL, ends it with
- * DG_ESTOP once it is not 0. */
+/* loss_of, if not NULL, gets the weighted loss of each row of the part. stop, if not NULL, ends it
+ * with DG_ESTOP once it is not 0. */
 dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
                            const volatile sig_atomic_t *stop, dg_diag *why);
 

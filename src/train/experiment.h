@@ -1,8 +1,8 @@
-/* An experiment: a model with its data, ready for a program. What train, eval, predict, show, grad and
- * bench have in common.
+/* An experiment: a model with its data, ready for a program. What train, eval, predict, show, grad
+ * and bench have in common.
  *
- * Whatever is wrong with model, options, files or data is collected in model->diags; the caller prints
- * them and takes the exit code from dg_diags_status. */
+ * Whatever is wrong with model, options, files or data is collected in model->diags; the caller
+ * prints them and takes the exit code from dg_diags_status. */
 #ifndef DG_TRAIN_EXPERIMENT_H
 #define DG_TRAIN_EXPERIMENT_H
 
@@ -55,8 +55,9 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o);
 void dg_experiment_free(dg_experiment *e);
 dg_status dg_experiment_status(const dg_experiment *e);
 
-/* Reads rows of a part into the program's inputs and targets: rows[] are indices within the dataset.
- * targets 0: inputs only. buffer is grown as needed and belongs to the caller (start from zero). */
+/* Reads rows of a part into the program's inputs and targets: rows[] are indices within the
+ * dataset. targets 0: inputs only. buffer is grown as needed and belongs to the caller (start from
+ * zero). */
 typedef struct dg_batch_buffer {
     void *data;
     size_t bytes;

@@ -1,5 +1,5 @@
-/* Figures: loss by term and metrics, added up over the batches of an epoch or a part. Sums over pairs,
- * divided by pairs at the end, so that a smaller last batch counts by its size. */
+/* Figures: loss by term and metrics, added up over the batches of an epoch or a part. Sums over
+ * pairs, divided by pairs at the end, so that a smaller last batch counts by its size. */
 #ifndef DG_TRAIN_FIGURES_H
 #define DG_TRAIN_FIGURES_H
 
@@ -32,8 +32,8 @@ double dg_figures_metric(const dg_figures *f, const dg_experiment *e, int metric
 /* The name of a loss term: its own, or that of its node. */
 const char *dg_term_name(const dg_experiment *e, int term);
 
-/* The values to keep for figures: losses, and both values of each metric. Returns their number, at most
- * DG_MOST_TERMS + 2 DG_MOST_METRICS. */
+/* The values to keep for figures: losses, and both values of each metric. Returns their number, at
+ * most DG_MOST_TERMS + 2 DG_MOST_METRICS. */
 int dg_figures_keep(const dg_experiment *e, dg_value keep[]);
 
 /* 1 if a is better than b. A NaN is worse than any number. */

@@ -27,8 +27,8 @@ static json_t *metrics(const dg_figures *f, const dg_experiment *e)
     return j;
 }
 
-/* Root mean squares of the results of all nodes, and of their error vectors, in the order of the graph:
- * [name, rms] pairs, since names need not be unique. */
+/* Root mean squares of the results of all nodes, and of their error vectors, in the order of the
+ * graph: [name, rms] pairs, since names need not be unique. */
 static json_t *rms(dg_trainer *t, dg_part what)
 {
     const dg_graph *g = t->e->model->graph;

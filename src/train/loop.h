@@ -1,4 +1,5 @@
-/* The training loop: steps, epochs, checkpoints, early end, signals; what it tells goes to a report. */
+/* The training loop: steps, epochs, checkpoints, early end, signals; what it tells goes to a
+ * report. */
 #ifndef DG_TRAIN_LOOP_H
 #define DG_TRAIN_LOOP_H
 
@@ -15,8 +16,8 @@ typedef struct dg_report {
     void (*say)(void *user, const char *text);
 } dg_report;
 
-/* Runs to the end. stop: set by a signal: what is there is saved, DG_ESTOP. On DG_EFINITE the files are
- * those of the last checkpoint, which is written for the step before first. */
+/* Runs to the end. stop: set by a signal: what is there is saved, DG_ESTOP. On DG_EFINITE the files
+ * are those of the last checkpoint, which is written for the step before first. */
 dg_status dg_train_loop(dg_trainer *t, dg_run_dir *r, const volatile sig_atomic_t *stop,
                         const dg_report *report, dg_diag *why);
 

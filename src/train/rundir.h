@@ -1,4 +1,5 @@
-/* A run directory: model.dag (resolved), run.json, metrics.jsonl, last.safetensors, best.safetensors.
+/* A run directory: model.dag (resolved), run.json, metrics.jsonl, last.safetensors,
+ * best.safetensors.
  *
  * run.json holds what a run is: options, seed, batch, steps, data with their hashes, machine. A
  * checkpoint holds parameters, moments, statistics of the data, and the progress; metrics.jsonl is
@@ -21,13 +22,14 @@ char *dg_run_file(const dg_run_dir *r, const char *name, char *room, size_t size
  * run.json. */
 dg_status dg_run_create(dg_run_dir *r, const char *out, dg_trainer *t, dg_diag *why);
 
-/* Opens an old one to go on: compares model, data, seed, batch and steps with run.json, and refuses a
- * change unless one of set names it (DG_EUSAGE); then restores the trainer from last.safetensors and
- * cuts metrics.jsonl. */
+/* Opens an old one to go on: compares model, data, seed, batch and steps with run.json, and refuses
+ * a change unless one of set names it (DG_EUSAGE); then restores the trainer from last.safetensors
+ * and cuts metrics.jsonl. */
 dg_status dg_run_resume(dg_run_dir *r, const char *path, dg_trainer *t, int n_set,
                         const char *const set[], dg_diag *why);
 
-/* Writes last.safetensors, and best.safetensors too if best. Atomic; metrics.jsonl is synced first. */
+/* Writes last.safetensors, and best.safetensors too if best. Atomic; metrics.jsonl is synced
+ * first. */
 dg_status dg_run_save(dg_run_dir *r, dg_trainer *t, int best, dg_diag *why);
 
 /* A line of metrics.jsonl: kind "step" (measured: with rms and norms) or "epoch". figures as in
@@ -37,8 +39,8 @@ dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_fi
 
 void dg_run_close(dg_run_dir *r);
 
-/* Opens the experiment of a run for eval, predict, show: model.dag with the options of run.json, and
- * its weights ("last", "best", a file, or "": none). NULL only out of memory. */
+/* Opens the experiment of a run for eval, predict, show: model.dag with the options of run.json,
+ * and its weights ("last", "best", a file, or "": none). NULL only out of memory. */
 dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
                            dg_diag *why);
 /* The file of the weights of a run; room for it. */

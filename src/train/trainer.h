@@ -1,8 +1,8 @@
 /* A trainer: an experiment on its way down the gradient.
  *
- * Its whole state is the graph's parameters, the program's moments, and a dg_progress; all else is a
- * function of the step. Chance is keyed by seed, epoch, step and index, so a run that is taken up from
- * a checkpoint has the bits of the run that was not interrupted. */
+ * Its whole state is the graph's parameters, the program's moments, and a dg_progress; all else is
+ * a function of the step. Chance is keyed by seed, epoch, step and index, so a run that is taken up
+ * from a checkpoint has the bits of the run that was not interrupted. */
 #ifndef DG_TRAIN_TRAINER_H
 #define DG_TRAIN_TRAINER_H
 
@@ -39,9 +39,9 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why);
 
 /* 1 right after the last step of an epoch (or of the run). */
 int dg_trainer_epoch_ends(const dg_trainer *t);
-/* Ends an epoch: evaluates the validation part if there is one (else v is the training figures), and
- * updates best and since_best; the caller clears progress.figures afterwards. *better: this epoch is
- * the best so far. */
+/* Ends an epoch: evaluates the validation part if there is one (else v is the training figures),
+ * and updates best and since_best; the caller clears progress.figures afterwards. *better: this
+ * epoch is the best so far. */
 dg_status dg_trainer_epoch(dg_trainer *t, dg_figures *v, int *better,
                            const volatile sig_atomic_t *stop, dg_diag *why);
 

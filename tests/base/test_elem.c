@@ -1,7 +1,9 @@
-/* Elementary functions: their errors in units of the last place against libm in the next larger type,
- * special values, and the same bits on every path. Prints the errors and the time an element takes.
+/* Elementary functions: their errors in units of the last place against libm in the next larger
+ * type, special values, and the same bits on every path. Prints the errors and the time an element
+ * takes.
  *
- * Every 257th f32 value is tried; all of them with DG_BIGCHECK=1 in the environment (half an hour). */
+ * Every 257th f32 value is tried; all of them with DG_BIGCHECK=1 in the environment (half an
+ * hour). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -103,8 +105,8 @@ static int find_paths(void **state)
     return 0;
 }
 
-/* Error of y in units of the last place of a number of `digits` bits and least exponent `least`, the
- * exact value being e. Infinity is counted as the first number that is too large, 2^most. */
+/* Error of y in units of the last place of a number of `digits` bits and least exponent `least`,
+ * the exact value being e. Infinity is counted as the first number that is too large, 2^most. */
 static double units(long double y, long double e, int digits, int least, int most)
 {
     if (isnan(e) || isnan(y))
@@ -468,8 +470,8 @@ static void any_length(void **state)
         }
 }
 
-/* The same bits whatever compiler and options: hashes (FNV-1a) of results over fixed arguments. They
- * change only when a function is improved; a seed then means other weights. */
+/* The same bits whatever compiler and options: hashes (FNV-1a) of results over fixed arguments.
+ * They change only when a function is improved; a seed then means other weights. */
 static uint64_t hash_f64(int fn)
 {
     static double x[CHUNK], y[CHUNK], out[CHUNK];

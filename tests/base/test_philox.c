@@ -185,7 +185,8 @@ static void permutations_are_bijections(void **state)
     assert_true(last >= 0 && last < (int64_t)1 << 62);
 }
 
-/* All 24 permutations of 4 come up alike: chi squared of 23 degrees, above 70 with probability 1e-6. */
+/* All 24 permutations of 4 come up alike: chi squared of 23 degrees, above 70 with probability
+ * 1e-6. */
 static void permutations_are_even_handed(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Numbers and text: what is printed reads back, and a locale with a decimal comma changes nothing. */
+/* Numbers and text: what is printed reads back, and a locale with a decimal comma changes
+ * nothing. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

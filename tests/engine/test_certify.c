@@ -1,6 +1,6 @@
-/* The certificate names what is wrong: 100 faults drawn by seed from the registry of mutants are put into
- * three nodes of a user's own; each must be found, with its node and its input, and for 80 of them at
- * least the cause must be guessed. What is right passes. */
+/* The certificate names what is wrong: 100 faults drawn by seed from the registry of mutants are
+ * put into three nodes of a user's own; each must be found, with its node and its input, and for 80
+ * of them at least the cause must be guessed. What is right passes. */
 #include "engine/certify.h"
 #include "engine/random_dag.h"
 #include "graph/graph.h"
@@ -16,7 +16,8 @@
 
 enum { FAULTS = 100, NODES = 3 };
 
-/* A user's node: the structs of a built-in one under another name, its mathematics in the struct. */
+/* A user's node: the structs of a built-in one under another name, its mathematics in the
+ * struct. */
 static dg_node_type user_type(const char *builtin, const char *name)
 {
     int k = 0;

@@ -1,5 +1,6 @@
-/* Memory: a step allocates nothing; the arena is exactly what was said, between two pages that may not
- * be touched; all that dg_compile takes is what it says; the arena is near the largest live set. */
+/* Memory: a step allocates nothing; the arena is exactly what was said, between two pages that may
+ * not be touched; all that dg_compile takes is what it says; the arena is near the largest live
+ * set. */
 #include <dagrad/dagrad.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* Mutants of the engine: a compiled program is spoiled, and the tests of programs must see it: other bits
- * than the naive interpreter's, or the plan's verifier. */
+/* Mutants of the engine: a compiled program is spoiled, and the tests of programs must see it:
+ * other bits than the naive interpreter's, or the plan's verifier. */
 #include "engine/engine.h"
 #include "engine/naive.h"
 #include "engine/random_dag.h"
@@ -119,8 +119,8 @@ static int doubled_fan_out(subject *s, dg_item *it)
     return 1;
 }
 
-/* An item that is left out. The adjoint of add in place copies an error vector onto itself: leaving it
- * out is equivalent. */
+/* An item that is left out. The adjoint of add in place copies an error vector onto itself: leaving
+ * it out is equivalent. */
 static int forgotten(subject *s, dg_item *it)
 {
     if (it->kind != ITEM_ADJOINT)
@@ -143,7 +143,8 @@ static int wrong_seed(subject *s, dg_item *it)
     return 1;
 }
 
-/* Every mutant of a kind, one at a time, on several graphs: how many there were and how many lived. */
+/* Every mutant of a kind, one at a time, on several graphs: how many there were and how many
+ * lived. */
 static void hunt(const char *name, int (*spoil)(subject *, dg_item *), int least)
 {
     int all = 0, alive = 0;

@@ -1,5 +1,6 @@
-/* The optimised program against the naive interpreter, on random graphs: equal bits of losses, outputs
- * and gradients, with the arena poisoned by signalling NaN, the plan verified, any number of threads. */
+/* The optimised program against the naive interpreter, on random graphs: equal bits of losses,
+ * outputs and gradients, with the arena poisoned by signalling NaN, the plan verified, any number
+ * of threads. */
 #include "engine/naive.h"
 #include "engine/random_dag.h"
 #include "graph/graph.h"
@@ -73,7 +74,8 @@ static void compare(dg_program *p, dg_graph *g, const dg_naive *n, uint64_t seed
             fail_with(p, seed, "a loss differs");
 }
 
-/* What the graphs have: so many nodes, values with three consumers, one input twice, shared parameters. */
+/* What the graphs have: so many nodes, values with three consumers, one input twice, shared
+ * parameters. */
 static void count_shape(const dg_graph *g, const dg_program *p)
 {
     dg_program_info info = {.size = sizeof info};
@@ -157,7 +159,7 @@ static void random_graphs(void **state)
     assert_true(nodes >= 8 * count && fan_out > 0 && twice > 0 && shared > 0);
 }
 
-/* ---- the adjoint identity of whole graphs, f64 -------------------------------------------------- */
+/* ---- the adjoint identity of whole graphs, f64 ----------------------------------------------- */
 
 static double *fetch(dg_program *p, dg_value v, dg_part part, int64_t *n)
 {

@@ -1,4 +1,5 @@
-/* Wrong adjoints of radon, as people write them: each differs from examples/nodes/radon.c in G alone.
+/* Wrong adjoints of radon, as people write them: each differs from examples/nodes/radon.c in G
+ * alone.
  *
  *     radon_nearest  reads the nearest detector instead of interpolating: an unmatched pair
  *     radon_shifted  its centre of rotation is a detector off

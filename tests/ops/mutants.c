@@ -50,7 +50,7 @@ const dg_mutant *dg_mutant_at(int k)
     return k >= 0 && k < KINDS ? &mutants[k] : NULL;
 }
 
-/* ---- the one that lives now ---------------------------------------------------------------------- */
+/* ---- the one that lives now ------------------------------------------------------------------ */
 
 static int kind;
 static const dg_math *truth;

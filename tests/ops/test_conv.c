@@ -1,6 +1,6 @@
-/* conv against its definition, for strides, dilations, groups and every kind of padding, whose numbers
- * are written out here by hand. Small integers: each result is exact in both types, on every instruction
- * set, for f and for the three parts of G. */
+/* conv against its definition, for strides, dilations, groups and every kind of padding, whose
+ * numbers are written out here by hand. Small integers: each result is exact in both types, on
+ * every instruction set, for f and for the three parts of G. */
 #include "ops/registry.h"
 #include "ops/rig.h"
 

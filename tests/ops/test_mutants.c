@@ -1,6 +1,7 @@
-/* The test of the tests: every mutant of every node must be killed by test_derivatives, which the built-in
- * nodes pass. It is run with DAGRAD_MUTANT for one node at a time; a mutant that it lets live fails here,
- * but for the equivalent ones, which are listed with the reason and counted apart. */
+/* The test of the tests: every mutant of every node must be killed by test_derivatives, which the
+ * built-in nodes pass. It is run with DAGRAD_MUTANT for one node at a time; a mutant that it lets
+ * live fails here, but for the equivalent ones, which are listed with the reason and counted
+ * apart. */
 #include "ops/mutants.h"
 #include "ops/registry.h"
 #include <setjmp.h>

@@ -1,5 +1,6 @@
-/* maxpool, avgpool, global_avgpool against their definitions, with the numbers of each padding written
- * out by hand; and the edges of a maximum: NaN, infinities, equal elements, windows over padding. */
+/* maxpool, avgpool, global_avgpool against their definitions, with the numbers of each padding
+ * written out by hand; and the edges of a maximum: NaN, infinities, equal elements, windows over
+ * padding. */
 #include "ops/registry.h"
 #include "ops/rig.h"
 
@@ -31,7 +32,8 @@ static const geometry GEOMETRIES[] = {
     {"kernel=1", 1, 1, 1, 1, 7, 6, 0, 0},
 };
 
-/* The elements of the window of output (i, j): their places in a picture, in order. Returns how many. */
+/* The elements of the window of output (i, j): their places in a picture, in order. Returns how
+ * many. */
 static int window(const geometry *g, int i, int j, int place[])
 {
     int n = 0;

@@ -1,5 +1,5 @@
-/* linear and matmul against their definitions. Small integers: each result is exact in both types, on
- * every instruction set. */
+/* linear and matmul against their definitions. Small integers: each result is exact in both types,
+ * on every instruction set. */
 #include "ops/registry.h"
 #include "ops/rig.h"
 
@@ -106,8 +106,8 @@ static void test_linear(void **state)
 
 /* ---- matmul ---------------------------------------------------------------------------------- */
 
-/* Where matrix l of the result finds its matrix of an input: by axes, from the last, one of length 1
- * standing still. */
+/* Where matrix l of the result finds its matrix of an input: by axes, from the last, one of length
+ * 1 standing still. */
 static int64_t matrix_of(const dg_shape *in, const dg_shape *out, int64_t l)
 {
     int64_t at = 0, step = 1;

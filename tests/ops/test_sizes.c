@@ -1,5 +1,6 @@
-/* The rooms that nodes ask for (ops/sizes.h) are enough for the kernels of every instruction set, for any
- * range of the rows, and each part of a weight gradient is done once however many parts a call has. */
+/* The rooms that nodes ask for (ops/sizes.h) are enough for the kernels of every instruction set,
+ * for any range of the rows, and each part of a weight gradient is done once however many parts a
+ * call has. */
 #include "ops/sizes.h"
 
 #include "ops/isa.h"
@@ -106,7 +107,8 @@ static void test_pictures(void **state)
     }
 }
 
-/* dW of x [9, in] by `parts` calls: the bits of one call, whatever number of parts the caller has. */
+/* dW of x [9, in] by `parts` calls: the bits of one call, whatever number of parts the caller
+ * has. */
 static void check_parts(const dg_isa *isa, int64_t in, int64_t units)
 {
     enum { ROWS = 9, MOST = 200 * 300 };

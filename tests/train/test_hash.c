@@ -1,6 +1,6 @@
-/* One hash of the weights for any number of threads and every instruction set, over the examples digits,
- * two and deep100, each optimizer and each schedule, with a smaller last batch. The hashes go to
- * hashes.txt of the build: those of gcc and of clang must be the same. */
+/* One hash of the weights for any number of threads and every instruction set, over the examples
+ * digits, two and deep100, each optimizer and each schedule, with a smaller last batch. The hashes
+ * go to hashes.txt of the build: those of gcc and of clang must be the same. */
 #include "base/philox.h"
 #include "io/formats.h"
 #include "ops/isa.h"

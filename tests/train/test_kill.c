@@ -1,6 +1,6 @@
 /* Runs that are killed and taken up again end with the hash of the run that was not:
- * killed by SIGKILL at random moments, some runs several times; killed at each file-system call of one
- * save; ended by SIGTERM, which saves and exits with 143. */
+ * killed by SIGKILL at random moments, some runs several times; killed at each file-system call of
+ * one save; ended by SIGTERM, which saves and exits with 143. */
 #include "io/file.h"
 #include "train/loop.h"
 #include <errno.h>
@@ -228,7 +228,8 @@ static void must(dg_status s, const dg_diag *why)
     _exit(50);
 }
 
-/* In a child: trains run to step `until` (0: to the end), saving there; dies at call n of that save. */
+/* In a child: trains run to step `until` (0: to the end), saving there; dies at call n of that
+ * save. */
 static void child(const char *run, int resume, uint64_t until, long n, int report)
 {
     dg_diag why = {.code = DG_OK};
