@@ -1,9 +1,9 @@
 /* Pass save: how long every slot must live.
  *
- * Needs: segments. Gives: first and last segment of every root, keep of every root. Time is counted in
- * segments: inside one, threads are at different places. What adjoint and tangent read (only what the
- * node says it saves) lives until then; what is kept lives to the end; what the caller sets before the
- * step lives from its start. */
+ * Needs: segments. Gives: first and last segment of every root, keep of every root. Time is counted
+ * in segments: inside one, threads are at different places. What adjoint and tangent read (only
+ * what the node says it saves) lives until then; what is kept lives to the end; what the caller
+ * sets before the step lives from its start. */
 #include "engine/engine.h"
 
 typedef struct dg_life {
@@ -21,6 +21,24 @@ static void touch(void *user, int32_t slot)
     s->last = l->segment > s->last ? l->segment : s->last;
 }
 
+static void to_the_end(void *user, int32_t slot)
+{
+    dg_life *l = user;
+    l->q->slots[dg_slot_root(l->q, slot)].last = l->segment;
+}
+
+/* Adjoint and tangent may be called in either order: what the tangent reads or writes lives to the end. */
+static void extend_tangent(dg_plan *q, int end)
+{
+    dg_life l = {q, end};
+    for (int k = 0; k < q->n_items; k++) {
+        if (q->items[k].phase != PHASE_TANGENT)
+            continue;
+        dg_item_reads(&q->items[k], to_the_end, &l);
+        dg_item_writes(&q->items[k], to_the_end, &l);
+    }
+}
+
 dg_status dg_pass_save(dg_program *p, dg_plan *q)
 {
     dg_life l = {q, 0};
@@ -30,6 +48,7 @@ dg_status dg_pass_save(dg_program *p, dg_plan *q)
         dg_item_writes(&q->items[k], touch, &l);
     }
     int end = q->n_segments > 0 ? q->n_segments - 1 : 0;
+    extend_tangent(q, end);
     for (int k = 0; k < q->n_slots; k++) {
         dg_slot *s = &q->slots[k], *root = &q->slots[dg_slot_root(q, k)];
         int set = s->kind == SLOT_Z && p->graph->values[s->of - 1].kind == DG_INPUT;

@@ -1,9 +1,9 @@
 /* Pass verify: checks a plan without believing it.
  *
- * Needs: plan. It walks the items with a list of who owns which bytes of the arena: what an item writes
- * it owns from then on; what it reads must still be owned by the slot that it names, whole. Bytes may
- * change hands inside a chain only at the same rows (same place and size, cut by rows), since threads
- * are at different items there; elsewhere only behind a barrier. */
+ * Needs: plan. It walks the items with a list of who owns which bytes of the arena: what an item
+ * writes it owns from then on; what it reads must still be owned by the slot that it names, whole.
+ * Bytes may change hands inside a chain only at the same rows (same place and size, cut by rows),
+ * since threads are at different items there; elsewhere only behind a barrier. */
 #include "engine/engine.h"
 
 typedef struct dg_owner {
@@ -124,6 +124,11 @@ dg_status dg_pass_verify(dg_program *p, dg_plan *q)
         v.item = &q->items[k];
         dg_item_reads(v.item, read_slot, &v);
         dg_item_writes(v.item, write_slot, &v);
+    }
+    for (int k = 0; k < q->n_items && p->diag.code == DG_OK; k++) {
+        v.item = &q->items[k]; /* the tangent may also come after the adjoint */
+        if (v.item->phase == PHASE_TANGENT)
+            dg_item_reads(v.item, read_slot, &v);
     }
     if (p->diag.code == DG_OK)
         leave(&v);
