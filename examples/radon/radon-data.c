@@ -4,8 +4,9 @@
  *                             contrast that is usual; a pixel is the mean of 8 x 8 points
  *     measured.npy  [90, 95]  its projections under 90 angles over half a turn, 95 detectors, noise added
  *
- * The projections are the exact line integrals of the ellipses, a detector the mean of 8 lines, not sums
- * over the pixels of the phantom: what is reconstructed is not made with the operator that reconstructs.
+ * The projections are the exact line integrals of the ellipses, a detector the mean of 8 lines, not
+ * sums over the pixels of the phantom: what is reconstructed is not made with the operator that
+ * reconstructs.
  *
  *     ellipse  rho where (u/a)^2 + (v/b)^2 <= 1, u, v turned by phi about its centre (x0, y0)
  *     line     at distance s from the origin, normal (cos t, sin t):
