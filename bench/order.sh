@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# order.sh [WIDTH]...: the gradient of a chain by its input, right to left beside left to right, as a
-# table in markdown, and the exponent p of ratio = c N^p fitted for N >= 128 (docs/order.md).
+# order.sh [WIDTH]...: the gradient of a chain by its input, right to left beside left to right, as
+# a table in markdown, and the exponent p of ratio = c N^p fitted for N >= 128 (docs/order.md).
 #     ROUNDS=5 DAGRAD_PROGRAM=build/dagrad bash bench/order.sh 128 256 512
 # Times are the least of ROUNDS runs of `dagrad show --order --measure`. Run it on an idle machine.
 set -eu -o pipefail
@@ -46,5 +46,6 @@ END {
         sx += x; sy += y; sxx += x * x; sxy += x * y
     }
     if (k > 1)
-        printf "\nratio = c N^p, fitted for N >= 128: p = %.3f\n", (k * sxy - sx * sy) / (k * sxx - sx * sx)
+        printf "\nratio = c N^p, fitted for N >= 128: p = %.3f\n",
+            (k * sxy - sx * sy) / (k * sxx - sx * sx)
 }'

@@ -1,4 +1,5 @@
-# examples/NAME.c and examples/FOLDER/NAME.c are build/examples/NAME; bench/NAME.c is build/bench-NAME.
+# examples/NAME.c and examples/FOLDER/NAME.c are build/examples/NAME; bench/NAME.c is
+# build/bench-NAME.
 file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c
     ${PROJECT_SOURCE_DIR}/examples/*/*.c)
 list(FILTER examples EXCLUDE REGEX "/examples/nodes/") # plug-ins, below
@@ -25,8 +26,8 @@ foreach(file ${nodes})
     add_dependencies(nodes node_${name})
 endforeach()
 
-# tests/nodes/wrong_NAME.c has wrong versions of examples/nodes/NAME.c, which it finds as right_nodes:
-# the plug-in build/tests/wrong_NAME.so.
+# tests/nodes/wrong_NAME.c has wrong versions of examples/nodes/NAME.c, which it finds as
+# right_nodes: the plug-in build/tests/wrong_NAME.so.
 file(GLOB nodes CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/nodes/wrong_*.c)
 if(NOT BUILD_TESTING)
     set(nodes)

@@ -8,15 +8,16 @@
  *     s_k(i, j) = x cos theta_k + y sin theta_k + (detectors - 1)/2,
  *     x = j - (W - 1)/2,  y = (H - 1)/2 - i
  *
- * (pixels and detectors are 1 wide), and the pixel's value is shared by the two detectors beside it:
+ * (pixels and detectors are 1 wide), and the pixel's value is shared by the two detectors beside
+ * it:
  *
  *     r[k, d] = sum over (i, j) of  t(s_k(i, j) - d) p[i, j],      t(u) = max(0, 1 - |u|)
  *     G: [A^t eps][i, j] = sum over (k, d) of  t(s_k(i, j) - d) eps[k, d]
  *
  * So f spreads and G interpolates, with the same weights: G is the exact adjoint of f, not one more
  * discretisation of the integral, as backprojectors often are. f is linear, hence its own tangent.
- * Forward is cut by angle, the adjoint by row of the picture: parts write disjoint results. cos and sin
- * are the C library's, so the last bits of a run with this node are too. */
+ * Forward is cut by angle, the adjoint by row of the picture: parts write disjoint results. cos and
+ * sin are the C library's, so the last bits of a run with this node are too. */
 #include "either.h"
 #include <dagrad/node.h>
 #include <math.h>

@@ -4,8 +4,8 @@
  *     eps = -d / (1 + d^2/c^2) for the estimate, its opposite for the target
  *     drho = sum of d / (1 + d^2/c^2) (da - db)
  *
- * For |d| much less than c this is half the square of d; far away eps falls as c^2/d: one wrong target
- * of a thousand pulls less than a right one. A pair is a row of axis 0. */
+ * For |d| much less than c this is half the square of d; far away eps falls as c^2/d: one wrong
+ * target of a thousand pulls less than a right one. A pair is a row of axis 0. */
 #include "either.h"
 #include <dagrad/node.h>
 #include <math.h>

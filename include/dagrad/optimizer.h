@@ -7,7 +7,8 @@
  *   adam     g += decay theta; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
  *            theta -= eta mhat / (sqrt(vhat) + epsilon), mhat = m/(1-b1^t), vhat = v/(1-b2^t)
  *            (Kingma and Ba, ICLR 2015)
- *   adamw    adam without decay in g; theta -= eta decay theta first (Loshchilov, Hutter, ICLR 2019)
+ *   adamw    adam without decay in g; theta -= eta decay theta first
+ *            (Loshchilov and Hutter, ICLR 2019)
  *   rmsprop  g += decay theta; v = b2 v + (1-b2) g^2; theta -= eta g / (sqrt(v) + epsilon)
  *            (Tieleman and Hinton, 2012)
  * Moments start at 0. */

@@ -33,29 +33,51 @@ typedef struct grad {
     dg_options options;
     dg_value wrt[MOST_TENSORS], keep[MOST_TENSORS], of, by;
     int n_wrt, n_keep;
-    dg_named *tensor; /* what is written */
+    char *keep_name[MOST_TENSORS]; /* as they were given */
+    dg_named *tensor;              /* what is written */
     int n;
 } grad;
 
-/* The value of that name: an input, a parameter, or the first result of a node; id 0: none,
- * told. */
+/* The last value of a statement of the language: z is z@2.conv if that came last. */
+static dg_value last_of(const dg_graph *g, const char *name)
+{
+    size_t n = strlen(name);
+    dg_value found = {0};
+    for (int id = 1; id <= g->n_values; id++) {
+        const dg_vertex *v = &g->values[id - 1];
+        if (v->kind == DG_RESULT && v->name && strncmp(v->name, name, n) == 0 &&
+            (v->name[n] == '.' || v->name[n] == '@'))
+            found.id = id;
+    }
+    return found;
+}
+
+/* The value of that name: an input, a parameter, an output, a node, or what a name of the model means
+ * in the end; id 0: none, told. */
 static dg_value find(const grad *k, const char *option, const char *name)
 {
     const dg_graph *g = k->e->model->graph;
-    for (int id = 1; id <= g->n_values; id++) {
-        dg_value_info info;
-        dg_value_look(g, (dg_value){id}, &info);
-        if (info.name && strcmp(info.name, name) == 0)
+    const char *output;
+    for (int id = 1; id <= g->n_values; id++)
+        if (g->values[id - 1].name && strcmp(g->values[id - 1].name, name) == 0)
             return (dg_value){id};
+    for (int i = 0; i < dg_graph_outputs(g); i++) {
+        dg_value v = dg_graph_output(g, i, &output);
+        if (output && strcmp(output, name) == 0)
+            return v;
     }
-    fprintf(stderr,
+    dg_value v = last_of(g, name);
+    if (!v.id)
+        fprintf(
+            stderr,
             "dagrad grad: --%s names '%s', which the model has not; dagrad show lists the names\n",
             option, name);
-    return (dg_value){0};
+    return v;
 }
 
 /* A list "a,b" of an option that may also be repeated. */
-static int find_all(const grad *k, const char *option, const dg_list *list, dg_value to[], int *n)
+static int find_all(const grad *k, const char *option, const dg_list *list, dg_value to[], int *n,
+                    char *names[])
 {
     for (int i = 0; i < list->n; i++) {
         char one[256];
@@ -66,6 +88,8 @@ static int find_all(const grad *k, const char *option, const dg_list *list, dg_v
             dg_value v = find(k, option, one);
             if (!v.id || *n == MOST_TENSORS)
                 return 0;
+            if (names)
+                names[*n] = strdup(one);
             to[(*n)++] = v;
             at += length;
         }
@@ -126,10 +150,10 @@ static dg_status take_gradients(grad *k, dg_diag *why)
     printf("loss %.17g\n", loss);
     for (int i = 0; s == DG_OK && i < k->n_wrt; i++)
         s = add_part(k, "", name_of(k, k->wrt[i]), k->wrt[i], DG_GRADIENT, why);
-    for (int i = 0; s == DG_OK && i < k->o->keep.n && i < k->n_keep; i++) {
-        s = add_part(k, "value.", name_of(k, k->keep[i]), k->keep[i], DG_VALUE, why);
+    for (int i = 0; s == DG_OK && i < k->n_keep; i++) {
+        s = add_part(k, "value.", k->keep_name[i], k->keep[i], DG_VALUE, why);
         if (s == DG_OK && k->e->model->graph->values[k->keep[i].id - 1].type != DG_I32)
-            s = add_part(k, "eps.", name_of(k, k->keep[i]), k->keep[i], DG_ERROR_VECTOR, why);
+            s = add_part(k, "eps.", k->keep_name[i], k->keep[i], DG_ERROR_VECTOR, why);
     }
     return s;
 }
@@ -325,8 +349,8 @@ static int choose_values(grad *k)
     for (int id = 1; id <= g->n_values && k->n_wrt < MOST_TENSORS; id++)
         if (g->values[id - 1].kind == DG_PARAMETER && !g->values[id - 1].frozen)
             k->wrt[k->n_wrt++] = (dg_value){id};
-    if (!find_all(k, "wrt", &k->o->wrt, k->wrt, &k->n_wrt) ||
-        !find_all(k, "keep", &k->o->keep, k->keep, &k->n_keep))
+    if (!find_all(k, "wrt", &k->o->wrt, k->wrt, &k->n_wrt, NULL) ||
+        !find_all(k, "keep", &k->o->keep, k->keep, &k->n_keep, k->keep_name))
         return 0;
     if (!k->o->jacobian)
         return 1;
@@ -434,6 +458,8 @@ static int grad_main(int argc, char **argv)
             free(k->tensor[i].name);
             free(k->tensor[i].tensor.data);
         }
+        for (int i = 0; i < k->n_keep; i++)
+            free(k->keep_name[i]);
         dg_program_free(k->p);
         dg_experiment_free(e);
     }

@@ -17,7 +17,8 @@ typedef enum {
 dg_format_kind dg_format_of(const char *path);
 const char *dg_format_name(dg_format_kind f);
 
-/* n arrays with their names; header: of the columns of CSV, one each, or NULL. CSV and NPY hold one. */
+/* n arrays with their names; header: of the columns of CSV, one each, or NULL. CSV and NPY hold
+ * one. */
 dg_status dg_write_arrays(const char *path, int n, const char *const names[], const dg_tensor t[],
                           const char *const *header, dg_diag *why);
 

@@ -2,8 +2,8 @@
  * model?
  *
  * For each real input on its own, with random v, w:
- *     adjoint identity   |<Jv, w> - <v, J^t w>| / max(|Jv| |w|, |v| |J^t w|)      limit 1e-13 in f64
- *     differences        |Jv - FD v| / max(|Jv|, |v| |J^t w| / |w|)               limit 1e-10
+ *     adjoint identity   |<Jv, w> - <v, J^t w>| / max(|Jv| |w|, |v| |J^t w|)    limit 1e-13 in f64
+ *     differences        |Jv - FD v| / max(|Jv|, |v| |J^t w| / |w|)             limit 1e-10
  * J v by the tangent, J^t w by the adjoint, FD by central differences, Richardson over three
  * levels, from three steps. A node without a tangent has J^t compared with differences, limit 1e-9.
  * Components of the result that have a kink nearer than the step are left out and counted. What

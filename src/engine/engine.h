@@ -3,15 +3,15 @@
  * A graph becomes a list of items (calls of nodes, and the engine's own additions) over slots
  * (pieces of memory). The passes, in order, each a file:
  *
- *     order.c     which nodes are needed, in which order        needs graph
- *     needs.c     which values need an error vector             needs order
- *     shapes.c    sizes for this batch                           needs order
- *     lower.c     items and slots: forward, tangent, adjoint     needs needs, shapes
- *     fuse.c      segments: which items run without a barrier    needs lower; breaks item order never
- *     save.c      how long every slot must live                  needs fuse
- *     plan.c      in place, offsets in one arena                 needs save
- *     bind.c      pointers                                       needs plan
- *     verify.c    checks the plan from the items alone           needs plan
+ *     order.c     which nodes are needed, in which order      needs graph
+ *     needs.c     which values need an error vector           needs order
+ *     shapes.c    sizes for this batch                        needs order
+ *     lower.c     items and slots: forward, tangent, adjoint  needs needs, shapes
+ *     fuse.c      segments: what runs without a barrier       needs lower; keeps each in its order
+ *     save.c      how long every slot must live               needs fuse
+ *     plan.c      in place, offsets in one arena              needs save
+ *     bind.c      pointers                                    needs plan
+ *     verify.c    checks the plan from the items alone        needs plan
  *
  * run.c walks the segments with the threads of a team. */
 #ifndef DG_ENGINE_ENGINE_H

@@ -1,6 +1,7 @@
 /* conv: convolution of pictures (channels last) with a small window of weights, in groups.
  *
- *     y[n,i,j,k] = b[k] + sum over r,s,c of x[n, i sy + r dy - top, j sx + s dx - left, c] W[r,s,c,k]
+ *     y[n,i,j,k] = b[k] + sum over r,s,c of
+ *                  x[n, i sy + r dy - top, j sx + s dx - left, c] W[r,s,c,k]
  *     A^t eps: the same taps, from y back to x       (a sum over r,s,k)
  *     B^t eps: for W[r,s,c,k] the sum over n,i,j of x[...] eps[n,i,j,k]; for b the sum of eps
  *     dy = conv(dx, W) + conv(x, dW) + db

@@ -10,10 +10,10 @@
 extern const dg_math *const dg_math_table_f32_portable[], *const dg_math_table_f64_portable[];
 extern const dg_step_kernels dg_step_kernels_f32_portable, dg_step_kernels_f64_portable;
 
-static const dg_isa portable = {.name = "portable",
-                                .math = {dg_math_table_f32_portable, dg_math_table_f64_portable},
-                                .step = {&dg_step_kernels_f32_portable,
-                                         &dg_step_kernels_f64_portable}};
+static const dg_isa portable = {
+    .name = "portable",
+    .math = {dg_math_table_f32_portable, dg_math_table_f64_portable},
+    .step = {&dg_step_kernels_f32_portable, &dg_step_kernels_f64_portable}};
 
 const dg_isa *dg_isa_portable(void)
 {

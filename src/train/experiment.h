@@ -29,11 +29,11 @@ typedef struct dg_experiment_options {
     int n_dirs;
     const dg_node_type *const *types; /* a user's */
     int n_types;
-    int without_data; /* 1: blocks are checked, not read; free dimensions take `size` */
-    int64_t size;     /* of each free dimension then; 0: an error */
+    int without_data;          /* 1: blocks are checked, not read; free dimensions take `size` */
+    int64_t size;              /* of each free dimension then; 0: an error */
     const dg_dimension *sizes; /* of free dimensions that the caller knows: before data and size */
     int n_sizes;
-    dg_type real;     /* DG_F32 or DG_F64: overrides precision when real_given */
+    dg_type real; /* DG_F32 or DG_F64: overrides precision when real_given */
     int real_given;
     void (*say)(void *user, const char *text); /* remarks, a line each; may be NULL */
     void *user;

@@ -10,7 +10,7 @@ typedef struct dg_random {
 } dg_random;
 
 uint64_t dg_random_next(dg_random *r);
-int dg_random_below(dg_random *r, int n);             /* 0 .. n-1 */
+int dg_random_below(dg_random *r, int n); /* 0 .. n-1 */
 double dg_random_between(dg_random *r, double a, double b);
 
 enum { DG_RANDOM_TYPES = 128 };

@@ -3,8 +3,9 @@
 
     check_torch.py PROGRAM [GRAPHS] [SEED]
 
-Each graph is written as a model and as a function of PyTorch. Loss and the gradient of every parameter
-and input must agree within 1e-10 of each tensor's norm. Exit 77 where PyTorch is not installed.
+Each graph is written as a model and as a function of PyTorch. Loss and the gradient of every
+parameter and input must agree within 1e-10 of each tensor's norm. Exit 77 where PyTorch is not
+installed.
 """
 import json
 import os
@@ -50,7 +51,8 @@ def read_safetensors(path):
         if name == "__metadata__":
             continue
         a, b = t["data_offsets"]
-        out[name] = np.frombuffer(raw[8 + size + a : 8 + size + b], types[t["dtype"]]).reshape(t["shape"])
+        flat = np.frombuffer(raw[8 + size + a : 8 + size + b], types[t["dtype"]])
+        out[name] = flat.reshape(t["shape"])
     return out
 
 
@@ -166,7 +168,8 @@ def product(g):
         y = images(x).contiguous()
         if pad == "same":
             total = [max((-(-d // stride) - 1) * stride + k - d, 0) for d in y.shape[2:]]
-            y = F.pad(y, (total[1] // 2, total[1] - total[1] // 2, total[0] // 2, total[0] - total[0] // 2))
+            y = F.pad(y, (total[1] // 2, total[1] - total[1] // 2,
+                          total[0] // 2, total[0] - total[0] // 2))
         y = F.conv2d(y, p.permute(3, 2, 0, 1).contiguous(), stride=stride)
         text = f"conv({name}, {out}, {k}, stride={stride}, padding={pad}, bias=false, weight={w})"
         g.value(text, channels_last(y), kind)
@@ -174,7 +177,9 @@ def product(g):
     name, x = g.any(g.rng.choice([2, 3]))
     out = g.rng.randint(1, 9)
     w, p = g.parameter(x.shape[-1], out)
-    text = f"linear({name}, {out}, bias=false, weight={w})" if kind == "linear" else f"matmul({name}, {w})"
+    text = f"matmul({name}, {w})"
+    if kind == "linear":
+        text = f"linear({name}, {out}, bias=false, weight={w})"
     g.value(text, x @ p, kind)
 
 
@@ -239,8 +244,10 @@ def add_loss(g, name, x):
             "mse": lambda: ((a - x) ** 2).sum() / ROWS,
             "mae": lambda: (a - x).abs().sum() / ROWS,
             "huber": lambda: F.huber_loss(x, a, reduction="sum") / ROWS,
-            "binary_cross_entropy": lambda: F.binary_cross_entropy_with_logits(x, a, reduction="sum") / ROWS,
-            "sigmoid_cross_entropy": lambda: F.binary_cross_entropy_with_logits(x, a, reduction="sum") / ROWS,
+            "binary_cross_entropy": lambda: F.binary_cross_entropy_with_logits(
+                x, a, reduction="sum") / ROWS,
+            "sigmoid_cross_entropy": lambda: F.binary_cross_entropy_with_logits(
+                x, a, reduction="sum") / ROWS,
         }[kind]()
     g.losses.append((f"{weight} * {kind}({t}, {estimate})", weight * value))
 
@@ -263,7 +270,8 @@ def build(seed):
 
 def model_text(g):
     losses = ", ".join(f"l{i} = {text}" for i, (text, _) in enumerate(g.losses))
-    lines = g.head + g.lines + [f"output {g.pool[-1][0]}", f"loss {losses}", "train { precision = f64; steps = 1 }"]
+    lines = g.head + g.lines + [f"output {g.pool[-1][0]}", f"loss {losses}",
+                                "train { precision = f64; steps = 1 }"]
     return "\n".join(lines) + "\n"
 
 
@@ -271,7 +279,8 @@ def compare(program, seed, folder):
     g = build(seed)
     total = sum(v for _, v in g.losses)
     total.backward()
-    model, weights, out = (os.path.join(folder, f) for f in ("m.dag", "w.safetensors", "o.safetensors"))
+    model, weights, out = (os.path.join(folder, f)
+                           for f in ("m.dag", "w.safetensors", "o.safetensors"))
     open(model, "w").write(model_text(g))
     write_safetensors(weights, g.parameters)
     command = [program, "grad", model, "--batch", str(ROWS), "--out", out]
@@ -312,7 +321,8 @@ def main():
             worst = max(worst, error)
             used |= kinds
     print(f"{graphs} graphs, {len(used)} kinds of nodes: {', '.join(sorted(used))}")
-    print(f"equal to PyTorch {torch.__version__} within {worst:.2g} of each tensor's norm (limit {LIMIT:g})")
+    print(f"equal to PyTorch {torch.__version__} within {worst:.2g} of each tensor's norm "
+          f"(limit {LIMIT:g})")
 
 
 if __name__ == "__main__":
