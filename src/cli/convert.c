@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/results.h"
 #include "io/formats.h"
+#include "io/safetensors.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
