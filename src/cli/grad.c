@@ -401,6 +401,18 @@ static int run(grad *k)
     return EXIT_DONE;
 }
 
+static void drop(grad *k)
+{
+    for (int i = 0; i < k->n; i++) {
+        free(k->tensor[i].name);
+        free(k->tensor[i].tensor.data);
+    }
+    for (int i = 0; i < k->n_keep; i++)
+        free(k->keep_name[i]);
+    dg_program_free(k->p);
+    dg_experiment_free(k->e);
+}
+
 static int grad_main(int argc, char **argv)
 {
     grad_options o = {.batch = -1, .seed = 1};
@@ -454,14 +466,7 @@ static int grad_main(int argc, char **argv)
         k->options.threads = (int)o.threads;
         k->options.seed = e->settings.seed;
         code = run(k);
-        for (int i = 0; i < k->n; i++) {
-            free(k->tensor[i].name);
-            free(k->tensor[i].tensor.data);
-        }
-        for (int i = 0; i < k->n_keep; i++)
-            free(k->keep_name[i]);
-        dg_program_free(k->p);
-        dg_experiment_free(e);
+        drop(k);
     }
     free(tensors);
     free(k);
