@@ -40,8 +40,8 @@ static dg_status mark_ends(dg_program *p)
 static void say_pruned(dg_program *p, const dg_node *n)
 {
     p->pruned++;
-    if (!p->graph->host.log)
-        return;
+    if (!p->graph->host.log || p->options.mode == DG_RUN_INFER)
+        return; /* inference leaves out losses and what leads to them: nothing to tell */
     char line[256];
     snprintf(line, sizeof line, "%s (%s) ends nowhere and is left out",
              n->name ? n->name : "a node", n->type->name);

@@ -227,6 +227,14 @@ static void build(dg_experiment *e)
     freeze(e);
 }
 
+/* What the library logs is a remark. */
+static void log_line(void *user, const char *line)
+{
+    const dg_experiment *e = user;
+    if (e->options.say)
+        e->options.say(e->options.user, line);
+}
+
 dg_experiment *dg_experiment_open(const dg_experiment_options *o)
 {
     dg_experiment *e = calloc(1, sizeof *e);
@@ -235,6 +243,7 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o)
     e->options = *o;
     e->folder = folder_of(o->path);
     e->store = e->folder ? dg_store_new(e->folder, o->n_dirs, o->dirs) : NULL;
+    e->host = (dg_host){.size = sizeof e->host, .user = e, .log = log_line};
     dg_words_make(&e->words);
     dg_model_options m = {.path = o->path,
                           .text = o->text,
@@ -243,6 +252,7 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o)
                           .vocabulary = &e->words.vocabulary,
                           .types = o->types,
                           .n_types = o->n_types,
+                          .host = &e->host,
                           .read = read_array,
                           .user = e};
     e->model = e->store ? dg_model_open(&m) : NULL;

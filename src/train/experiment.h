@@ -48,6 +48,7 @@ typedef struct dg_experiment {
     dg_part_rows part[DG_DATA_PARTS];
     dg_experiment_options options;
     char *folder; /* of the model */
+    dg_host host; /* of its graph: malloc, remarks */
 } dg_experiment;
 
 /* NULL only out of memory. ok: dg_diags_status(&e->model->diags) is DG_OK. */
