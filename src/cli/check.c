@@ -5,6 +5,7 @@
 #include "engine/certify.h"
 #include "graph/graph.h"
 #include "ops/isa.h"
+#include "train/figures.h"
 #include "train/rundir.h"
 #include <jansson.h>
 #include <math.h>
@@ -26,27 +27,6 @@ typedef struct checker {
     int n_inputs, failures;
     json_t *nodes;
 } checker;
-
-/* Rows of the training part if the data are there, else random ones, as the program's inputs. */
-static dg_status set_point(checker *k, dg_program *p, dg_diag *why)
-{
-    const dg_part_rows *part = &k->e->part[DG_TRAIN_PART];
-    int64_t batch = k->options.batch, *rows = calloc((size_t)batch + 1, sizeof *rows);
-    dg_batch_buffer buffer = {NULL, 0};
-    dg_status s;
-    if (!rows)
-        return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    for (int64_t i = 0; part->data && i < batch; i++)
-        rows[i] = part->first + i % part->rows;
-    if (part->data)
-        s = dg_experiment_set(k->e, p, part->data, rows, batch, (dg_reading){.training = 0}, 1,
-                              &buffer, why);
-    else
-        s = dg_experiment_draw(k->e, p, batch, (uint64_t)k->o->seed, why);
-    free(rows);
-    free(buffer.data);
-    return s;
-}
 
 /* The inputs of the program, copied for the naive interpreter. */
 static dg_status copy_point(checker *k, dg_program *p, dg_diag *why)
@@ -172,29 +152,6 @@ static dg_status perturb(checker *k, dg_program *p, double sum[3], dg_diag *why)
     return dg_program_status(p, why);
 }
 
-/* The perturbation of the loss: sum of weight/K times those of its terms. */
-static dg_status loss_tangent(checker *k, dg_program *p, double *sum, dg_diag *why)
-{
-    const dg_graph *g = k->e->model->graph;
-    for (int i = 0; i < dg_graph_losses(g); i++) {
-        double weight;
-        dg_value v = dg_graph_loss(g, i, NULL, &weight);
-        dg_tensor t = {.data = NULL};
-        dg_get(p, v, DG_TANGENT, &t);
-        t.data = malloc(t.bytes + 1);
-        if (!t.data || dg_get(p, v, DG_TANGENT, &t) != DG_OK) {
-            free(t.data);
-            return dg_program_status(p, why);
-        }
-        double term = 0;
-        for (int64_t e = 0, n = dg_shape_count(&t.shape); e < n; e++)
-            term += ((double *)t.data)[e];
-        *sum += weight * term / (double)dg_loss_pairs(p, i);
-        free(t.data);
-    }
-    return DG_OK;
-}
-
 static int equal_bits(checker *k, dg_program *p, const dg_naive *at)
 {
     const dg_graph *g = k->e->model->graph;
@@ -225,16 +182,15 @@ static int without_tangent(const dg_graph *g)
     return -1;
 }
 
-/* <dL, v> against <g, v>: their difference, by the larger of the lengths. Forward again before the
- * tangent: the adjoint has used the memory of states. */
+/* <dL, v> against <g, v>: their difference, by the larger of the lengths. */
 static dg_status whole_identity(checker *k, dg_program *p, double *gap, dg_diag *why)
 {
     double sum[3] = {0}, forth = 0;
     dg_status s = perturb(k, p, sum, why);
-    if (s == DG_OK && (dg_forward(p, k->options.batch, 0) != DG_OK || dg_tangent(p) != DG_OK))
+    if (s == DG_OK && dg_tangent(p) != DG_OK)
         s = dg_program_status(p, why);
     if (s == DG_OK)
-        s = loss_tangent(k, p, &forth, why);
+        s = dg_figures_tangent(k->e, p, &forth, why);
     double scale = fmax(sqrt(sum[1] * sum[2]), fabs(forth));
     *gap = scale > 0 ? fabs(forth - sum[0]) / scale : 0;
     return s;
@@ -274,7 +230,7 @@ static dg_status run_checks(checker *k, dg_diag *why)
     dg_naive *at = NULL;
     dg_status s = p ? dg_program_status(p, why) : dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (s == DG_OK)
-        s = set_point(k, p, why);
+        s = dg_experiment_point(k->e, p, k->options.batch, (uint64_t)k->o->seed, why);
     if (s == DG_OK)
         s = copy_point(k, p, why);
     if (s == DG_OK && !(at = dg_naive_run(g, &k->options, 0, k->input)))

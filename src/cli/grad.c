@@ -12,6 +12,7 @@
 #include "io/safetensors.h"
 #include "io/weights.h"
 #include "train/checkpoint.h"
+#include "train/figures.h"
 #include "train/rundir.h"
 #include <math.h>
 #include <stdio.h>
@@ -231,29 +232,6 @@ static dg_status set_tangents(grad *k, const dg_tensors *from, dg_diag *why)
     return DG_OK;
 }
 
-static dg_status loss_tangent(grad *k, dg_diag *why)
-{
-    const dg_graph *g = k->e->model->graph;
-    double sum = 0;
-    for (int i = 0; i < dg_graph_losses(g); i++) {
-        double weight, term = 0;
-        dg_value v = dg_graph_loss(g, i, NULL, &weight);
-        dg_tensor t = {.data = NULL};
-        dg_get(k->p, v, DG_TANGENT, &t);
-        t.data = malloc(t.bytes + 1);
-        if (!t.data || dg_get(k->p, v, DG_TANGENT, &t) != DG_OK) {
-            free(t.data);
-            return dg_program_status(k->p, why);
-        }
-        for (int64_t e = 0, n = dg_shape_count(&t.shape); e < n; e++)
-            term += real_at(&t, e);
-        sum += weight * term / (double)dg_loss_pairs(k->p, i);
-        free(t.data);
-    }
-    printf("tangent of the loss %.17g\n", sum);
-    return add_number(k, "tangent.loss", sum, why);
-}
-
 static dg_status take_tangent(grad *k, dg_diag *why)
 {
     const dg_graph *g = k->e->model->graph;
@@ -278,8 +256,13 @@ static dg_status take_tangent(grad *k, dg_diag *why)
         dg_value v = dg_graph_output(g, i, &name);
         s = add_part(k, "tangent.", name ? name : name_of(k, v), v, DG_TANGENT, why);
     }
+    double sum = 0;
     if (s == DG_OK && dg_graph_losses(g) > 0)
-        s = loss_tangent(k, why);
+        s = dg_figures_tangent(k->e, k->p, &sum, why);
+    if (s == DG_OK && dg_graph_losses(g) > 0) {
+        printf("tangent of the loss %.17g\n", sum);
+        s = add_number(k, "tangent.loss", sum, why);
+    }
     dg_checkpoint_free(file);
     return s;
 }
@@ -308,23 +291,9 @@ static dg_status set_input(grad *k, const char *text, dg_diag *why)
 
 static dg_status set_point(grad *k, dg_diag *why)
 {
-    const dg_part_rows *part = &k->e->part[DG_TRAIN_PART];
-    int64_t batch = k->options.batch, *rows = calloc((size_t)batch + 1, sizeof *rows);
-    dg_batch_buffer buffer = {NULL, 0};
-    dg_status s = DG_OK;
-    for (int64_t i = 0; rows && part->data && i < batch; i++)
-        rows[i] = part->first + i % part->rows;
-    if (!rows)
-        s = dg_diag_set(why, DG_EMEMORY, "out of memory");
-    else if (part->data)
-        s = dg_experiment_set(k->e, k->p, part->data, rows, batch, (dg_reading){.training = 0}, 1,
-                              &buffer, why);
-    else
-        s = dg_experiment_draw(k->e, k->p, batch, (uint64_t)k->o->seed, why);
+    dg_status s = dg_experiment_point(k->e, k->p, k->options.batch, (uint64_t)k->o->seed, why);
     for (int i = 0; s == DG_OK && i < k->o->input.n; i++)
         s = set_input(k, k->o->input.item[i], why);
-    free(rows);
-    free(buffer.data);
     return s;
 }
 

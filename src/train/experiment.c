@@ -368,3 +368,22 @@ dg_status dg_experiment_draw(dg_experiment *e, dg_program *p, int64_t batch, uin
     }
     return DG_OK;
 }
+
+dg_status dg_experiment_point(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
+                              dg_diag *why)
+{
+    const dg_part_rows *part = &e->part[DG_TRAIN_PART];
+    if (!part->data)
+        return dg_experiment_draw(e, p, batch, seed, why);
+    int64_t *rows = malloc((size_t)batch * sizeof *rows);
+    dg_batch_buffer buffer = {NULL, 0};
+    if (!rows)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    for (int64_t i = 0; i < batch; i++)
+        rows[i] = part->first + i % part->rows;
+    dg_status s = dg_experiment_set(e, p, part->data, rows, batch, (dg_reading){.training = 0}, 1,
+                                    &buffer, why);
+    free(rows);
+    free(buffer.data);
+    return s;
+}

@@ -137,3 +137,26 @@ int dg_better(double a, double b, int rises)
         return !isnan(a) && isnan(b);
     return rises ? a > b : a < b;
 }
+
+dg_status dg_figures_tangent(const dg_experiment *e, dg_program *p, double *sum, dg_diag *why)
+{
+    const dg_graph *g = e->model->graph;
+    *sum = 0;
+    for (int i = 0; i < dg_graph_losses(g); i++) {
+        double weight, term = 0;
+        dg_value v = dg_graph_loss(g, i, NULL, &weight);
+        dg_tensor t = {.data = NULL};
+        dg_get(p, v, DG_TANGENT, &t);
+        t.data = malloc(t.bytes + 1);
+        if (!t.data)
+            return dg_diag_set(why, DG_EMEMORY, "out of memory");
+        dg_status s = dg_get(p, v, DG_TANGENT, &t);
+        for (int64_t k = 0, n = dg_shape_count(&t.shape); s == DG_OK && k < n; k++)
+            term += t.type == DG_F32 ? (double)((float *)t.data)[k] : ((double *)t.data)[k];
+        free(t.data);
+        if (s != DG_OK)
+            return dg_program_status(p, why);
+        *sum += weight * term / (double)dg_loss_pairs(p, i);
+    }
+    return DG_OK;
+}

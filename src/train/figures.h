@@ -36,6 +36,9 @@ const char *dg_term_name(const dg_experiment *e, int term);
  * most DG_MOST_TERMS + 2 DG_MOST_METRICS. */
 int dg_figures_keep(const dg_experiment *e, dg_value keep[]);
 
+/* After dg_tangent: the perturbation of the loss, the sum of weight/K times those of its terms. */
+dg_status dg_figures_tangent(const dg_experiment *e, dg_program *p, double *sum, dg_diag *why);
+
 /* 1 if a is better than b. A NaN is worse than any number. */
 int dg_better(double a, double b, int rises);
 
