@@ -36,7 +36,7 @@ static int version(void)
     printf("dagrad %s\ninstructions %s (here:", dg_version(), isa->name);
     for (int k = 0; dg_isa_name(k); k++)
         printf(" %s", dg_isa_name(k));
-    printf(")\nbuilt %s with %s\n", __DATE__, __VERSION__);
+    printf(")\nbuild %s\n", DAGRAD_BUILD);
     return EXIT_DONE;
 }
 
