@@ -209,7 +209,7 @@ static void range(int64_t t, int64_t n, int64_t positions, int64_t stride, int64
 
 /* A part of dw is a kernel row and at most CHUNK input channels of each group: its taps read the
  * same rows of x and dy, which stay in the second cache between them. */
-enum { CHUNK = DG_ISA_ID == 4 ? 32 : 64 };
+enum { CHUNK = 32 };
 
 static int64_t chunks(const dg_conv *s)
 {

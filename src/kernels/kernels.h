@@ -8,8 +8,8 @@
  * Common rules.
  * - Pure functions: no allocation, no state, no threads. A function does one range (rows r0 <= r <
  *   r1, images n0 <= n < n1) or one part (0 <= part < parts) of its work; ranges and parts write
- *   disjoint results and may run on any threads in any order. The number of parts depends on sizes
- *   alone, and no result depends on how the work was cut.
+ *   disjoint results and may run on any threads in any order. The number of parts, and the bytes
+ *   of scratch, depend on sizes and type alone (not on the path); no result depends on the cuts.
  * - Pointers are to row 0 or image 0 of the whole tensor, also when only a range is done.
  * - Sizes >= 0; with a size of 0 nothing is read, and sums are 0. Strides count elements and may be
  *   negative. Alignment: that of an element; 64 bytes is faster.
@@ -100,7 +100,7 @@ size_t DG_T(dg_gemm_scratch)(int64_t m, int64_t n, int64_t k, int64_t b_col);
 
 /* Linear layer. y [rows, out] = x [rows, in] w [in, out] + b [out] (b may be NULL) and dx = dy w^T:
  * rows r0 .. r1-1. dw (+)= x^T dy: over all rows, a part of w. (db (+)= the sum of dy's rows is
- * dg_sum_columns.) Scratch is asked for a range of `rows` rows. */
+ * dg_sum_columns.) Scratch serves any range of at most `rows` rows. */
 void DG_T(dg_linear)(int64_t r0, int64_t r1, int64_t in, int64_t out, const real *x, const real *w,
                      const real *b, real *y, void *scratch);
 size_t DG_T(dg_linear_scratch)(int64_t rows, int64_t in, int64_t out);

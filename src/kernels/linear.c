@@ -25,15 +25,15 @@ size_t DG_T(dg_linear_input_scratch)(int64_t rows, int64_t in, int64_t out)
     return DG_T(dg_gemm_scratch)(rows, in, out, out);
 }
 
-/* dw is cut into a grid of row_parts x column_parts tiles. */
-enum { MAX_PARTS = 16, PART = 16384 };
+/* dw is cut into a grid of row_parts x column_parts tiles, of whole strips of columns. */
+enum { MAX_PARTS = 16, PART = 16384, STRIP = 64 };
 
 static void grid(int64_t in, int64_t out, int64_t *row_parts, int64_t *column_parts)
 {
-    const int64_t panels = (out + DG_PANEL - 1) / DG_PANEL;
+    const int64_t strips = (out + STRIP - 1) / STRIP;
     int64_t parts = in * out / PART;
     parts = parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts;
-    *column_parts = panels < 1 ? 1 : panels < parts ? panels : parts;
+    *column_parts = strips < 1 ? 1 : strips < parts ? strips : parts;
     *row_parts = parts / *column_parts;
 }
 
@@ -49,9 +49,9 @@ void DG_T(dg_linear_weight)(int part, int64_t rows, int64_t in, int64_t out, con
 {
     int64_t rp, cp;
     grid(in, out, &rp, &cp);
-    const int64_t panels = (out + DG_PANEL - 1) / DG_PANEL, pr = part / cp, pc = part % cp;
-    const int64_t i0 = pr * in / rp, i1 = (pr + 1) * in / rp, j0 = pc * panels / cp * DG_PANEL;
-    const int64_t j1 = pc == cp - 1 ? out : (pc + 1) * panels / cp * DG_PANEL;
+    const int64_t strips = (out + STRIP - 1) / STRIP, pr = part / cp, pc = part % cp;
+    const int64_t i0 = pr * in / rp, i1 = (pr + 1) * in / rp, j0 = pc * strips / cp * STRIP;
+    const int64_t j1 = pc == cp - 1 ? out : (pc + 1) * strips / cp * STRIP;
     const dg_product g = {.first = add ? DG_CONTINUE : DG_START,
                           .next = DG_CONTINUE,
                           .pack = rows >= 256 && i1 - i0 >= 96,
