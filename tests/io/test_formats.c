@@ -177,6 +177,22 @@ static void test_npy_of_others(void **state)
     }
 }
 
+/* Element (i, j, k) of [2, 3, 4] in Fortran order is number i + 2 j + 6 k. */
+static void test_fortran(void **state)
+{
+    (void)state;
+    char bytes[24];
+    dg_text t = dg_text_make(NULL);
+    for (int i = 0; i < 24; i++)
+        bytes[i] = (char)i;
+    io_npy(1, "{'descr':'|u1','fortran_order':True,'shape':(2,3,4)}", bytes, 24, &t);
+    dg_array a = good("npy", t.data, t.length);
+    for (int i = 0; i < 24; i++)
+        assert_true(dg_tensor_number(&a, i) == i / 12 + 2 * (i / 4 % 3) + 6 * (i % 4));
+    dg_array_free(&a);
+    dg_text_free(&t);
+}
+
 static void test_npz(void **state)
 {
     (void)state;
@@ -495,10 +511,10 @@ static void test_find(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(idx),     TEST(gz),          TEST(npy),        TEST(npy_of_others),
-        TEST(npz),     TEST(safetensors), TEST(seal),       TEST(names),
-        TEST(halves),  TEST(chars),       TEST(many_chars), TEST(digits),
-        TEST(by_name), TEST(streams),     TEST(hash),       TEST(find),
+        TEST(idx),   TEST(gz),          TEST(npy),    TEST(npy_of_others), TEST(fortran),
+        TEST(npz),   TEST(safetensors), TEST(seal),   TEST(names),         TEST(halves),
+        TEST(chars), TEST(many_chars),  TEST(digits), TEST(by_name),       TEST(streams),
+        TEST(hash),  TEST(find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -444,6 +444,34 @@ static void test_read_back(void **state)
     assert_int_equal(temporaries, 0);
 }
 
+static int flushes;
+
+static int bad_fsync(int fd)
+{
+    (void)fd;
+    flushes++;
+    errno = EIO;
+    return -1;
+}
+
+/* A flush that failed is not tried again: the pages may be gone, and the second one say that all is
+ * well. */
+static void test_flush(void **state)
+{
+    (void)state;
+    dg_file_calls calls = dg_system_calls;
+    dg_diag why = {0};
+    assert_int_equal(save(1, NULL), DG_OK);
+    calls.fsync = bad_fsync;
+    flushes = 0;
+    dg_calls = &calls;
+    assert_int_equal(save(2, &why), DG_EFILE);
+    dg_calls = &dg_system_calls;
+    assert_string_equal(why.text, "cannot flush: Input/output error");
+    assert_int_equal(flushes, 1);
+    assert_true(saved() == 1);
+}
+
 /* Reading: each call fails. */
 static void test_read_fails(void **state)
 {
@@ -493,9 +521,9 @@ static void test_shrinks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(fail),     TEST(said),      TEST(interrupted), TEST(kill),
-        TEST(mode),     TEST(link),      TEST(busy),        TEST(refused),
-        TEST(given_up), TEST(read_back), TEST(read_fails),  TEST(shrinks),
+        TEST(fail),  TEST(said),       TEST(interrupted), TEST(kill),     TEST(mode),
+        TEST(link),  TEST(busy),       TEST(refused),     TEST(given_up), TEST(read_back),
+        TEST(flush), TEST(read_fails), TEST(shrinks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
