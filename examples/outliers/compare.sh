@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains outliers.dag with four losses on ten splits and prints the table of README.md.
-#     examples/outliers/compare.sh [BUILD]        BUILD: the build folder, build by default; make first
+#     examples/outliers/compare.sh [BUILD]     BUILD: the build folder, build by default
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:-$here/../../build}" && pwd)

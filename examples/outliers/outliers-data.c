@@ -4,9 +4,10 @@
  *
  * writes train.csv, test.csv and spoiled.txt in the current folder.
  *
- * The rows are shuffled by the seed; the first four fifths are train.csv, the others test.csv, which stays
- * clean. Of train.csv, one target in twenty (the last column) is written ten times as large: a decimal
- * point that slipped. spoiled.txt has their rows, from 0, one a line. clean: the same split, none spoiled. */
+ * The rows are shuffled by the seed; the first four fifths are train.csv, the others test.csv,
+ * which stays clean. Of train.csv, one target in twenty (the last column) is written ten times as
+ * large: a decimal point that slipped. spoiled.txt has their rows, from 0, one a line. clean: the
+ * same split, none spoiled. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

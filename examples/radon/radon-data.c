@@ -2,7 +2,7 @@
  *
  *     phantom.npy   [64, 64]  ten ellipses, a head as Shepp and Logan (1974) drew it, with higher
  *                             contrast that is usual; a pixel is the mean of 8 x 8 points
- *     measured.npy  [90, 95]  its projections under 90 angles over half a turn on 95 detectors, noisy
+ *     measured.npy  [90, 95]  its projections under 90 angles over half a turn, noisy
  *
  * The projections are the exact line integrals of the ellipses, a detector the mean of 8 lines, not
  * sums over the pixels of the phantom: what is reconstructed is not made with the operator that

@@ -19,7 +19,8 @@ try() { # try CODE ARGUMENTS: runs dagrad; what it says is in out
 says() { grep -qF -- "$1" out || fail "expected: $1"; }
 
 "$DAGRAD_BUILD/examples/radon-data" >/dev/null || exit 1
-"$DAGRAD_BUILD/examples/outliers-data" "$source/examples/outliers/diabetes.csv" 1 >/dev/null || exit 1
+table=$source/examples/outliers/diabetes.csv
+"$DAGRAD_BUILD/examples/outliers-data" "$table" 1 >/dev/null || exit 1
 cp "$source"/examples/*.dag "$source"/examples/radon/radon.dag .
 sed 's/^loss .*/loss cauchy(x, xhat, c=50)/' "$source/examples/outliers/outliers.dag" >outliers.dag
 [ "${DAGRAD_BIGCHECK:-}" = 1 ] || rm fashion.dag # demo.dag has its layers, smaller
@@ -42,7 +43,7 @@ for wrong in cauchy_term cauchy_sign cauchy_bare; do
 done
 says "no tangent: adjoint against differences"
 
-try 0 train radon.dag --node "$nodes/radon.so" --steps 100 --require 'psnr>=27' --out run --threads 1
+try 0 train radon.dag --node "$nodes/radon.so" --steps 100 --require 'psnr>=27' --out run
 try 0 show run --node "$nodes/radon.so"
 try 2 show run
 says "one of your own needs --node FILE.so"
