@@ -127,10 +127,24 @@ static void words(const dg_isa *isa, int f64)
         }
 }
 
+/* A rate that is the number of element 5, and one a hair above it. */
+static void border(const dg_isa *isa, int f64)
+{
+    call c = make(isa, f64, 1, 6, 0);
+    double number = (double)dg_uniform_f32(c.key[0], c.key[1], 5);
+    c.rate = number;
+    run(&c, FORWARD, input(f64), output(f64));
+    assert_true(at(f64, 5) > 0);
+    c.rate = number + 0x1p-30;
+    run(&c, FORWARD, input(f64), output(f64));
+    assert_true(at(f64, 5) == 0);
+}
+
 static void test_words(void **state)
 {
     (void)state;
     each_path(words);
+    each_path(border);
 }
 
 /* 2^20 elements: the share that is dropped within 5 deviations, the mean of y that of x within 1 %, and

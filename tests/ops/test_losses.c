@@ -680,7 +680,12 @@ static void impossible(int f64, const dg_isa *isa)
         expect("cross_entropy", "", t, s, target, nan, k, DG_EFINITE, "row 1", f64, isa);
     }
     const double yes[] = {1, 0}, sure[] = {1, 0}, wrong[] = {1, 1}, wrong0[] = {0, 0};
-    expect("binary_cross_entropy", "", lead, lead, yes, sure, 0, DG_OK, NULL, f64, isa);
+    point p;
+    open(&p, "binary_cross_entropy", "", lead, lead, NONE, yes, sure, NULL, 0, f64, isa);
+    run(&p);
+    assert_true(rho(&p, 0) == 0 && rho(&p, 1) == 0);
+    assert_true(eps_of(&p, ESTIMATE, 0) == -1 && eps_of(&p, ESTIMATE, 1) == 1);
+    close_point(&p);
     expect("binary_cross_entropy", "", lead, lead, yes, wrong, 0, DG_EFINITE,
            "the estimate of row 1, component 0, is 1 where the target is 0", f64, isa);
     expect("binary_cross_entropy", "", lead, lead, yes, wrong0, 0, DG_EFINITE,
