@@ -31,6 +31,11 @@ typedef struct {
     pthread_t thread;
 } member;
 
+/* How many tasks of a thread's own share are taken, by it or by others. */
+typedef struct {
+    _Alignas(LINE) atomic_llong taken;
+} share;
+
 struct dg_team {
     int threads;
     bool crowded;   /* more threads than processors */
@@ -38,12 +43,12 @@ struct dg_team {
     dg_memory *memory;
     int started;     /* threads that were made: 1 .. started */
     member *members; /* of every thread but 0 */
+    share *shares;   /* of every thread */
     void (*fn)(void *, int);
     void *arg;
     bool stop;
     gate run, barrier;
     _Alignas(LINE) atomic_int missing; /* threads that have not reached the barrier */
-    _Alignas(LINE) atomic_llong next;  /* task */
     _Alignas(LINE) atomic_bool running;
 };
 
@@ -157,6 +162,12 @@ static void gate_wait(gate *g, unsigned from, bool crowded)
     pthread_mutex_unlock(&g->mutex);
 }
 
+static void renew_shares(dg_team *team)
+{
+    for (int t = 0; t < team->threads; t++)
+        atomic_store_explicit(&team->shares[t].taken, 0, memory_order_relaxed);
+}
+
 void dg_team_barrier(dg_team *team)
 {
     gate *g = &team->barrier;
@@ -166,18 +177,33 @@ void dg_team_barrier(dg_team *team)
         return;
     }
     atomic_store_explicit(&team->missing, team->threads, memory_order_relaxed);
-    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    renew_shares(team);
     if (team->threads > 1)
         gate_open(g);
 }
 
-int64_t dg_team_next(dg_team *team, int64_t count)
+/* The next task of owner's share, -1: none is left. */
+static int64_t next_of(dg_team *team, int owner, int64_t count)
 {
+    int64_t begin = count / team->threads * owner + count % team->threads * owner / team->threads;
+    int64_t after = owner + 1;
+    int64_t end = count / team->threads * after + count % team->threads * after / team->threads;
+    atomic_llong *taken = &team->shares[owner].taken;
     /* Looking first keeps the counter from growing without end. */
-    if (atomic_load_explicit(&team->next, memory_order_relaxed) >= count)
+    if (atomic_load_explicit(taken, memory_order_relaxed) >= end - begin)
         return -1;
-    int64_t task = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
-    return task < count ? task : -1;
+    int64_t task = begin + atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
+    return task < end ? task : -1;
+}
+
+int64_t dg_team_next(dg_team *team, int thread, int64_t count)
+{
+    for (int i = 0; i < team->threads; i++) {
+        int64_t task = next_of(team, (thread + i) % team->threads, count);
+        if (task >= 0)
+            return task;
+    }
+    return -1;
 }
 
 static void work(dg_team *team, int thread)
@@ -252,15 +278,17 @@ dg_status dg_team_new(int threads, dg_memory *memory, dg_team **team)
     *team = NULL;
     if (threads < 1 || threads > DG_TEAM_MOST)
         return DG_EUSAGE;
-    size_t bytes = sizeof(dg_team) + (size_t)threads * sizeof(member);
+    size_t bytes = sizeof(dg_team) + (size_t)threads * (sizeof(share) + sizeof(member));
     dg_team *made = dg_memory_zeroed(memory, bytes);
     if (!made)
         return DG_EMEMORY;
     made->threads = threads;
     made->memory = memory;
-    made->members = (member *)(made + 1);
+    made->shares = (share *)(made + 1);
+    made->members = (member *)(made->shares + threads);
     atomic_init(&made->missing, threads);
-    atomic_init(&made->next, 0);
+    for (int t = 0; t < threads; t++)
+        atomic_init(&made->shares[t].taken, 0);
     atomic_init(&made->running, false);
     if (threads > 1 && !populate(made)) {
         dg_memory_free(memory, made);
@@ -290,7 +318,7 @@ dg_status dg_team_run(dg_team *team, void (*fn)(void *arg, int thread), void *ar
         return DG_EUSAGE;
     team->fn = fn;
     team->arg = arg;
-    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    renew_shares(team);
     if (team->threads > 1)
         gate_open(&team->run);
     work(team, 0);

@@ -64,8 +64,7 @@ static void commit(void *user, int thread)
     const dg_committer *c = user;
     dg_program *p = c->p;
     int64_t b;
-    (void)thread;
-    while ((b = dg_team_next(p->team, p->n_blocks)) >= 0)
+    while ((b = dg_team_next(p->team, thread, p->n_blocks)) >= 0)
         square_block(p, b);
     dg_team_barrier(p->team);
     double norm = norm_of(p);
@@ -73,7 +72,7 @@ static void commit(void *user, int thread)
         return;
     dg_descent d = c->descent;
     d.scale = c->clip > 0 && norm > c->clip ? c->clip / norm : 1;
-    while ((b = dg_team_next(p->team, p->n_blocks)) >= 0)
+    while ((b = dg_team_next(p->team, thread, p->n_blocks)) >= 0)
         descend_block(p, &d, b);
 }
 

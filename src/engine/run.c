@@ -186,8 +186,9 @@ static void walk(void *user, int thread)
         if (idle_segment(w, s))
             continue;
         int fixed = s->rows && s->tasks <= p->threads;
-        for (int64_t k = fixed ? thread : dg_team_next(p->team, s->tasks); k >= 0 && k < s->tasks;
-             k = fixed ? s->tasks : dg_team_next(p->team, s->tasks)) {
+        for (int64_t k = fixed ? thread : dg_team_next(p->team, thread, s->tasks);
+             k >= 0 && k < s->tasks;
+             k = fixed ? s->tasks : dg_team_next(p->team, thread, s->tasks)) {
             if (s->rows)
                 run_chain(w, s, thread, k);
             else

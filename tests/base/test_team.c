@@ -139,10 +139,9 @@ typedef struct {
 
 static void take_tasks(void *arg, int thread)
 {
-    (void)thread;
     handout *h = arg;
     for (int s = 0; s < SEGMENTS; s++) {
-        for (int64_t t; (t = dg_team_next(h->team, TASKS - s)) >= 0;)
+        for (int64_t t; (t = dg_team_next(h->team, thread, TASKS - s)) >= 0;)
             atomic_fetch_add(&h->given[s][t], 1);
         dg_team_barrier(h->team);
     }
