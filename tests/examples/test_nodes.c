@@ -1,6 +1,6 @@
 /* The nodes of examples/nodes, loaded as plug-ins: right ones pass the certificate over many
- * shapes, wrong versions (tests/nodes) are named with their input and a cause; a robust loss is least where
- * the estimate is the target. */
+ * shapes, wrong versions (tests/nodes) are named with their input and a cause; a robust loss is
+ * least where the estimate is the target. */
 #include "engine/certify.h"
 #include "graph/graph.h"
 #include <dlfcn.h>
