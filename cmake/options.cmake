@@ -19,6 +19,15 @@ find_package(Threads REQUIRED)
 add_compile_options(-ffunction-sections -fdata-sections)
 add_link_options(-Wl,--gc-sections)
 
+# Relocations of a program packed, where the linker and the C library know how: 70 kB less.
+include(CheckCSourceRuns)
+set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,-z,pack-relative-relocs)
+check_c_source_runs("int main(void) { return 0; }" DG_HAS_RELR)
+unset(CMAKE_REQUIRED_LINK_OPTIONS)
+if(DG_HAS_RELR)
+    set(DG_RELR -Wl,-z,pack-relative-relocs)
+endif()
+
 # No compiler flag may decide where a product is fused with a sum: the same bits everywhere.
 add_compile_options(-ffp-contract=off -Wall -Wextra -Wshadow -Wstrict-prototypes
     -Wmissing-prototypes -Wdouble-promotion -Wvla)

@@ -31,9 +31,9 @@ function(dg_objects out)
 endfunction()
 
 # The mathematics is compiled for each type and each instruction set: six times on x86-64. The
-# program is to stay small, so each part is optimised as far as it pays: the kernels all the way,
-# what passes over memory once less, and the portable path, which has to be right rather than fast,
-# for size (but for its kernels, which -Os makes half as fast).
+# program is to stay small (2 MB), so each part is optimised as far as it pays: f32 kernels all the
+# way, what passes over memory once less; what is there to be right rather than fast (f64, and the
+# portable path) one step less again, but for portable kernels, which -Os makes half as fast.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     set(DG_ISAS v4 v3 portable)
 else()
@@ -43,17 +43,19 @@ set(DG_FLAGS_v4 -march=x86-64-v4)
 set(DG_FLAGS_v3 -march=x86-64-v3)
 set(DG_FLAGS_portable)
 
-# dg_math(PREFIX OUT LEVEL PORTABLE-LEVEL SOURCES...): object libraries dg_<prefix>_<f32|f64>_<isa>;
-# their names, without dg_, go to OUT. They carry no unwind tables: a tenth of their size.
-function(dg_math prefix out level portable_level)
+# dg_math(PREFIX OUT FAST RIGHT SOURCES...): object libraries dg_<prefix>_<f32|f64>_<isa>, optimised
+# by FAST or RIGHT (above); their names, without dg_, go to OUT. They carry no unwind tables, a tenth
+# of their size.
+function(dg_math prefix out fast right)
     set(names)
     foreach(real 32 64)
         foreach(isa ${DG_ISAS})
             set(name ${prefix}_f${real}_${isa})
-            if(isa STREQUAL "portable")
-                set(level ${portable_level})
+            if(real EQUAL 32 AND NOT isa STREQUAL "portable")
+                dg_storey(${name} ${fast} ${ARGN})
+            else()
+                dg_storey(${name} ${right} ${ARGN})
             endif()
-            dg_storey(${name} "${level}" ${ARGN})
             list(APPEND names ${name})
             if(TARGET dg_${name})
                 target_compile_definitions(dg_${name} PRIVATE DG_REAL=${real} DG_ISA=${isa})
