@@ -37,7 +37,6 @@ extern void *__libc_realloc(void *p, size_t n);
 extern void *__libc_memalign(size_t align, size_t n);
 extern void __libc_free(void *p);
 
-/* Exported, so that those of the shared libraries are these too. */
 /* Seen from the C library too, whose strdup must take memory here. */
 #pragma GCC visibility push(default)
 
@@ -60,35 +59,35 @@ static void *held(void *p)
     return p;
 }
 
-DG_API void *malloc(size_t n)
+void *malloc(size_t n)
 {
     return fails(n) ? NULL : held(__libc_malloc(n));
 }
 
-DG_API void *calloc(size_t n, size_t bytes)
+void *calloc(size_t n, size_t bytes)
 {
     return fails(n * bytes) ? NULL : held(__libc_calloc(n, bytes));
 }
 
-DG_API void *realloc(void *p, size_t n)
+void *realloc(void *p, size_t n)
 {
     if (fails(n))
         return NULL;
     return p ? __libc_realloc(p, n) : held(__libc_realloc(p, n));
 }
 
-DG_API void *aligned_alloc(size_t align, size_t n)
+void *aligned_alloc(size_t align, size_t n)
 {
     return fails(n) ? NULL : held(__libc_memalign(align, n));
 }
 
-DG_API int posix_memalign(void **p, size_t align, size_t n)
+int posix_memalign(void **p, size_t align, size_t n)
 {
     *p = aligned_alloc(align, n);
     return *p ? 0 : ENOMEM;
 }
 
-DG_API void free(void *p)
+void free(void *p)
 {
     heap.held -= heap.on && p;
     __libc_free(p);
