@@ -196,6 +196,93 @@ static dg_status whole_identity(checker *k, dg_program *p, double *gap, dg_diag 
     return s;
 }
 
+/* ---- left to right: one forward-mode pass a parameter ------------------------------------------ */
+
+enum { LEFT_MOST = 2000 }; /* parameters; more would take long */
+
+static int is_trained(const dg_graph *g, int id)
+{
+    return g->values[id - 1].kind == DG_PARAMETER && !g->values[id - 1].frozen;
+}
+
+static int64_t count_trained(const dg_graph *g)
+{
+    int64_t n = 0;
+    for (int id = 1; id <= g->n_values; id++)
+        n += is_trained(g, id) ? dg_shape_count(&g->values[id - 1].shape) : 0;
+    return n;
+}
+
+/* Sets the perturbation of a parameter to the unit vector of element `at`; -1: to 0. */
+static dg_status set_unit(dg_program *p, const dg_graph *g, int id, int64_t at, dg_diag *why)
+{
+    dg_tensor t = {DG_F64, g->values[id - 1].shape, NULL, 0};
+    int64_t n = dg_shape_count(&t.shape);
+    t.bytes = (size_t)n * sizeof(double);
+    double *x = calloc((size_t)n + 1, sizeof *x);
+    if (!x)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (at >= 0)
+        x[at] = 1;
+    t.data = x;
+    dg_status s = dg_set(p, (dg_value){id}, DG_TANGENT, &t);
+    free(x);
+    return s == DG_OK ? DG_OK : dg_program_status(p, why);
+}
+
+/* Squares of the difference of both orders, and of the gradient, added for one parameter. */
+static dg_status left_to_right(checker *k, dg_program *p, int id, double sum[2], dg_diag *why)
+{
+    const dg_graph *g = k->e->model->graph;
+    dg_tensor t = {.data = NULL};
+    dg_get(p, (dg_value){id}, DG_GRADIENT, &t);
+    t.data = malloc(t.bytes + 1);
+    dg_status s = t.data ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (s == DG_OK && dg_get(p, (dg_value){id}, DG_GRADIENT, &t) != DG_OK)
+        s = dg_program_status(p, why);
+    for (int64_t i = 0, n = dg_shape_count(&t.shape); s == DG_OK && i < n; i++) {
+        double forth = 0, back = ((double *)t.data)[i];
+        s = set_unit(p, g, id, i, why);
+        if (s == DG_OK && dg_tangent(p) != DG_OK)
+            s = dg_program_status(p, why);
+        if (s == DG_OK)
+            s = dg_figures_tangent(k->e, p, &forth, why);
+        sum[0] += (forth - back) * (forth - back);
+        sum[1] += back * back;
+    }
+    if (s == DG_OK)
+        s = set_unit(p, g, id, -1, why);
+    free(t.data);
+    return s;
+}
+
+/* After check_whole: the same program, at the same point. Left out where there are many parameters. */
+static dg_status check_orders(checker *k, dg_program *p, dg_diag *why)
+{
+    const dg_graph *g = k->e->model->graph;
+    double sum[2] = {0};
+    dg_status s = DG_OK;
+    if (count_trained(g) > LEFT_MOST)
+        return DG_OK;
+    for (int id = 1; s == DG_OK && id <= g->n_values; id++)
+        if (is_trained(g, id))
+            s = set_unit(p, g, id, -1, why);
+    for (int id = 1; s == DG_OK && id <= g->n_values; id++)
+        if (is_trained(g, id))
+            s = left_to_right(k, p, id, sum, why);
+    if (s != DG_OK)
+        return s;
+    double gap = sum[1] > 0 ? sqrt(sum[0] / sum[1]) : sqrt(sum[0]);
+    int passed = gap <= 1e-12;
+    k->failures += !passed;
+    json_array_append_new(
+        k->nodes, json_pack("{s:s, s:b, s:f}", "node", "", "passed", passed, "left_to_right", gap));
+    if (!k->o->json)
+        printf("%-24s %-22s right to left against left to right: %8.1e%s\n", "", "", gap,
+               passed ? "" : "  FAILS");
+    return DG_OK;
+}
+
 static dg_status check_whole(checker *k, dg_program *p, const dg_naive *at, dg_diag *why)
 {
     double gap = (double)NAN;
@@ -240,6 +327,8 @@ static dg_status run_checks(checker *k, dg_diag *why)
         s = check_node(k, at, i, why);
     if (s == DG_OK)
         s = check_whole(k, p, at, why);
+    if (s == DG_OK)
+        s = check_orders(k, p, why);
     dg_naive_free(at);
     dg_program_free(p);
     for (int i = 0; i < k->n_inputs; i++)

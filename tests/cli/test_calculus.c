@@ -139,6 +139,7 @@ static void models_pass_the_check(void **state)
     assert_int_equal(cli_run("check fan.dag"), 0);
     char *text = output();
     assert_non_null(strstr(text, "equal bits to the naive interpreter"));
+    assert_non_null(strstr(text, "right to left against left to right"));
     assert_non_null(strstr(text, "all passed"));
     free(text);
     assert_int_equal(cli_run("check fan.dag --json"), 0);
