@@ -102,9 +102,11 @@ DG_INLINE VT V(_load_n)(const ST *p, int n)
 #if DG_ISA_ID == 4
     return (VT)X(maskz_loadu)(V(_first_bits)(n), p);
 #elif DG_ISA_ID == 3
-    return (VT)X(maskload)(p, (__m256i)V(_first)(n));
+    return n >= LANES ? V(_load)(p) : (VT)X(maskload)(p, (__m256i)V(_first)(n));
 #else
     VT a = {0};
+    if (n >= LANES)
+        return V(_load)(p);
     for (int i = 0; i < LANES && i < n; i++)
         a[i] = p[i];
     return a;
@@ -117,8 +119,15 @@ DG_INLINE void V(_store_n)(ST *p, int n, VT a)
 #if DG_ISA_ID == 4
     X(mask_storeu)(p, V(_first_bits)(n), (XT)a);
 #elif DG_ISA_ID == 3
-    X(maskstore)(p, (__m256i)V(_first)(n), (XT)a);
+    if (n >= LANES) /* some processors take ten times as long with a mask */
+        V(_store)(p, a);
+    else
+        X(maskstore)(p, (__m256i)V(_first)(n), (XT)a);
 #else
+    if (n >= LANES) {
+        V(_store)(p, a);
+        return;
+    }
     for (int i = 0; i < LANES && i < n; i++)
         p[i] = a[i];
 #endif

@@ -25,6 +25,28 @@ static window window_at(const dg_pool *s, int64_t oy, int64_t ox)
     return w;
 }
 
+/* The places of y in images n0 .. n1-1, one after the other: o counts them all. */
+typedef struct {
+    int64_t o, end, image, oy, ox;
+} place;
+
+static place first_place(const dg_pool *s, int64_t n0, int64_t n1)
+{
+    return (place){n0 * s->oh * s->ow, n1 * s->oh * s->ow, n0, 0, 0};
+}
+
+static void next_place(const dg_pool *s, place *p)
+{
+    p->o++;
+    if (++p->ox == s->ow) {
+        p->ox = 0;
+        if (++p->oy == s->oh) {
+            p->oy = 0;
+            p->image++;
+        }
+    }
+}
+
 size_t DG_T(dg_pool_tap_bytes)(const dg_pool *s)
 {
     return s->kh * s->kw <= 256 ? 1 : 4;
@@ -60,6 +82,14 @@ DG_INLINE ivec load_taps(const unsigned char *from, size_t size, int n)
     return __builtin_convertvector(b, ivec);
 }
 
+/* The window that most networks use, whole, with whole vectors: its loops are unrolled. */
+static const window two_by_two = {.rows = 2, .columns = 2};
+
+static int usual(const dg_pool *s, const window *w, int n)
+{
+    return w->rows == 2 && w->columns == 2 && s->kw == 2 && s->kh == 2 && n == VEC_N;
+}
+
 DG_INLINE vec some(const real *p, int n)
 {
     return n == VEC_N ? vec_load(p) : vec_load_n(p, n);
@@ -74,18 +104,26 @@ DG_INLINE void put(real *p, int n, vec v)
 }
 
 /* n channels of one window; x points to its first element. */
-static void largest(const dg_pool *s, const window *w, const real *x, int n, real *y,
-                    unsigned char *tap, size_t size)
+DG_INLINE void largest(const dg_pool *s, const window *w, const real *x, int n, real *y,
+                       unsigned char *tap, size_t size)
 {
+    const int64_t pixel = s->c, down = (s->w - w->columns) * s->c;
     vec best = some(x, n);
     ivec at = vec_iset1((int)w->tap);
-    for (int64_t r = 0; r < w->rows; r++)
-        for (int64_t q = r ? 0 : 1; q < w->columns; q++) {
-            const vec v = some(x + (r * s->w + q) * s->c, n);
-            const ivec take = (ivec)((v > best) | ((v != v) & (best == best)));
+    int64_t number = w->tap;
+    for (int64_t r = 0; r < w->rows; r++) {
+        for (int64_t q = 0; q < w->columns; q++) {
+            const vec v = some(x, n);
+            /* larger, or the first that is NaN */
+            const ivec take = ~(ivec)(v <= best) & (ivec)(best == best);
             best = vec_select(take, v, best);
-            at = (take & vec_iset1((int)(w->tap + r * s->kw + q))) | (~take & at);
+            at = (take & vec_iset1((int)number)) | (~take & at);
+            number++;
+            x += pixel;
         }
+        number += s->kw - w->columns;
+        x += down;
+    }
     put(y, n, best);
     if (tap)
         store_taps(tap, size, n, at);
@@ -94,13 +132,18 @@ static void largest(const dg_pool *s, const window *w, const real *x, int n, rea
 void DG_T(dg_maxpool)(const dg_pool *s, int64_t n0, int64_t n1, const real *x, real *y, void *tap)
 {
     const size_t size = DG_T(dg_pool_tap_bytes)(s);
-    for (int64_t o = n0 * s->oh * s->ow; o < n1 * s->oh * s->ow; o++) {
-        const int64_t image = o / (s->oh * s->ow), oy = o / s->ow % s->oh, ox = o % s->ow;
-        const window w = window_at(s, oy, ox);
-        const real *from = x + ((image * s->h + w.y) * s->w + w.x) * s->c;
-        for (int64_t c = 0; c < s->c; c += VEC_N)
-            largest(s, &w, from + c, s->c - c < VEC_N ? (int)(s->c - c) : VEC_N, y + o * s->c + c,
-                    tap ? (unsigned char *)tap + (size_t)(o * s->c + c) * size : NULL, size);
+    for (place p = first_place(s, n0, n1); p.o < p.end; next_place(s, &p)) {
+        const window w = window_at(s, p.oy, p.ox);
+        const real *from = x + ((p.image * s->h + w.y) * s->w + w.x) * s->c;
+        for (int64_t c = 0; c < s->c; c += VEC_N) {
+            const int n = s->c - c < VEC_N ? (int)(s->c - c) : VEC_N;
+            const int64_t to = p.o * s->c + c;
+            unsigned char *t = tap ? (unsigned char *)tap + (size_t)to * size : NULL;
+            if (usual(s, &w, n))
+                largest(s, &two_by_two, from + c, VEC_N, y + to, t, 1);
+            else
+                largest(s, &w, from + c, n, y + to, t, size);
+        }
     }
 }
 
@@ -113,19 +156,25 @@ static int tiles(const dg_pool *s)
 
 /* Adds to (or, if `write`, sets) the elements of a window: eps, where a tap is the chosen one, or
  * everywhere without taps. */
-static void spread(const dg_pool *s, const window *w, int n, vec eps, const ivec *tap, int write,
-                   real *dx)
+DG_INLINE void spread(const dg_pool *s, const window *w, int n, vec eps, const ivec *tap, int write,
+                      real *dx)
 {
-    for (int64_t r = 0; r < w->rows; r++)
+    const int64_t pixel = s->c, down = (s->w - w->columns) * s->c;
+    int64_t number = w->tap;
+    for (int64_t r = 0; r < w->rows; r++) {
         for (int64_t q = 0; q < w->columns; q++) {
-            real *p = dx + (r * s->w + q) * s->c;
             vec v = eps;
             if (tap)
-                v = vec_select((ivec)(*tap == (int)(w->tap + r * s->kw + q)), eps, vec_set1(0));
+                v = vec_from_bits(vec_bits(eps) & (ivec)(*tap == (int)number));
             if (!write)
-                v += some(p, n);
-            put(p, n, v);
+                v += some(dx, n);
+            put(dx, n, v);
+            number++;
+            dx += pixel;
         }
+        number += s->kw - w->columns;
+        dx += down;
+    }
 }
 
 /* Both adjoints; tap NULL: the average. */
@@ -136,15 +185,18 @@ static void adjoint(const dg_pool *s, int64_t n0, int64_t n1, const real *dy,
     const int write = tiles(s);
     if (!write)
         DG_T(dg_fill)((n1 - n0) * s->h * s->w * s->c, 0, dx + n0 * s->h * s->w * s->c);
-    for (int64_t o = n0 * s->oh * s->ow; o < n1 * s->oh * s->ow; o++) {
-        const int64_t image = o / (s->oh * s->ow), oy = o / s->ow % s->oh, ox = o % s->ow;
-        const window w = window_at(s, oy, ox);
-        real *to = dx + ((image * s->h + w.y) * s->w + w.x) * s->c;
+    for (place p = first_place(s, n0, n1); p.o < p.end; next_place(s, &p)) {
+        const window w = window_at(s, p.oy, p.ox);
+        real *to = dx + ((p.image * s->h + w.y) * s->w + w.x) * s->c;
         for (int64_t c = 0; c < s->c; c += VEC_N) {
             const int n = s->c - c < VEC_N ? (int)(s->c - c) : VEC_N;
-            const vec eps = some(dy + o * s->c + c, n);
-            if (tap) {
-                const ivec t = load_taps(tap + (size_t)(o * s->c + c) * size, size, n);
+            const vec eps = some(dy + p.o * s->c + c, n);
+            const unsigned char *from = tap ? tap + (size_t)(p.o * s->c + c) * size : NULL;
+            if (tap && write && usual(s, &w, n)) {
+                const ivec t = load_taps(from, 1, VEC_N);
+                spread(s, &two_by_two, VEC_N, eps, &t, 1, to + c);
+            } else if (tap) {
+                const ivec t = load_taps(from, size, n);
                 spread(s, &w, n, eps, &t, write, to + c);
             } else {
                 spread(s, &w, n, eps / (real)(w.rows * w.columns), NULL, write, to + c);
@@ -180,17 +232,16 @@ void DG_T(dg_maxpool_tangent)(const dg_pool *s, int64_t n0, int64_t n1, const re
 
 void DG_T(dg_avgpool)(const dg_pool *s, int64_t n0, int64_t n1, const real *x, real *y)
 {
-    for (int64_t o = n0 * s->oh * s->ow; o < n1 * s->oh * s->ow; o++) {
-        const int64_t image = o / (s->oh * s->ow), oy = o / s->ow % s->oh, ox = o % s->ow;
-        const window w = window_at(s, oy, ox);
-        const real *from = x + ((image * s->h + w.y) * s->w + w.x) * s->c;
+    for (place p = first_place(s, n0, n1); p.o < p.end; next_place(s, &p)) {
+        const window w = window_at(s, p.oy, p.ox);
+        const real *from = x + ((p.image * s->h + w.y) * s->w + w.x) * s->c;
         for (int64_t c = 0; c < s->c; c += VEC_N) {
             const int n = s->c - c < VEC_N ? (int)(s->c - c) : VEC_N;
             vec sum = {0};
             for (int64_t r = 0; r < w.rows; r++)
                 for (int64_t q = 0; q < w.columns; q++)
                     sum += some(from + (r * s->w + q) * s->c + c, n);
-            put(y + o * s->c + c, n, sum / (real)(w.rows * w.columns));
+            put(y + p.o * s->c + c, n, sum / (real)(w.rows * w.columns));
         }
     }
 }
