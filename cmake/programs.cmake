@@ -51,6 +51,7 @@ if(TARGET test_examples_nodes)
     add_dependencies(test_examples_nodes nodes)
     target_link_libraries(test_examples_nodes PRIVATE ${CMAKE_DL_LIBS})
     set_target_properties(test_examples_nodes PROPERTIES ENABLE_EXPORTS ON) # it loads plug-ins
+    target_link_options(test_examples_nodes PRIVATE -Wl,--gc-keep-exported)
 endif()
 
 file(GLOB benches CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.c)
