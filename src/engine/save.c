@@ -27,7 +27,8 @@ static void to_the_end(void *user, int32_t slot)
     l->q->slots[dg_slot_root(l->q, slot)].last = l->segment;
 }
 
-/* Adjoint and tangent may be called in either order: what the tangent reads or writes lives to the end. */
+/* Adjoint and tangent may be called in either order: what the tangent reads or writes lives to the
+ * end. */
 static void extend_tangent(dg_plan *q, int end)
 {
     dg_life l = {q, end};
