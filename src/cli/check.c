@@ -256,13 +256,14 @@ static dg_status left_to_right(checker *k, dg_program *p, int id, double sum[2],
     return s;
 }
 
-/* After check_whole: the same program, at the same point. Left out where there are many parameters. */
+/* After check_whole: the same program, at the same point. Left out where there are many parameters,
+ * or no tangent. */
 static dg_status check_orders(checker *k, dg_program *p, dg_diag *why)
 {
     const dg_graph *g = k->e->model->graph;
     double sum[2] = {0};
     dg_status s = DG_OK;
-    if (count_trained(g) > LEFT_MOST)
+    if (!k->options.tangent || count_trained(g) > LEFT_MOST)
         return DG_OK;
     for (int id = 1; s == DG_OK && id <= g->n_values; id++)
         if (is_trained(g, id))
