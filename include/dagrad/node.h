@@ -182,9 +182,11 @@ typedef struct dg_node_type {
     int n_cases;
 } dg_node_type;
 
-/* A plug-in (shared object) exports two symbols:
+/* What a plug-in (a shared object, loaded by --node) defines; nothing in the library does:
  *     const int dg_abi = DG_ABI;
  *     const dg_node_type *const dg_nodes[] = {&mine, &other, NULL}; */
+DG_API extern const int dg_abi;
+DG_API extern const dg_node_type *const dg_nodes[];
 
 #ifdef __cplusplus
 }
