@@ -71,7 +71,8 @@ DG_API dg_status dg_loss_value(dg_program *p, int term, int64_t pairs, double *v
 DG_API int64_t dg_loss_pairs(dg_program *p, int term);
 /* Errors back, from the losses, or from the error vectors that were set for the values in start.
  * pairs: K of the whole batch, 0: counted from the rows of the last forward. add: onto the
- * gradients there are (the parts of a batch, the bits of the whole). */
+ * gradients there are (the parts of a batch, the bits of the whole). Once after each dg_forward;
+ * in a program of DG_RUN_GRADIENT as often as is wanted. */
 DG_API dg_status dg_adjoint(dg_program *p, int64_t pairs, int add);
 /* Perturbations forward, from those set. After dg_forward. */
 DG_API dg_status dg_tangent(dg_program *p);

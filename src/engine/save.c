@@ -27,6 +27,23 @@ static void to_the_end(void *user, int32_t slot)
     l->q->slots[dg_slot_root(l->q, slot)].last = l->segment;
 }
 
+/* dg_adjoint may be called again after one forward pass (the rows of a Jacobian are), but in
+ * training: what it reads of the forward pass then lives to the end. */
+static void to_the_end_if_forward(void *user, int32_t slot)
+{
+    dg_life *l = user;
+    if (l->q->slots[dg_slot_root(l->q, slot)].first < l->q->phase_begin[PHASE_FORWARD + 1])
+        to_the_end(user, slot);
+}
+
+static void extend_forward(dg_plan *q, int end)
+{
+    dg_life l = {q, end};
+    for (int k = 0; k < q->n_items; k++)
+        if (q->items[k].phase == PHASE_ADJOINT)
+            dg_item_reads(&q->items[k], to_the_end_if_forward, &l);
+}
+
 /* Adjoint and tangent may be called in either order: what the tangent reads or writes lives to the
  * end. */
 static void extend_tangent(dg_plan *q, int end)
@@ -50,6 +67,8 @@ dg_status dg_pass_save(dg_program *p, dg_plan *q)
     }
     int end = q->n_segments > 0 ? q->n_segments - 1 : 0;
     extend_tangent(q, end);
+    if (p->options.mode == DG_RUN_GRADIENT)
+        extend_forward(q, end);
     for (int k = 0; k < q->n_slots; k++) {
         dg_slot *s = &q->slots[k], *root = &q->slots[dg_slot_root(q, k)];
         int set = s->kind == SLOT_Z && p->graph->values[s->of - 1].kind == DG_INPUT;

@@ -265,12 +265,59 @@ static void out_of_memory(void **state)
     }
 }
 
+/* A second dg_adjoint after one dg_forward has the bits of the first, in a gradient program: rows
+ * of a Jacobian are made so. The pictures are large enough for several segments, so that error
+ * vectors want the memory of states. */
+static void adjoint_again(void **state)
+{
+    (void)state;
+    enum { BATCH = 16, SIDE = 28, PIXELS = SIDE * SIDE };
+    static float data[BATCH * PIXELS];
+    dg_graph *g = dg_graph_new(NULL, DG_F32);
+    dg_value y = dg_input(g, "y", DG_F32, dg_shape_make(4, (int64_t[]){DG_N, SIDE, SIDE, 1}));
+    dg_value x = dg_input(g, "x", DG_F32, dg_shape_make(2, (int64_t[]){DG_N, 10}));
+    dg_attr conv[] = {{.name = "channels", .count = 1, .number = (double[]){16}},
+                      {.name = "kernel", .count = 1, .number = (double[]){5}},
+                      {.name = "stride", .count = 1, .number = (double[]){2}}};
+    dg_attr linear = {.name = "units", .count = 1, .number = (double[]){10}};
+    dg_value z = dg_apply(g, "conv", NULL, 1, &y, 3, conv);
+    z = dg_apply(g, "relu", NULL, 1, &z, 0, NULL);
+    z = dg_apply(g, "flatten", NULL, 1, &z, 0, NULL);
+    z = dg_apply(g, "linear", NULL, 1, &z, 1, &linear);
+    dg_loss(g, NULL, dg_apply(g, "mse", NULL, 2, (dg_value[]){x, z}, 0, NULL), 1);
+    dg_options o = dg_options_default(DG_RUN_GRADIENT, BATCH);
+    o.wrt = &y;
+    o.n_wrt = o.threads = 1;
+    dg_program *p = dg_compile(g, &o);
+    for (int i = 0; i < BATCH * PIXELS; i++)
+        data[i] = (float)sin(0.37 * i);
+    dg_tensor t = {DG_F32, dg_shape_make(4, (int64_t[]){BATCH, SIDE, SIDE, 1}), data, sizeof data};
+    dg_set(p, y, DG_VALUE, &t);
+    t = (dg_tensor){DG_F32, dg_shape_make(2, (int64_t[]){BATCH, 10}), data, 640};
+    dg_set(p, x, DG_VALUE, &t);
+    dg_forward(p, BATCH, 0);
+    void *first = NULL;
+    for (int k = 0; k < 3; k++) {
+        size_t bytes;
+        dg_adjoint(p, 0, 0);
+        ok(p);
+        void *gradient = get(p, y, DG_GRADIENT, &bytes);
+        if (first)
+            assert_memory_equal(first, gradient, bytes);
+        free(first);
+        first = gradient;
+    }
+    free(first);
+    dg_program_free(p);
+    dg_graph_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_the_whole),   cmocka_unit_test(both_directions),
         cmocka_unit_test(not_finite_is_refused), cmocka_unit_test(frozen_and_bare),
-        cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(out_of_memory),         cmocka_unit_test(adjoint_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
