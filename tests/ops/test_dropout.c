@@ -1,5 +1,6 @@
-/* dropout: the mask is that of the words of Philox, element by element; its share is the rate; it is the
- * same in f, G and tangent, for any cut, and another with another key; outside training there is none. */
+/* dropout: the mask is that of the words of Philox, element by element; its share is the rate; it is
+ * the same in f, G and tangent, for any cut, and another with another key; outside training there is
+ * none. */
 #include "base/philox.h"
 #include "ops/registry.h"
 #include "ops/rig.h"
@@ -147,8 +148,8 @@ static void test_words(void **state)
     each_path(border);
 }
 
-/* 2^20 elements: the share that is dropped within 5 deviations, the mean of y that of x within 1 %, and
- * neighbours independent. */
+/* 2^20 elements: the share that is dropped within 5 deviations, the mean of y that of x within 1 %,
+ * and neighbours independent. */
 static void share(const dg_isa *isa, int f64)
 {
     static const double rates[] = {0.1, 0.3, 0.5, 0.8};
@@ -217,7 +218,7 @@ static void passes(const dg_isa *isa, int f64)
     c.training = 1;
     for (int i = 0; i < 150; i++) {
         Y32[i] = NAN;
-        Y64[i] = NAN;
+        Y64[i] = (double)NAN;
     }
     run(&c, FORWARD, output(f64), output(f64));
     for (int i = 0; i < 150; i++)

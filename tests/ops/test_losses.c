@@ -1,6 +1,6 @@
-/* Losses: error vectors entry by entry against their formulas, on every instruction set in both types;
- * rho(a, b) >= rho(a, a); and the edges: ignored labels, saturated logits, labels and distributions that
- * are none, estimates of 0, pairs of weight 0. */
+/* Losses: error vectors entry by entry against their formulas, on every instruction set in both
+ * types; rho(a, b) >= rho(a, a); and the edges: ignored labels, saturated logits, labels and
+ * distributions that are none, estimates of 0, pairs of weight 0. */
 #include "ops/registry.h"
 #include "ops/rig.h"
 
@@ -174,7 +174,7 @@ static void near(double found, double wanted, double scale, int f64, const char 
         fail_msg("%s: entry %lld is %.17g, not %.17g", name, (long long)i, found, wanted);
 }
 
-/* rho, for_estimate and for_target of pairs of `size` components, with weights and over elements. */
+/* rho and both error vectors of pairs of 37 components, with weights and over elements. */
 static void check_formula(const formula *f, int f64, const dg_isa *isa)
 {
     enum { PAIRS = 3, SIZE = 37, ALL = PAIRS * SIZE };
@@ -510,8 +510,8 @@ static void test_ignored(void **state)
     each_path(ignored);
 }
 
-/* A label below 0, at the number of classes, or far out: DG_EDATA that names row, value and limit; the
- * ignored label is in none of these places. The adjoint refuses it too, and writes nowhere else. */
+/* A label below 0, at the number of classes, or far out: DG_EDATA that names row, value and limit;
+ * the ignored label is in none of these places. The adjoint refuses it too. */
 static void bad_labels(int f64, const dg_isa *isa)
 {
     const double bad[] = {-1, 3, -2147483648.0, 2147483647.0};
@@ -580,7 +580,8 @@ static void test_limit(void **state)
 /* Logits so large that their exponentials are not numbers: rho is the gap, errors are 0 and 1. */
 static void saturated(int f64, const dg_isa *isa)
 {
-    const double z[] = {1e30, 0, -1e30, -1e30, 0, 1e30, 1e30, 1e30, -INFINITY}, label[] = {0, 0, 1};
+    const double z[] = {1e30, 0, -1e30, -1e30, 0, 1e30, 1e30, 1e30, -(double)INFINITY},
+                 label[] = {0, 0, 1};
     const double wanted_rho[] = {0, 2e30, log(2)};
     const double wanted[] = {0, 0, 0, -1, 0, 1, 0.5, -0.5, 0};
     point p;
@@ -630,7 +631,7 @@ static void distributions(int f64, const dg_isa *isa)
     const double good[] = {1, 0, 0, 0, 0.25, 0.75};
     const double almost[] = {1, 0, 0, 0, 0.25, 0.7500005};
     const double more[] = {1, 0, 0, 0, 0.25, 0.7501}, less[] = {1, 0, 0, 0, 0.25, 0.7499};
-    const double negative[] = {1, 0, 0, -0.1, 0.35, 0.75}, nan[] = {1, 0, 0, 0, NAN, 0.75};
+    const double negative[] = {1, 0, 0, -0.1, 0.35, 0.75}, nan[] = {1, 0, 0, 0, (double)NAN, 0.75};
     const double b[] = {0.5, 0.25, 0.25, 0.1, 0.2, 0.7};
     dg_shape s = {2, {2, 3}};
     for (int k = 0; k < 2; k++) {
@@ -645,7 +646,7 @@ static void distributions(int f64, const dg_isa *isa)
         expect(node, "", s, s, nan, b, 0, DG_EDATA, "row 1", f64, isa);
     }
     const double half[] = {0.5, 0.5}, over[] = {0.5, 1.5}, under[] = {0.5, -0.5};
-    const double missing[] = {0.5, NAN};
+    const double missing[] = {0.5, (double)NAN};
     dg_shape two = {2, {1, 2}};
     const char *const binaries[] = {"binary_cross_entropy", "sigmoid_cross_entropy"};
     for (int k = 0; k < 2; k++) {
@@ -668,7 +669,7 @@ static void impossible(int f64, const dg_isa *isa)
 {
     const double a[] = {1, 0, 0, 0, 0.25, 0.75}, label[] = {0, 2};
     const double fine[] = {0.5, 0, 0, 0, 0.5, 0.5}, zero[] = {0.5, 0, 0, 0.5, 0.5, 0};
-    const double below[] = {0.5, 0, 0, 0.5, 0.5, -1}, nan[] = {0.5, 0, 0, 0.5, 0.5, NAN};
+    const double below[] = {0.5, 0, 0, 0.5, 0.5, -1}, nan[] = {0.5, 0, 0, 0.5, 0.5, (double)NAN};
     dg_shape s = {2, {2, 3}}, lead = {1, {2}};
     for (int k = 0; k < 2; k++) {
         const double *target = k ? label : a;
@@ -698,10 +699,11 @@ static void test_impossible(void **state)
     each_path(impossible);
 }
 
-/* A pair of weight 0 does not count, whatever is in it: rho 0, error vectors 0, no NaN, no refusal. */
+/* A pair of weight 0 does not count, whatever is in it: rho 0, error vectors 0, no refusal. */
 static void weightless(int f64, const dg_isa *isa)
 {
-    const double a[] = {0.5, 0.5, NAN, 7}, b[] = {0.5, 0.5, NAN, INFINITY}, w[] = {1, 0};
+    const double a[] = {0.5, 0.5, (double)NAN, 7}, b[] = {0.5, 0.5, (double)NAN, (double)INFINITY},
+                 w[] = {1, 0};
     dg_shape s = {2, {2, 2}};
     for (size_t k = 0; k < sizeof BESTS / sizeof BESTS[0]; k++) {
         point p;

@@ -139,7 +139,8 @@ static void draw_equal(double *x, int64_t n)
 
 static void draw_odd(double *x, int64_t n)
 {
-    static const double odd[] = {NAN, INFINITY, -INFINITY, 0, -0.0, -0x1p99, 1};
+    static const double odd[] = {
+        (double)NAN, (double)INFINITY, -(double)INFINITY, 0, -0.0, -0x1p99, 1};
     uint64_t seed = 9;
     for (int64_t i = 0; i < n; i++)
         x[i] = odd[dg_trial_next(&seed) % 7];
@@ -148,7 +149,7 @@ static void draw_odd(double *x, int64_t n)
 static void draw_lowest(double *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        x[i] = -INFINITY;
+        x[i] = -(double)INFINITY;
 }
 
 static void check_all(const char *node, draw_fn *draw)
