@@ -1,6 +1,6 @@
-/* dropout: the mask is that of the words of Philox, element by element; its share is the rate; it is
- * the same in f, G and tangent, for any cut, and another with another key; outside training there is
- * none. */
+/* dropout: the mask is that of the words of Philox, element by element; its share is the rate; it
+ * is the same in f, G and tangent, for any cut, and another with another key; outside training
+ * there is none. */
 #include "base/philox.h"
 #include "ops/registry.h"
 #include "ops/rig.h"
