@@ -38,11 +38,11 @@ dg_status dg_team_run(dg_team *team, void (*fn)(void *arg, int thread), void *ar
  * to all of them behind it. All threads must pass the same barriers. */
 void dg_team_barrier(dg_team *team);
 
-/* Inside fn: the next task of the segment for this thread, each of 0 .. count - 1 being given to one
- * thread; -1 when none is left. A segment starts with the run and with each barrier; all its calls
- * name the same count (at most INT64_MAX / 2). A thread first takes its own share, the thread-th of
- * equal parts in order, so that what it touched in another segment is still in its cache; then it
- * helps the others: which thread gets which task varies from run to run. */
+/* Inside fn: the next task of the segment for this thread, each of 0 .. count - 1 being given to
+ * one thread; -1 when none is left. A segment starts with the run and with each barrier; all its
+ * calls name the same count (at most INT64_MAX / 2). A thread first takes its own share, the
+ * thread-th of equal parts in order, so that what it touched in another segment is still in its
+ * cache; then it helps the others: which thread gets which task varies from run to run. */
 int64_t dg_team_next(dg_team *team, int thread, int64_t count);
 
 /* The number of processors that this process may use, at least 1. */

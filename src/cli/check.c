@@ -196,7 +196,7 @@ static dg_status whole_identity(checker *k, dg_program *p, double *gap, dg_diag 
     return s;
 }
 
-/* ---- left to right: one forward-mode pass a parameter ------------------------------------------ */
+/* ---- left to right: one forward-mode pass a parameter ---------------------------------------- */
 
 enum { LEFT_MOST = 2000 }; /* parameters; more would take long */
 

@@ -53,8 +53,8 @@ static dg_value last_of(const dg_graph *g, const char *name)
     return found;
 }
 
-/* The value of that name: an input, a parameter, an output, a node, or what a name of the model means
- * in the end; id 0: none, told. */
+/* The value of that name: an input, a parameter, an output, a node, or what a name of the model
+ * means in the end; id 0: none, told. */
 static dg_value find(const grad *k, const char *option, const char *name)
 {
     const dg_graph *g = k->e->model->graph;

@@ -68,8 +68,8 @@ dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d
                             const int64_t rows[], int64_t n, dg_reading how, int targets,
                             dg_batch_buffer *b, dg_diag *why);
 
-/* The point at which a model is looked at: the first rows of the training part if its data are there, else
- * drawn ones. */
+/* The point at which a model is looked at: the first rows of the training part if its data are
+ * there, else drawn ones. */
 dg_status dg_experiment_point(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
                               dg_diag *why);
 

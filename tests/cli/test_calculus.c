@@ -161,7 +161,8 @@ static void reversed_graph(void **state)
     free(text);
 }
 
-/* A chain of equal layers of width n: left to right costs n times as much per layer, for the inputs. */
+/* A chain of equal layers of width n: left to right costs n times as much per layer, for the
+ * inputs. */
 static void order_of_computation(void **state)
 {
     (void)state;
