@@ -155,15 +155,31 @@ static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real,
     return input == WEIGHT && describe(a, in, &s) ? dg_conv_parts(real, &s) : 1;
 }
 
+/* Taps along an axis that fall into the picture, over all results: those on padding cost nothing. */
+static double taps(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t dilation,
+                   int64_t before)
+{
+    int64_t n = 0;
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t k = 0; k < kernel; k++) {
+            int64_t at = o * stride - before + k * dilation;
+            n += at >= 0 && at < in;
+        }
+    return (double)n;
+}
+
 static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
 {
     (void)n_in;
     dg_conv s;
     if (!describe(a, in, &s))
         return 0;
-    double results = (double)in[X].dim[0] * (double)s.oh * (double)s.ow * (double)s.k;
-    double taps = (double)(s.c / s.groups) * (double)s.kh * (double)s.kw;
-    return input == BIAS ? results : 2 * results * taps;
+    double images = (double)in[X].dim[0] * (double)s.k;
+    double y = taps(s.h, s.oh, s.kh, s.stride_y, s.dilation_y, s.top);
+    double x = taps(s.w, s.ow, s.kw, s.stride_x, s.dilation_x, s.left);
+    if (input == BIAS)
+        return images * (double)s.oh * (double)s.ow;
+    return 2 * images * (double)(s.c / s.groups) * y * x;
 }
 
 int dg_conv_algorithms(const dg_attrs *a, const dg_shape in[], dg_type real, const char *name[3])

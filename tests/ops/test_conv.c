@@ -53,6 +53,20 @@ static double *draw(int64_t n, uint64_t *state)
     return x;
 }
 
+/* Taps of all results of a picture that do not fall on padding. */
+static int taps_inside(const geometry *g)
+{
+    int n = 0;
+    for (int oy = 0; oy < g->oh; oy++)
+        for (int ox = 0; ox < g->ow; ox++)
+            for (int r = 0; r < g->kh; r++)
+                for (int c = 0; c < g->kw; c++) {
+                    int y = oy * g->sy - g->top + r * g->dy, x = ox * g->sx - g->left + c * g->dx;
+                    n += y >= 0 && y < H && x >= 0 && x < W;
+                }
+    return n;
+}
+
 /* What the definition reads, and what it adds to. */
 typedef struct {
     const double *x, *w, *eps;
@@ -151,7 +165,7 @@ static void check(const geometry *g)
     for (int k = 0; (isa = dg_isa_at(k)); k++)
         for (int f64 = 0; f64 < 2; f64++)
             compare(g, &t, &b, for_bias, isa, f64 ? DG_F64 : DG_F32);
-    double flops = 2.0 * (double)ny * g->kh * g->kw * (g->c / g->groups);
+    double flops = 2.0 * N * g->k * (g->c / g->groups) * (double)taps_inside(g);
     for (int k = -1; k < BIAS; k++)
         assert_true(t.type->flops(t.attrs, 3, t.in_shape, k) == flops);
     assert_true(t.type->flops(t.attrs, 3, t.in_shape, BIAS) == (double)ny);
