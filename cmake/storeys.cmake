@@ -44,8 +44,7 @@ set(DG_FLAGS_v3 -march=x86-64-v3)
 set(DG_FLAGS_portable)
 
 # dg_math(PREFIX OUT FAST RIGHT SOURCES...): object libraries dg_<prefix>_<f32|f64>_<isa>, optimised
-# by FAST or RIGHT (above); their names, without dg_, go to OUT. They carry no unwind tables, a tenth
-# of their size.
+# by FAST or RIGHT (above); their names, without dg_, go to OUT.
 function(dg_math prefix out fast right)
     set(names)
     foreach(real 32 64)
@@ -60,7 +59,6 @@ function(dg_math prefix out fast right)
             if(TARGET dg_${name})
                 target_compile_definitions(dg_${name} PRIVATE DG_REAL=${real} DG_ISA=${isa})
                 target_compile_options(dg_${name} PRIVATE ${DG_FLAGS_${isa}})
-                dg_optimise(${name} -fno-asynchronous-unwind-tables)
             endif()
         endforeach()
     endforeach()
