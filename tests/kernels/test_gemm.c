@@ -5,9 +5,9 @@
 
 int main(void)
 {
-    static each_test exact = {DG_EACH(gemm_exact), 1, 300};
-    static each_test order = {DG_EACH(gemm_order), 1000, 16};
-    static each_test cuts = {DG_EACH(linear_cuts), 2000, 40};
+    static each_test exact = {DG_EACH(gemm_exact), 1, 200};
+    static each_test order = {DG_EACH(gemm_order), 1000, 12};
+    static each_test cuts = {DG_EACH(linear_cuts), 2000, 25};
     const struct CMUnitTest tests[] = {
         {"exact", run_each, NULL, NULL, &exact},
         {"order", run_each, NULL, NULL, &order},
