@@ -63,13 +63,15 @@ static void add_json(checker *k, const dg_finding *f, const char *isa)
         f->passed, "identity", isfinite(f->identity) ? json_real(f->identity) : json_null(),
         "difference", isfinite(f->difference) ? json_real(f->difference) : json_null(), "kinks",
         (json_int_t)f->kinks, "instructions", isa);
-    if (!f->passed)
-        json_object_update(j, json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:s}", "input", f->input,
-                                        "wrong", f->wrong ? f->wrong : "adjoint", "row",
-                                        (json_int_t)f->row, "column", (json_int_t)f->column,
-                                        "expected", json_real(f->expected), "found",
-                                        isfinite(f->found) ? json_real(f->found) : json_null(),
-                                        "guess", f->guess));
+    if (!f->passed) {
+        json_t *why =
+            json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:s}", "input", f->input, "wrong",
+                      f->wrong ? f->wrong : "adjoint", "row", (json_int_t)f->row, "column",
+                      (json_int_t)f->column, "expected", json_real(f->expected), "found",
+                      isfinite(f->found) ? json_real(f->found) : json_null(), "guess", f->guess);
+        json_object_update(j, why);
+        json_decref(why);
+    }
     json_array_append_new(k->nodes, j);
 }
 
