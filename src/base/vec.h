@@ -78,18 +78,6 @@ DG_INLINE real real_fma(real a, real b, real c)
 #undef DG_OPS_REAL
 #undef DG_OPS_NAME
 
-#if DG_ISA_ID == 0 && DG_REAL == 32
-/* a b + c of doubles that hold floats, rounded to odd (see dg_fma32). */
-DG_INLINE vec64 dg_fma_to_odd(vec64 a, vec64 b, vec64 c)
-{
-    const vec64 p = a * b, s = p + c, t = s - p, lost = (p - (s - t)) + (c - t);
-    const ivec64 inexact = (ivec64)(lost > 0) | (ivec64)(lost < 0);
-    const ivec64 step = ((ivec64)(lost > 0) ^ (ivec64)(s > 0)) | 1; /* away from 0, or towards it */
-    const ivec64 even = ((ivec64)s & 1) - 1;
-    return (vec64)((ivec64)s + (step & inexact & even));
-}
-#endif
-
 #define DG_OPS_REAL DG_REAL
 #define DG_OPS_NAME vec
 #include "base/vecops.h"

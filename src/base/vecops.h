@@ -150,16 +150,14 @@ DG_INLINE VT V(_fma)(VT a, VT b, VT c)
 {
 #if DG_ISA_ID != 0
     return (VT)X(fmadd)((XT)a, (XT)b, (XT)c);
-#elif DG_OPS_REAL == 64
-    return (VT){dg_fma64(a[0], b[0], c[0]), dg_fma64(a[1], b[1], c[1])};
 #else
-    const vec64 low =
-        dg_fma_to_odd((vec64){(double)a[0], (double)a[1]}, (vec64){(double)b[0], (double)b[1]},
-                      (vec64){(double)c[0], (double)c[1]});
-    const vec64 high =
-        dg_fma_to_odd((vec64){(double)a[2], (double)a[3]}, (vec64){(double)b[2], (double)b[3]},
-                      (vec64){(double)c[2], (double)c[3]});
-    return (VT){(float)low[0], (float)low[1], (float)high[0], (float)high[1]};
+    for (int i = 0; i < LANES; i++)
+#if DG_OPS_REAL == 32
+        c[i] = dg_fma32(a[i], b[i], c[i]);
+#else
+        c[i] = dg_fma64(a[i], b[i], c[i]);
+#endif
+    return c;
 #endif
 }
 
