@@ -37,13 +37,6 @@
 
 #define DG_INLINE static inline __attribute__((always_inline, unused))
 
-/* The portable fma is long: a file has one copy of it. */
-#if DG_ISA_ID == 0
-#define DG_FMA static __attribute__((noinline, unused))
-#else
-#define DG_FMA DG_INLINE
-#endif
-
 enum { VEC_N = DG_VEC_BYTES * 8 / DG_REAL, VEC64_N = DG_VEC_BYTES / 8, DG_LANES = 16 };
 
 /* a b + c, rounded once. */

@@ -146,7 +146,7 @@ DG_INLINE VT V(_select)(IT mask, VT a, VT b)
 }
 
 /* a b + c, rounded once; the only fused product. */
-DG_FMA VT V(_fma)(VT a, VT b, VT c)
+DG_INLINE VT V(_fma)(VT a, VT b, VT c)
 {
 #if DG_ISA_ID != 0
     return (VT)X(fmadd)((XT)a, (XT)b, (XT)c);
