@@ -3,7 +3,7 @@
     size.py    program (stripped), build from nothing, start to first step, largest resident size
 
 Start to first step is that of build/bench-step, which does what the program does but for reading
-data: parse, build, compile, initialise, one step. The resident size is that of training
+data: parse, build, compile, initialise; until the first step begins. The resident size is that of training
 examples/fashion.dag with its data loaded, beside that of PyTorch's worker without any data.
 """
 import os

@@ -1,8 +1,9 @@
 /* bench-step MODEL.dag THREADS: dagrad's worker for bench/run.py, as bench/peers.py is the peers'.
  *
- * Compiles the model for training, prints "ready" after its first step; then for each line N on
- * standard input runs one step to warm up and N timed ones, and prints milliseconds a step. A step
- * copies a batch in, forward, adjoint, commit. Batches are random, labels of ten kinds. */
+ * Compiles the model for training, initialises it, and prints "ready": all that the program does
+ * before its first step but for reading data. Then for each line N on standard input runs one step
+ * to warm up and N timed ones, and prints milliseconds a step. A step copies a batch in, forward,
+ * adjoint, commit. Batches are random, labels of ten kinds. */
 #include "base/philox.h"
 #include "train/experiment.h"
 #include <dagrad/dagrad.h>
@@ -72,6 +73,8 @@ static int prepare(bench *b, const char *path, int threads)
     dg_diag why = {0};
     if (!b->p || dg_program_status(b->p, &why))
         return complain(&why);
+    puts("ready");
+    fflush(stdout);
     return draw(b);
 }
 
@@ -100,8 +103,6 @@ static double now_ms(void)
 static int answer(bench *b)
 {
     int n;
-    puts("ready");
-    fflush(stdout);
     while (scanf("%d", &n) == 1 && n > 0) {
         if (!run(b, 1))
             return 0;
@@ -121,7 +122,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench-step MODEL.dag THREADS\n");
         return 2;
     }
-    int good = prepare(&b, argv[1], atoi(argv[2])) && run(&b, 1) && answer(&b);
+    int good = prepare(&b, argv[1], atoi(argv[2])) && run(&b, 3) && answer(&b);
     for (int k = 0; k < BATCHES * MOST_PORTS; k++)
         free(b.batch[k / MOST_PORTS][k % MOST_PORTS].data);
     dg_program_free(b.p);
