@@ -39,8 +39,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
 else()
     set(DG_ISAS portable)
 endif()
-set(DG_FLAGS_v4 -march=x86-64-v4)
-set(DG_FLAGS_v3 -march=x86-64-v3)
+set(DG_FLAGS_v4 -march=x86-64-v4 -mprfchw)
+set(DG_FLAGS_v3 -march=x86-64-v3 -mprfchw)
 set(DG_FLAGS_portable)
 
 # dg_math(PREFIX OUT FAST RIGHT SOURCES...): object libraries dg_<prefix>_<f32|f64>_<isa>, optimised

@@ -103,8 +103,8 @@ static dg_status make_blocks(dg_program *p)
     p->moment_at = dg_arena_array(&p->lists, (size_t)g->n_values * 2 + 1, sizeof *p->moment_at);
     if (!p->squares || !p->block_value || !p->block_start || !p->moment_at)
         return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
-    int64_t b = 0;
-    for (int i = 0; i < g->n_values; i++) {
+    int64_t b = 0; /* last parameter first, as the adjoint goes: a thread finds what it made */
+    for (int i = g->n_values - 1; i >= 0; i--) {
         int64_t count = dg_shape_count(&g->values[i].shape);
         for (int64_t at = 0; trained(p, i + 1) && at < count; at += DG_BLOCK) {
             p->block_value[b] = i + 1;

@@ -124,8 +124,9 @@ static void hold(dg_fuser *f, int32_t k)
         f->adds[f->n_adds++] = k;
         return;
     }
+    int again = f->n_wait > 0 && f->q->items[f->wait[f->n_wait - 1]].node == it->node;
     f->wait[f->n_wait++] = k;
-    for (int j = 0; j < it->n_out; j++)
+    for (int j = 0; j < it->n_out && !again; j++) /* held once for all inputs of a node */
         if (it->eps[j] != DG_NONE)
             f->held += f->q->slots[it->eps[j]].bytes;
     if (f->held > HELD)

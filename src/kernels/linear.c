@@ -25,16 +25,18 @@ size_t DG_T(dg_linear_input_scratch)(int64_t rows, int64_t in, int64_t out)
     return DG_T(dg_gemm_scratch)(rows, in, out, out);
 }
 
-/* dw is cut into a grid of row_parts x column_parts tiles, of whole strips of columns. */
-enum { MAX_PARTS = 16, PART = 16384, STRIP = 64 };
+/* dw is cut into a grid of row_parts x column_parts tiles: into whole rows, which lie in one piece
+ * as the blocks of a descent do; into strips of columns too where that gives few rows. */
+enum { MAX_PARTS = 16, PART = 16384, STRIP = 64, FEW = 32 };
 
 static void grid(int64_t in, int64_t out, int64_t *row_parts, int64_t *column_parts)
 {
     const int64_t strips = (out + STRIP - 1) / STRIP;
-    int64_t parts = in * out / PART;
+    int64_t parts = in * out / PART, rows;
     parts = parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts;
-    *column_parts = strips < 1 ? 1 : strips < parts ? strips : parts;
-    *row_parts = parts / *column_parts;
+    rows = in / FEW < 1 ? 1 : in / FEW < parts ? in / FEW : parts;
+    *row_parts = rows;
+    *column_parts = parts / rows < strips ? parts / rows : strips < 1 ? 1 : strips;
 }
 
 int DG_T(dg_linear_weight_parts)(int64_t in, int64_t out)

@@ -127,18 +127,20 @@ void DG_T(dg_conv_bias)(const dg_conv *s, int64_t images, const real *dy, int ad
 static double squares(int64_t n, const real *x, int *finite)
 {
     enum { PARTS = DG_LANES / VEC64_N };
-    const vec most = vec_set1(REAL_MAX);
     vec64 s[PARTS] = {0};
+#if DG_REAL == 64
     ivec good = vec_iset1(-1);
+#endif
     for (int64_t i = 0; i < n; i += DG_LANES) {
         const wide w = n - i >= DG_LANES ? wide_load(x + i) : wide_load_n(x + i, (int)(n - i), 0);
+        DG_UNROLL
         for (int k = 0; k < WIDE_N; k++) {
-            good &= (ivec)(vec_abs(w.v[k]) <= most);
 #if DG_REAL == 32
             const vec64 low = vec_low64(w.v[k]), high = vec_high64(w.v[k]);
             s[2 * k] = vec64_fma(low, low, s[2 * k]);
             s[2 * k + 1] = vec64_fma(high, high, s[2 * k + 1]);
 #else
+            good &= (ivec)(vec_abs(w.v[k]) <= vec_set1(REAL_MAX));
             s[k] = vec64_fma(w.v[k], w.v[k], s[k]);
 #endif
         }
@@ -146,9 +148,14 @@ static double squares(int64_t n, const real *x, int *finite)
     for (int half = PARTS / 2; half; half /= 2)
         for (int k = 0; k < half; k++)
             s[k] += s[k + half];
+    const double sum = vec64_total(s[0]);
+#if DG_REAL == 32
+    *finite &= isfinite(sum) != 0; /* squares of finite f32 do not overflow in double */
+#else
     for (int i = 0; i < VEC_N; i++)
         *finite &= good[i] != 0;
-    return vec64_total(s[0]);
+#endif
+    return sum;
 }
 
 int DG_T(dg_squares)(int64_t n, const real *x, int64_t b0, int64_t b1, double *sums)

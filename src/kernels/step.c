@@ -9,6 +9,13 @@ DG_INLINE vec gradient(vec g, vec p, real scale, real decay)
     return decay != 0 ? vec_fma(vec_set1(decay), p, g) : g;
 }
 
+/* Asks for the line of a parameter that is soon written: other threads have read it, and to take a
+ * line back from them costs as much as a miss. */
+DG_INLINE void claim(const real *p)
+{
+    __builtin_prefetch(p + 256 / sizeof(real), 1);
+}
+
 DG_INLINE int width(int64_t i, int64_t end)
 {
     return end - i < VEC_N ? (int)(end - i) : VEC_N;
@@ -20,6 +27,7 @@ void DG_T(dg_step_sgd)(const dg_rule *a, int64_t i0, int64_t i1, real *p, const 
     const vec rate = vec_set1((real)-a->rate), momentum = vec_set1((real)a->momentum);
     for (int64_t i = i0; i < i1; i += VEC_N) {
         const int n = width(i, i1);
+        claim(p + i);
         const vec x = vec_load_n(p + i, n);
         vec d = gradient(vec_load_n(g + i, n), x, scale, decay);
         if (m) {
@@ -42,6 +50,7 @@ void DG_T(dg_step_adam)(const dg_rule *a, int64_t i0, int64_t i1, real *p, const
     const vec shrink = vec_set1(a->decoupled ? (real)(-a->rate * a->decay) : 0);
     for (int64_t i = i0; i < i1; i += VEC_N) {
         const int n = width(i, i1);
+        claim(p + i);
         vec x = vec_load_n(p + i, n);
         const vec d = gradient(vec_load_n(g + i, n), x, scale, decay);
         const vec first = vec_fma(beta1, vec_load_n(m + i, n), rest1 * d);
@@ -62,6 +71,7 @@ void DG_T(dg_step_rmsprop)(const dg_rule *a, int64_t i0, int64_t i1, real *p, co
     const vec epsilon = vec_set1((real)a->epsilon);
     for (int64_t i = i0; i < i1; i += VEC_N) {
         const int n = width(i, i1);
+        claim(p + i);
         const vec x = vec_load_n(p + i, n);
         const vec d = gradient(vec_load_n(g + i, n), x, scale, decay);
         const vec second = vec_fma(alpha, vec_load_n(v + i, n), (rest * d) * d);
