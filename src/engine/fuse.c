@@ -129,14 +129,13 @@ static void hold(dg_fuser *f, int32_t k)
     for (int j = 0; j < it->n_out && !again; j++) /* held once for all inputs of a node */
         if (it->eps[j] != DG_NONE)
             f->held += f->q->slots[it->eps[j]].bytes;
-    if (f->held > HELD)
-        flush(f);
 }
 
 static void place(dg_fuser *f, int32_t k)
 {
     const dg_item *it = &f->q->items[k];
-    if (f->q->n_segments > 0 && f->q->segments[f->q->n_segments - 1].phase != it->phase)
+    int other = f->q->n_segments > 0 && f->q->segments[f->q->n_segments - 1].phase != it->phase;
+    if (other || (!it->deferred && f->held > HELD))
         flush(f);
     if (it->rows) {
         put_rows(f, it);

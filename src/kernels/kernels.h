@@ -143,8 +143,10 @@ const DG_T(dg_conv_forward) * DG_T(dg_conv_choose_forward)(const dg_conv *s);
 const DG_T(dg_conv_input) * DG_T(dg_conv_choose_input)(const dg_conv *s);
 const DG_T(dg_conv_weight) * DG_T(dg_conv_choose_weight)(const dg_conv *s);
 
-/* db [k] (+)= sum of dy's pixels: a chain for each image, images added left to right. */
-void DG_T(dg_conv_bias)(const dg_conv *s, int64_t images, const real *dy, int add, real *db);
+/* db [k] (+)= sum of dy's pixels, channels k0 .. k1-1: a chain for each image, images added left to
+ * right. */
+void DG_T(dg_conv_bias)(const dg_conv *s, int64_t k0, int64_t k1, int64_t images, const real *dy,
+                        int add, real *db);
 
 /* Max pooling. y = the largest of the window; the first of equal ones; NaN if there is one (the
  * first). `tap` gets its place in the window, r kw + s: dg_pool_tap_bytes bytes (1 or 4) for each

@@ -100,11 +100,12 @@ void DG_T(dg_sum_columns)(int64_t rows, int64_t n, const real *x, int64_t x_row,
 }
 
 /* Four chains at a time, of four images, added in order. */
-void DG_T(dg_conv_bias)(const dg_conv *s, int64_t images, const real *dy, int add, real *db)
+void DG_T(dg_conv_bias)(const dg_conv *s, int64_t k0, int64_t k1, int64_t images, const real *dy,
+                        int add, real *db)
 {
     const int64_t pixels = s->oh * s->ow, size = pixels * s->k;
-    for (int64_t j = 0; j < s->k; j += VEC_N) {
-        const int n = s->k - j < VEC_N ? (int)(s->k - j) : VEC_N;
+    for (int64_t j = k0; j < k1; j += VEC_N) {
+        const int n = k1 - j < VEC_N ? (int)(k1 - j) : VEC_N;
         vec sum = vec_load_n(db + j, add ? n : 0);
         for (int64_t i = 0; i < images; i += 4) {
             const int many = images - i < 4 ? (int)(images - i) : 4;

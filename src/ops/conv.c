@@ -50,6 +50,14 @@ static size_t picture_room(const dg_conv *s, size_t element)
     return (bytes + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN;
 }
 
+/* The gradient of b is cut by so many channels: the lines of eps that a part reads are its own. */
+enum { BIAS_PART = 16 };
+
+static int bias_parts(const dg_conv *s)
+{
+    return (int)((s->k + BIAS_PART - 1) / BIAS_PART);
+}
+
 #ifndef DG_REAL
 
 #define NUMBER_OR_PAIR .kind = DG_ATTR_INT, .max_count = 2, .low = 1, .high = DG_WINDOW_MOST
@@ -152,7 +160,9 @@ static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real,
 {
     (void)n_in;
     dg_conv s;
-    return input == WEIGHT && describe(a, in, &s) ? dg_conv_parts(real, &s) : 1;
+    if (!describe(a, in, &s))
+        return 1;
+    return input == WEIGHT ? dg_conv_parts(real, &s) : input == BIAS ? bias_parts(&s) : 1;
 }
 
 /* Taps along an axis that fall into the picture, over all results: those on padding cost nothing. */
@@ -263,6 +273,16 @@ static void weight_gradient(const dg_call *c, const dg_conv *s)
                   c->scratch);
 }
 
+static void bias_gradient(const dg_call *c, const dg_conv *s)
+{
+    for (int part = c->part; part < bias_parts(s); part += c->parts) {
+        int64_t first = (int64_t)part * BIAS_PART, left = s->k - first;
+        DG_T(dg_conv_bias)
+        (s, first, first + (left < BIAS_PART ? left : BIAS_PART), c->in_shape[X].dim[0], c->eps[0],
+         c->add, c->delta[BIAS]);
+    }
+}
+
 /* A size is 0: no error comes back to x or W, and b sees what pixels there are. */
 static void no_gradient(const dg_call *c)
 {
@@ -289,8 +309,8 @@ static dg_status adjoint(const dg_call *c)
     (&s)->run(&s, c->row0, c->row1, c->eps[0], c->in[WEIGHT], c->delta[X], c->scratch);
     if (c->delta[WEIGHT])
         weight_gradient(c, &s);
-    if (c->delta[BIAS] && c->part == 0)
-        DG_T(dg_conv_bias)(&s, c->in_shape[X].dim[0], c->eps[0], c->add, c->delta[BIAS]);
+    if (c->delta[BIAS])
+        bias_gradient(c, &s);
     return DG_OK;
 }
 

@@ -186,9 +186,11 @@ static uint64_t DG_T(conv_passes)(int kind, int whole)
         h->run(&s, p, images - cut, x + cut * nx, dy + cut * ny, 1, more, hs);
     }
     assert_memory_equal(dw, more, (size_t)nw * sizeof(real));
-    DG_T(dg_conv_bias)(&s, images, dy, 0, db);
-    DG_T(dg_conv_bias)(&s, cut, dy, 0, db2);
-    DG_T(dg_conv_bias)(&s, images - cut, dy + cut * ny, 1, db2);
+    const int64_t half = s.k / 2; /* channels in two parts */
+    DG_T(dg_conv_bias)(&s, half, s.k, images, dy, 0, db);
+    DG_T(dg_conv_bias)(&s, 0, half, images, dy, 0, db);
+    DG_T(dg_conv_bias)(&s, 0, s.k, cut, dy, 0, db2);
+    DG_T(dg_conv_bias)(&s, 0, s.k, images - cut, dy + cut * ny, 1, db2);
     assert_memory_equal(db, db2, (size_t)s.k * sizeof(real));
     if (whole) {
         int64_t *wy = take(images * ny * 8), *wdx = take(images * nx * 8), *wdw = take(nw * 8),
