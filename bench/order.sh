@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # order.sh [WIDTH]...: the gradient of a chain by its input, right to left beside left to right, as
 # a table in markdown, and the exponent p of ratio = c N^p fitted for N >= 128 (docs/order.md).
-#     ROUNDS=5 DAGRAD_PROGRAM=build/dagrad bash bench/order.sh 128 256 512
+#     ROUNDS=5 PAIRS=1 DAGRAD_PROGRAM=build/dagrad bash bench/order.sh 128 256 512
 # Times are the least of ROUNDS runs of `dagrad show --order --measure`. Run it on an idle machine.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
-program=${DAGRAD_PROGRAM:-build/dagrad} rounds=${ROUNDS:-5}
+program=${DAGRAD_PROGRAM:-build/dagrad} rounds=${ROUNDS:-5} pairs=${PAIRS:-16}
 [ -x "$program" ] || { echo "order.sh: $program is not there: make" >&2 && exit 1; }
 [ $# -gt 0 ] || set -- 16 32 64 128 256 512 1024
 
-# measured WIDTH: its line, 'measured, one pair, ...: right to left A ms, left to right B ms, ...'
+# measured WIDTH: its line, 'measured, 16 pairs, ...: right to left A ms, left to right B ms, ...'
 measured() {
-    "$program" show examples/chain.dag --set "width=$1" --order --measure | grep '^measured'
+    "$program" show examples/chain.dag --set "width=$1" --order --measure --batch "$pairs" |
+        grep '^measured'
 }
 
 for width in "$@"; do

@@ -7,12 +7,10 @@
 #include "cli/order.h"
 #include "base/text.h"
 #include "cli/columns.h"
+#include "cli/measure.h"
 #include "graph/graph.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 typedef struct cost {
     double inputs, all;   /* numbers at the left: of the real inputs; of parameters too */
@@ -128,130 +126,31 @@ static void print_costs(const dg_graph *g, const uint8_t *behind)
     dg_text_free(&t);
 }
 
-/* ---- measured: the gradient by the inputs ---------------------------------------------------- */
-
-static double now(void)
+static dg_status measure_all(dg_experiment *e, int64_t pairs, uint64_t seed, dg_diag *why)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-typedef struct measured {
-    double right, left; /* seconds */
-    double gap;         /* |difference| / |gradient| */
-    int64_t columns;
-} measured;
-
-static double at(const dg_graph *g, const void *x, int64_t i)
-{
-    return g->real == DG_F32 ? (double)((const float *)x)[i] : ((const double *)x)[i];
-}
-
-/* Both orders for one input; the loss is the first term's value of one pair. */
-static dg_status measure_input(dg_experiment *e, dg_value in, uint64_t seed, measured *m,
-                               dg_diag *why)
-{
-    const dg_graph *g = e->model->graph;
-    dg_value rho = dg_graph_loss(g, 0, NULL, NULL);
-    dg_options o = dg_options_default(DG_RUN_GRADIENT, 1);
-    o.wrt = &in;
-    o.n_wrt = 1;
-    o.start = o.keep = &rho;
-    o.n_start = o.n_keep = 1;
-    o.threads = 1;
-    dg_program *back = dg_compile(e->model->graph, &o);
-    o.n_start = 0;
-    o.tangent = 1;
-    dg_program *forth = dg_compile(e->model->graph, &o);
-    dg_tensor a = {.data = NULL}, b = {.data = NULL};
-    dg_status s = back && forth ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
-    for (int k = 0; s == DG_OK && k < 2; k++) {
-        dg_program *p = k ? forth : back;
-        s = dg_experiment_draw(e, p, 1, seed, why);
-        if (s == DG_OK && dg_forward(p, 1, 0) != DG_OK)
-            s = dg_program_status(p, why);
-    }
-    if (s == DG_OK && (dg_jacobian(back, rho, in, &a) != DG_OK || dg_jacobian(forth, rho, in, &b)))
-        s = dg_program_status(back, why) != DG_OK ? DG_EUSAGE : dg_program_status(forth, why);
-    if (s == DG_OK && (!(a.data = malloc(a.bytes + 1)) || !(b.data = malloc(b.bytes + 1))))
-        s = dg_diag_set(why, DG_EMEMORY, "out of memory");
-    int rounds = 20;
-    double begin = now();
-    for (int k = 0; s == DG_OK && k < rounds; k++)
-        if (dg_jacobian(back, rho, in, &a) != DG_OK)
-            s = dg_program_status(back, why);
-    m->right += (now() - begin) / rounds;
-    begin = now();
-    if (s == DG_OK && dg_jacobian(forth, rho, in, &b) != DG_OK)
-        s = dg_program_status(forth, why);
-    m->left += now() - begin;
-    double gap = 0, norm = 0;
-    for (int64_t i = 0, n = s == DG_OK ? dg_shape_count(&a.shape) : 0; i < n; i++) {
-        double d = at(g, a.data, i) - at(g, b.data, i);
-        gap += d * d;
-        norm += at(g, a.data, i) * at(g, a.data, i);
-    }
-    m->gap = norm > 0 ? sqrt(gap / norm) : sqrt(gap);
-    m->columns += s == DG_OK ? a.shape.dim[1] : 0;
-    free(a.data);
-    free(b.data);
-    dg_program_free(back);
-    dg_program_free(forth);
-    return s;
-}
-
-/* The dense Jacobians of all nodes at once must fit into the memory of the machine. */
-static dg_status check_memory(const dg_graph *g, const uint8_t *behind, dg_diag *why)
-{
-    double most = 0, there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    for (int k = 0; k < g->n_nodes; k++) {
-        cost c = cost_of(g, behind, k);
-        double bytes = c.elements * c.inputs * (double)dg_type_bytes(g->real);
-        most = bytes > most ? bytes : most;
-    }
-    if (most <= there)
-        return DG_OK;
-    return dg_diag_set(why, DG_EUSAGE,
-                       "left to right needs %.0f bytes for its largest Jacobian, this "
-                       "machine has %.0f",
-                       most, there);
-}
-
-static dg_status measure_all(dg_experiment *e, uint64_t seed, dg_diag *why)
-{
-    const dg_graph *g = e->model->graph;
-    measured m = {0};
-    if (dg_graph_losses(g) == 0)
-        return dg_diag_set(why, DG_EMODEL,
-                           "the model has no loss: there is no gradient to compute");
-    for (int i = 0; i < e->model->n_ports; i++) {
-        const dg_port *port = &e->model->ports[i];
-        dg_value_info info;
-        dg_value_look(g, port->value, &info);
-        if (port->target || info.type == DG_I32)
-            continue;
-        dg_status s = measure_input(e, port->value, seed, &m, why);
-        if (s != DG_OK)
-            return s;
-    }
-    if (m.columns == 0)
-        return dg_diag_set(why, DG_EMODEL, "the model has no real input to differentiate by");
-    printf(
-        "measured, one pair, gradient by %lld input numbers: right to left %.4g ms, left to right "
-        "%.4g ms, ratio %.4g; the gradients differ by %.2g of their norm\n",
-        (long long)m.columns, 1e3 * m.right, 1e3 * m.left, m.left / m.right, m.gap);
+    dg_measured m;
+    dg_status s = dg_order_measure(e, pairs, seed, &m, why);
+    if (s != DG_OK)
+        return s;
+    printf("measured, %lld pairs, gradient by %lld input numbers: right to left %.4g ms, left to "
+           "right %.4g ms, ratio %.4g; the gradients differ by %.2g of their norm\n",
+           (long long)pairs, (long long)m.columns, 1e3 * m.right, 1e3 * m.left, m.left / m.right,
+           m.gap);
+    if (m.mixes)
+        printf("left to right went column by column: '%s' does not keep the pairs apart\n",
+               m.mixes);
+    else
+        printf("left to right went as products of matrices, pair by pair\n");
     return DG_OK;
 }
 
-dg_status dg_order_print(dg_experiment *e, int measure, uint64_t seed, dg_diag *why)
+dg_status dg_order_print(dg_experiment *e, int measure, int64_t pairs, uint64_t seed, dg_diag *why)
 {
     const dg_graph *g = e->model->graph;
     uint8_t *behind = leaves(g);
     if (!behind)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     print_costs(g, behind);
-    dg_status s = measure ? check_memory(g, behind, why) : DG_OK;
     free(behind);
-    return s == DG_OK && measure ? measure_all(e, seed, why) : s;
+    return measure ? measure_all(e, pairs, seed, why) : DG_OK;
 }

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FREE_SIZE = 16, DEFAULT_BATCH = 32 };
+enum { FREE_SIZE = 16, DEFAULT_BATCH = 32, ORDER_PAIRS = 16 };
 
 typedef struct show_options {
     const char *after, *dot, *svg;
@@ -294,7 +294,8 @@ static int draw(dg_experiment *e, const show_options *o)
 static int show_order(dg_experiment *e, const show_options *o)
 {
     dg_diag why = {.code = DG_OK};
-    dg_status s = dg_order_print(e, o->measure, 1, &why);
+    int64_t pairs = o->batch > 0 ? o->batch : ORDER_PAIRS;
+    dg_status s = dg_order_print(e, o->measure, pairs, 1, &why);
     return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_show, &why);
 }
 
@@ -311,7 +312,7 @@ static int show(int argc, char **argv)
     show_options o = {.batch = -1};
     const char *place[1] = {NULL};
     const dg_flag flags[] = {
-        {"batch", FLAG_COUNT, &o.batch, "N", "rows of a step; that of the model"},
+        {"batch", FLAG_COUNT, &o.batch, "N", "rows of a step; that of the model (--measure: 16)"},
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
         {"after", FLAG_TEXT, &o.after, "PASS",
          "the program after a pass: order, needs, lower, ..."},

@@ -111,6 +111,7 @@ typedef struct dg_plan {
     dg_shape *shapes;                      /* by value id - 1, without DG_N */
     int32_t *z, *eps, *tangent, *gradient; /* slot by value id - 1, or DG_NONE */
     int32_t *saved;                        /* slot by node */
+    size_t *room;                          /* scratch by node */
     dg_slot *slots;
     int n_slots, room_slots;
     dg_item *items;
@@ -235,5 +236,8 @@ dg_shape *dg_plan_in_shapes(dg_program *p, const dg_plan *q, const dg_node *n);
 /* Compiles up to a pass. NULL: all of it. */
 dg_program *dg_program_make(dg_graph *g, const dg_options *o, const char *stop_after);
 dg_status dg_run_phase(dg_program *p, dg_plan *q, dg_phase phase);
+/* From now on dg_tangent gives a node all rows in one call, a product of matrices, and not piece by
+ * piece through a chain of nodes (jacobian.c). The bits are the same. */
+void dg_tangent_by_nodes(dg_program *p);
 
 #endif

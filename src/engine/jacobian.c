@@ -76,6 +76,17 @@ static dg_status by_columns(dg_program *p, dg_value of, dg_value by, int64_t row
     return DG_OK;
 }
 
+void dg_tangent_by_nodes(dg_program *p)
+{
+    for (int i = 0; p->diag.code == DG_OK && i < p->n_plans; i++) {
+        dg_plan *q = &p->plan[i];
+        for (int k = q->phase_begin[PHASE_TANGENT]; k < q->phase_begin[PHASE_TANGENT + 1]; k++) {
+            q->segments[k].chunk = q->batch;
+            q->segments[k].tasks = q->segments[k].rows ? 1 : q->segments[k].tasks;
+        }
+    }
+}
+
 static int is_leaf_of(const dg_program *p, dg_value v)
 {
     return v.id >= 1 && v.id <= p->graph->n_values && p->wanted[v.id - 1] &&
