@@ -85,6 +85,20 @@ DG_API dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step);
  * lost. data NULL: fills type, shape and bytes. */
 DG_API dg_status dg_jacobian(dg_program *p, dg_value of, dg_value by, dg_tensor *t);
 
+/* The Jacobian of one node on its own: d (result number output) / d (input number input), A_m of a
+ * state or B_m of a parameter, [elements of the result, elements of the input], at the inputs
+ * given. in: n_in tensors in the order of the type's inputs, parameters too, with plain sizes (no
+ * DG_N); data NULL: not given (a parameter that is not given takes its initialiser). Real inputs
+ * are all f32 or all f64; so is the Jacobian. Computed as in inference (dropout passes), by rows
+ * with G, or by columns with the tangent where they are fewer and the node has one. t: of
+ * dg_type_find, or your own. attr: without values. j: data NULL: fills type, shape and bytes. Its
+ * own memory is that of the node's values and error vectors, and is given back. why may be NULL.
+ * DG_EUSAGE: an index, a type or the bytes are wrong; DG_EMODEL: the node refuses attributes or
+ * shapes; DG_EDATA: a label is out of range; else what the node's functions return. */
+DG_API dg_status dg_node_jacobian(const dg_node_type *t, int n_attr, const dg_attr attr[], int n_in,
+                                  const dg_tensor in[], int output, int input, dg_tensor *j,
+                                  dg_diag *why);
+
 /* Moment k of a parameter: memory of the program, as large as the parameter. NULL: none. */
 DG_API void *dg_program_moment(dg_program *p, dg_value parameter, int k);
 
