@@ -38,7 +38,22 @@ static void weigh(void *user, int32_t slot)
         w->whole += s->bytes;
 }
 
-/* Rows of an item that fit the cache, and the least that reuse its weights well. */
+/* The least rows that reuse a node's weights well, and what it makes of them in its scratch (packed
+ * or transformed weights): as many bytes of rows as of these. */
+static int64_t least_rows(const dg_fuser *f, const dg_item *it, const dg_weight *w)
+{
+    if (w->whole <= 32 << 10 || it->node == DG_NONE)
+        return 1;
+    const dg_node *n = &f->p->graph->nodes[it->node];
+    const dg_shape *s = &f->q->shapes[n->out - 1];
+    int64_t last = s->rank > 1 ? s->dim[s->rank - 1] : 1, row = dg_shape_row(s);
+    int64_t uses = last > 0 ? row / last : 1;
+    int64_t weights = uses > 0 && uses < REUSE ? REUSE / uses : 1;
+    int64_t room = w->row ? (int64_t)(f->q->room[it->node] / w->row) : 1;
+    return room > weights ? room : weights;
+}
+
+/* Rows of an item that fit the cache, but at least those that its weights are worth. */
 static void item_rows(const dg_fuser *f, const dg_item *it, int64_t *fit, int64_t *floor)
 {
     dg_weight w = {f->q, 0, 0};
@@ -46,14 +61,7 @@ static void item_rows(const dg_fuser *f, const dg_item *it, int64_t *fit, int64_
     dg_item_writes(it, weigh, &w);
     int64_t most = (f->q->batch + f->p->threads - 1) / f->p->threads;
     *fit = w.row ? (int64_t)(CACHE / w.row) : most;
-    *floor = 1;
-    if (w.whole > 32 << 10 && it->node != DG_NONE) {
-        const dg_node *n = &f->p->graph->nodes[it->node];
-        const dg_shape *s = &f->q->shapes[n->out - 1];
-        int64_t last = s->rank > 1 ? s->dim[s->rank - 1] : 1, row = dg_shape_row(s);
-        int64_t uses = last > 0 ? row / last : 1;
-        *floor = uses > 0 && uses < REUSE ? REUSE / uses : 1;
-    }
+    *floor = least_rows(f, it, &w);
     *floor = *floor < most ? *floor : most;
     *fit = *fit < *floor ? *floor : *fit > most ? most : *fit;
     *fit = *fit < 1 ? 1 : *fit;

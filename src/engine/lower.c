@@ -48,6 +48,7 @@ static dg_status saved_slot(dg_program *p, dg_plan *q, int32_t k, const dg_shape
     size_t saved = 0, scratch = 0;
     if (n->type->bytes)
         n->type->bytes(n->attrs, n->n_in, in, p->graph->real, &saved, &scratch);
+    q->room[k] = scratch;
     if (scratch > q->scratch)
         q->scratch = scratch;
     if (saved)
@@ -184,7 +185,8 @@ static dg_status make_maps(dg_program *p, dg_plan *q)
     for (int i = 0; i < 4; i++)
         *map[i] = dg_arena_array(&p->lists, n, sizeof(int32_t));
     q->saved = dg_arena_array(&p->lists, nodes, sizeof(int32_t));
-    if (!q->z || !q->eps || !q->tangent || !q->gradient || !q->saved)
+    q->room = dg_arena_array(&p->lists, nodes, sizeof *q->room);
+    if (!q->z || !q->eps || !q->tangent || !q->gradient || !q->saved || !q->room)
         return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
     for (size_t i = 0; i < n; i++)
         q->z[i] = q->eps[i] = q->tangent[i] = q->gradient[i] = DG_NONE;

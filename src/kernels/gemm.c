@@ -76,7 +76,7 @@ size_t DG_T(dg_gemm_pack_bytes)(int64_t n, int64_t k)
  * are transposed. Each element of C is the same chain. */
 static int turns(int64_t m, int64_t n, int64_t k)
 {
-    return m >= 16 && m * (n + k) * 3 < n * k * 2;
+    return m >= 16 && m * (n + k) * 3 < n * k;
 }
 
 static void multiply_turned(const dg_product *g, real *scratch)
@@ -138,7 +138,7 @@ size_t DG_T(dg_gemm_scratch)(int64_t m, int64_t n, int64_t k, int64_t b_col)
 {
     if (m <= 0 || n <= 0 || k <= 0 || !packs(m, n, k, b_col))
         return 0;
-    const int64_t most = (2 * n * k - 1) / (3 * (n + k)), rows = m < most ? m : most;
+    const int64_t most = (n * k - 1) / (3 * (n + k)), rows = m < most ? m : most;
     const size_t turned = rows >= 16 ? (size_t)rows * (size_t)(n + k) * sizeof(real) : 0;
     const size_t packed = DG_T(dg_gemm_pack_bytes)(n, k);
     return turned > packed ? turned : packed;
