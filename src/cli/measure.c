@@ -7,6 +7,7 @@
  * one: then each number of the K pairs is a pass of its own. Neither time has the forward pass in
  * it. */
 #include "cli/measure.h"
+#include "base/number.h"
 #include "engine/engine.h"
 #include "graph/graph.h"
 #include "train/figures.h"
@@ -36,15 +37,7 @@ static double now(void)
 
 static double at(const dg_tensor *t, int64_t i)
 {
-    return t->type == DG_F32 ? (double)((const float *)t->data)[i] : ((const double *)t->data)[i];
-}
-
-static void put(const dg_tensor *t, int64_t i, double x)
-{
-    if (t->type == DG_F32)
-        ((float *)t->data)[i] = (float)x;
-    else
-        ((double *)t->data)[i] = x;
+    return dg_number_get(t->type, t->data, i);
 }
 
 static int has_rows(const dg_graph *g, int32_t id)
@@ -232,7 +225,7 @@ static dg_status by_matrices(dg_program *p, dg_value in, const point *k, const d
     dg_status s = room(&unit, why);
     dg_tangent_by_nodes(p);
     for (int64_t i = 0; s == DG_OK && i < n; i++)
-        put(&unit, i * n + i, 1);
+        dg_number_put(unit.type, unit.data, i * n + i, 1);
     if (s == DG_OK)
         s = set_tangent(p, in, &unit, why);
     for (int64_t pair = 0; s == DG_OK && pair < k->pairs; pair++) {
@@ -260,9 +253,9 @@ static dg_status by_columns(dg_program *p, dg_value in, const point *k, const do
     if (s == DG_OK)
         s = forward(p, k, -1, k->pairs, why);
     for (int64_t i = 0, n = dg_shape_count(&unit.shape); s == DG_OK && i < n; i++) {
-        put(&unit, i, 1);
+        dg_number_put(unit.type, unit.data, i, 1);
         s = set_tangent(p, in, &unit, why);
-        put(&unit, i, 0);
+        dg_number_put(unit.type, unit.data, i, 0);
         double begin = now();
         if (s == DG_OK && dg_tangent(p) != DG_OK)
             s = dg_program_status(p, why);

@@ -55,42 +55,59 @@ static int make_vectors(vectors *x, int64_t in, int64_t out)
     return p != NULL;
 }
 
+/* The limit of differences for a derivative of this size. In f32 they are as wrong as the results
+ * are rounded, however small the derivative. */
+static double difference_limit(const dg_probe *p, double size)
+{
+    if (p->real == DG_F64)
+        return p->has_tangent ? 1e-10 : 1e-9;
+    double results = dg_probe_size(p);
+    return size > 0 && results > size ? 1e-4 * results / size : 1e-4;
+}
+
+static double over(double x, double size)
+{
+    return size > 0 ? x / size : x;
+}
+
+/* <FD v, w> stands for <Jv, w>; near a kink w is 0. */
+static int check_bare(dg_probe *p, int input, vectors *x, dg_finding *f)
+{
+    int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
+    double jw = norm(x->w, m);
+    for (int64_t i = 0; i < m; i++)
+        x->w[i] = x->bad[i] > 0 ? 0 : x->w[i];
+    dg_probe_adjoint(p, input, x->w, x->jtw);
+    double gap = fabs(dot(x->fd, x->w, m) - dot(x->v, x->jtw, n));
+    double scale = larger(norm(x->fd, m) * jw, norm(x->v, n) * norm(x->jtw, n));
+    double d = over(gap, scale), limit = difference_limit(p, over(scale, jw));
+    f->difference = d <= f->difference ? f->difference : d; /* keeps a NaN */
+    f->difference_limit = larger(f->difference_limit, limit);
+    return d <= limit;
+}
+
 /* One input: figures into f; 1 if it passed. */
 static int check_input(dg_probe *p, int input, uint64_t seed, vectors *x, dg_finding *f)
 {
     int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
     draw(x->v, n, seed, (uint64_t)(2 * input));
     draw(x->w, m, seed, (uint64_t)(2 * input + 1));
-    dg_probe_adjoint(p, input, x->w, x->jtw);
-    int64_t kinks = dg_probe_difference(p, input, x->v, x->fd, x->bad);
-    if (p->has_tangent)
-        dg_probe_tangent(p, input, x->v, x->jv);
-    f->kinks += kinks;
+    f->kinks += dg_probe_difference(p, input, x->v, x->fd, x->bad);
     f->components += m;
+    if (!p->has_tangent)
+        return check_bare(p, input, x, f);
+    dg_probe_adjoint(p, input, x->w, x->jtw);
+    dg_probe_tangent(p, input, x->v, x->jv);
     double back = dot(x->v, x->jtw, n), scale = norm(x->v, n) * norm(x->jtw, n);
-    double jw = norm(x->w, m);
-    if (!p->has_tangent) { /* <FD v, w> stands for <Jv, w>; near a kink w is 0 */
-        for (int64_t i = 0; i < m; i++)
-            x->w[i] = x->bad[i] > 0 ? 0 : x->w[i];
-        dg_probe_adjoint(p, input, x->w, x->jtw);
-        double forth = dot(x->fd, x->w, m);
-        back = dot(x->v, x->jtw, n);
-        scale = larger(norm(x->fd, m) * jw, norm(x->v, n) * norm(x->jtw, n));
-        double d = scale > 0 ? fabs(forth - back) / scale : fabs(forth - back);
-        f->difference = larger(f->difference, d);
-        return d <= f->difference_limit;
-    }
-    double jv = norm(x->jv, m), largest = larger(jv * jw, scale);
-    double identity = fabs(dot(x->jv, x->w, m) - back);
-    identity = largest > 0 ? identity / largest : identity;
+    double jw = norm(x->w, m), jv = norm(x->jv, m), size = larger(jv, over(scale, jw));
+    double identity = over(fabs(dot(x->jv, x->w, m) - back), larger(jv * jw, scale));
     for (int64_t i = 0; i < m; i++)
         x->fall[i] = x->bad[i] > 0 ? 0 : x->jv[i] - x->fd[i];
-    double size = larger(jv, jw > 0 ? scale / jw : 0), difference = norm(x->fall, m);
-    difference = size > 0 ? difference / size : difference;
-    int passed = identity <= f->identity_limit && difference <= f->difference_limit;
-    f->identity = identity <= f->identity ? f->identity : identity; /* keeps a NaN */
+    double difference = over(norm(x->fall, m), size), limit = difference_limit(p, size);
+    f->identity = identity <= f->identity ? f->identity : identity;
     f->difference = difference <= f->difference ? f->difference : difference;
-    return passed;
+    f->difference_limit = larger(f->difference_limit, limit);
+    return identity <= f->identity_limit && difference <= limit;
 }
 
 /* ---- after a failure ------------------------------------------------------------------------- */
@@ -101,6 +118,7 @@ typedef struct sample {
     int64_t row[SAMPLE], column[SAMPLE];
     double expected[SAMPLE][SAMPLE], adjoint[SAMPLE][SAMPLE], tangent[SAMPLE][SAMPLE];
     int kink[SAMPLE][SAMPLE]; /* near one: left out */
+    double near, nothing;     /* how far equal entries differ, by size; what counts as 0 */
 } sample;
 
 /* Up to SAMPLE indices of n: all of them, or the first ones, the last ones, and some between. */
@@ -195,12 +213,12 @@ static census count(const sample *s, const double found[SAMPLE][SAMPLE], int squ
     census n = {0};
     for (int r = 0; r < s->rows; r++) {
         for (int c = 0; c < s->columns; c++) {
-            double e = s->expected[r][c], x = found[r][c], near = 1e-6 * (fabs(e) + 1e-3);
-            n.all += fabs(e) > 1e-9 || fabs(x) > 1e-9;
-            if (fabs(e) <= 1e-9 && fabs(x) <= 1e-9)
+            double e = s->expected[r][c], x = found[r][c], near = s->near * (fabs(e) + 1e-3);
+            if (fabs(e) <= s->nothing && fabs(x) <= s->nothing)
                 continue;
+            n.all++;
             n.right += fabs(x - e) <= near;
-            n.zero += fabs(x) <= 1e-12 && fabs(e) > 1e-9;
+            n.zero += fabs(x) <= 1e-12 && fabs(e) > s->nothing;
             double next = c + 1 < s->columns ? s->expected[r][c + 1] : 0;
             double last = c > 0 ? s->expected[r][c - 1] : 0;
             double above = r > 0 ? s->expected[r - 1][c] : 0;
@@ -226,11 +244,11 @@ static int one_row_only(const sample *s, const double found[SAMPLE][SAMPLE], int
             x += fabs(found[r][c]);
             d += fabs(found[r][c] - s->expected[r][c]);
         }
-        if (e <= 1e-9)
+        if (e <= s->nothing)
             continue;
         if (x <= 1e-12 * e) {
             gone++;
-        } else if (d <= 1e-6 * e && (only < 0 || only == s->row[r] / per_row)) {
+        } else if (d <= s->near * e && (only < 0 || only == s->row[r] / per_row)) {
             only = s->row[r] / per_row;
             there++;
         } else {
@@ -252,9 +270,9 @@ static void guess(dg_probe *p, int input, const sample *s, const double found[SA
         snprintf(to, size, "the result depends on what was in its memory: write, do not add");
     else if (n.all > 0 && n.zero == n.all)
         snprintf(to, size, "nothing comes back: is the term missing?");
-    else if (misfit(s, found, -1) < 1e-6)
+    else if (misfit(s, found, -1) < s->near)
         snprintf(to, size, "the sign is wrong");
-    else if (misfit(s, found, a) < 1e-6)
+    else if (misfit(s, found, a) < s->near)
         snprintf(to, size, "the scale is wrong: it is %.6g times what it should be", a);
     else if (square && n.transposed == n.all && n.right < n.all)
         snprintf(to, size, "the Jacobian is not transposed, or twice");
@@ -276,21 +294,17 @@ static void explain(dg_probe *p, int input, vectors *x, dg_finding *f)
     sample *s = calloc(1, sizeof *s);
     if (!s)
         return;
+    s->near = p->real == DG_F64 ? 1e-6 : 1e-3;
+    s->nothing = p->real == DG_F64 ? 1e-9 : 1e-4;
     take_sample(p, input, x, s);
     dg_finding back = *f, forth = *f;
     double adjoint = worst(s, s->adjoint, &back);
     double tangent = p->has_tangent ? worst(s, s->tangent, &forth) : 0;
-    int is_tangent = tangent > 1e-6 && tangent >= adjoint;
+    int is_tangent = tangent > s->near && tangent >= adjoint;
     *f = is_tangent ? forth : back;
     f->wrong = is_tangent ? "tangent" : "adjoint";
     guess(p, input, s, is_tangent ? s->tangent : s->adjoint, f);
     free(s);
-}
-
-static void limits(const dg_probe *p, dg_finding *f)
-{
-    f->identity_limit = p->real == DG_F64 ? 1e-13 : 1e-5;
-    f->difference_limit = p->real != DG_F64 ? 1e-3 : p->has_tangent ? 1e-10 : 1e-9;
 }
 
 dg_status dg_certify_node(const dg_graph *g, const dg_naive *at, int node, const dg_isa *isa,
@@ -303,7 +317,7 @@ dg_status dg_certify_node(const dg_graph *g, const dg_naive *at, int node, const
     f->type = p.type->name;
     f->tangent = p.has_tangent;
     f->passed = 1;
-    limits(&p, f);
+    f->identity_limit = p.real == DG_F64 ? 1e-13 : 1e-5;
     for (int i = 0; s == DG_OK && f->passed && i < p.c.n_in; i++) {
         vectors x;
         if (!dg_probe_differentiable(&p, i))

@@ -3,16 +3,9 @@
  * By rows: the adjoint of each unit error vector (one pass an element of `of`), or by columns: the
  * tangent of each unit perturbation (one pass an element of `by`), whichever are fewer and the
  * program was compiled for. */
+#include "base/number.h"
 #include "engine/engine.h"
 #include <string.h>
-
-static void put_real(const dg_program *p, void *to, int64_t i, double x)
-{
-    if (p->graph->real == DG_F32)
-        ((float *)to)[i] = (float)x;
-    else
-        ((double *)to)[i] = x;
-}
 
 /* All that the caller may have set becomes 0, so that one unit stands alone. */
 static void clear(dg_program *p, dg_slot_kind kind)
@@ -37,11 +30,11 @@ static dg_status by_rows(dg_program *p, dg_value of, dg_value by, int64_t rows, 
     for (int64_t r = 0; r < rows; r++) {
         dg_tensor row = {.data = to + (size_t)(r * columns) * unit,
                          .bytes = (size_t)columns * unit};
-        put_real(p, start, r, 1);
+        dg_number_put(p->graph->real, start, r, 1);
         dg_status s = dg_adjoint(p, 0, 0);
         if (s == DG_OK)
             s = dg_get(p, by, DG_GRADIENT, &row);
-        put_real(p, start, r, 0);
+        dg_number_put(p->graph->real, start, r, 0);
         p->backs = 0;
         if (s != DG_OK)
             return s;
@@ -58,9 +51,9 @@ static dg_status by_columns(dg_program *p, dg_value of, dg_value by, int64_t row
     clear(p, SLOT_TANGENT);
     void *start = fixed_memory(p, SLOT_TANGENT, by);
     for (int64_t c = 0; c < columns; c++) {
-        put_real(p, start, c, 1);
+        dg_number_put(p->graph->real, start, c, 1);
         dg_status s = dg_tangent(p);
-        put_real(p, start, c, 0);
+        dg_number_put(p->graph->real, start, c, 0);
         if (s != DG_OK)
             return s;
         int32_t slot = q->tangent[of.id - 1];

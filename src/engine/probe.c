@@ -1,5 +1,6 @@
 /* A probe runs one node's mathematics at a point; see probe.h. */
 #include "engine/probe.h"
+#include "base/number.h"
 #include "graph/graph.h"
 #include <math.h>
 #include <stdio.h>
@@ -21,19 +22,6 @@ static void *memory(dg_probe *p, int64_t count)
     return m;
 }
 
-static double get(const dg_probe *p, const void *x, int64_t i)
-{
-    return p->real == DG_F32 ? (double)((const float *)x)[i] : ((const double *)x)[i];
-}
-
-static void put(const dg_probe *p, void *x, int64_t i, double value)
-{
-    if (p->real == DG_F32)
-        ((float *)x)[i] = (float)value;
-    else
-        ((double *)x)[i] = value;
-}
-
 int64_t dg_probe_in(const dg_probe *p, int input)
 {
     return elements(&p->in_shape[input]);
@@ -45,6 +33,17 @@ int64_t dg_probe_out(const dg_probe *p)
     for (int j = 0; j < p->c.n_out; j++)
         n += elements(&p->out_shape[j]);
     return n;
+}
+
+double dg_probe_size(const dg_probe *p)
+{
+    double sum = 0;
+    for (int j = 0; j < p->c.n_out; j++)
+        for (int64_t i = 0, n = elements(&p->out_shape[j]); i < n; i++) {
+            double x = dg_number_get(p->real, p->out[j], i);
+            sum += x * x;
+        }
+    return sqrt(sum);
 }
 
 int64_t dg_probe_row(const dg_probe *p)
@@ -200,7 +199,7 @@ static void flatten(const dg_probe *p, void *const part[], double *to)
 {
     for (int j = 0; j < p->c.n_out; j++)
         for (int64_t i = 0, n = elements(&p->out_shape[j]); i < n; i++)
-            *to++ = get(p, part[j], i);
+            *to++ = dg_number_get(p->real, part[j], i);
 }
 
 /* Results start at `before`: NaN, which no right node leaves. */
@@ -209,10 +208,10 @@ static void tangent_from(dg_probe *p, int input, const double *v, double before,
     const void *in[DG_PROBE_MOST], *out[DG_PROBE_MOST], *din[DG_PROBE_MOST] = {NULL};
     forward(p);
     for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)
-        put(p, p->din[input], i, v[i]);
+        dg_number_put(p->real, p->din[input], i, v[i]);
     for (int j = 0; j < p->c.n_out; j++)
         for (int64_t i = 0, n = elements(&p->out_shape[j]); i < n; i++)
-            put(p, p->dout[j], i, before);
+            dg_number_put(p->real, p->dout[j], i, before);
     din[input] = p->din[input];
     only_saved(p, in, out);
     p->c.din = din;
@@ -236,7 +235,7 @@ static void adjoint_into(dg_probe *p, int input, const double *w, void *to)
     forward(p);
     for (int j = 0; j < p->c.n_out; j++)
         for (int64_t i = 0, n = elements(&p->out_shape[j]); i < n; i++)
-            put(p, p->eps[j], i, *w++);
+            dg_number_put(p->real, p->eps[j], i, *w++);
     delta[input] = to;
     only_saved(p, in, out);
     p->c.eps = (const void *const *)p->eps;
@@ -252,10 +251,10 @@ static void adjoint_from(dg_probe *p, int input, const double *w, double before,
 {
     int64_t n = dg_probe_in(p, input);
     for (int64_t i = 0; i < n; i++)
-        put(p, p->delta[input], i, before);
+        dg_number_put(p->real, p->delta[input], i, before);
     adjoint_into(p, input, w, p->delta[input]);
     for (int64_t i = 0; i < n; i++)
-        jtw[i] = get(p, p->delta[input], i);
+        jtw[i] = dg_number_get(p->real, p->delta[input], i);
 }
 
 void dg_probe_adjoint(dg_probe *p, int input, const double *w, double *jtw)
@@ -286,20 +285,30 @@ int dg_probe_depends_on_garbage(dg_probe *p, int input, int tangent)
 
 enum { LEVELS = 3, STEPS = 3 };
 
+/* The steps, and what rounding may add: to a second difference (flat), to a first one between two
+ * steps (agree), by the size of the results; noise / step is held against a short one. In f32 a
+ * step soon loses what is left of 24 bits. */
+typedef struct ruler {
+    double step[STEPS], flat, agree, noise;
+} ruler;
+
+static const ruler ruler_f64 = {{0x1p-5, 0x1p-8, 0x1p-11}, 1e-12, 1e-7, 0};
+static const ruler ruler_f32 = {{0x1p-2, 0x1p-4, 0x1p-6}, 1e-6, 1e-4, 0x1p-24};
+
 /* f at x + h v, results one behind the other. */
 static void moved(dg_probe *p, int input, const double *x, const double *v, double h, double *y)
 {
     for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)
-        put(p, p->in[input], i, x[i] + h * v[i]);
+        dg_number_put(p->real, p->in[input], i, x[i] + h * v[i]);
     forward(p);
     flatten(p, p->out, y);
 }
 
 /* Is a component smooth between x - hv and x + hv? Its second difference then falls fourfold with
  * h/2. */
-static int smooth(double s, double half, double scale)
+static int smooth(double s, double half, double room)
 {
-    return fabs(half - s / 4) <= 0.06 * fabs(s) + 1e-12 * scale;
+    return fabs(half - s / 4) <= 0.06 * fabs(s) + room;
 }
 
 typedef struct ladder {
@@ -331,23 +340,28 @@ static double richardson(const ladder *l, int64_t i)
 static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, double *fd,
                            double *bad, double *trust)
 {
-    static const double step[STEPS] = {0x1p-5, 0x1p-8, 0x1p-11};
+    const ruler *r = p->real == DG_F64 ? &ruler_f64 : &ruler_f32;
     int64_t m = dg_probe_out(p), kinks = 0;
-    for (int64_t i = 0; i < m; i++)
+    double all = 0;
+    for (int64_t i = 0; i < m; i++) {
         fd[i] = bad[i] = 0;
+        all += l->zero[i] * l->zero[i];
+    }
+    double typical = m > 0 ? sqrt(all / (double)m) : 0; /* a sum that cancels rounds as its terms */
     for (int k = STEPS - 1; k >= 0; k--) { /* the smallest first: the least likely to meet a kink */
-        climb(p, input, v, step[k], l);
+        climb(p, input, v, r->step[k], l);
         for (int64_t i = 0; i < m; i++) {
-            double scale = fabs(l->zero[i]) + fabs(l->up[i]) + fabs(l->down[i]);
+            double scale = typical + fabs(l->zero[i]) + fabs(l->up[i]) + fabs(l->down[i]);
             double last = (4 * l->d[2][i] - l->d[1][i]) / 3, best = richardson(l, i);
-            int is_smooth =
-                smooth(l->s[0][i], l->s[1][i], scale) && smooth(l->s[1][i], l->s[2][i], scale);
-            int agrees = k == STEPS - 1 || fabs(best - fd[i]) <= 1e-7 * (fabs(best) + scale);
+            int is_smooth = smooth(l->s[0][i], l->s[1][i], r->flat * scale) &&
+                            smooth(l->s[1][i], l->s[2][i], r->flat * scale);
+            int agrees = k == STEPS - 1 || fabs(best - fd[i]) <= r->agree * (fabs(best) + scale);
             if (k > 0 && (!is_smooth || !agrees))
                 bad[i] = 1;
-            if (!is_smooth || !agrees || (k < STEPS - 1 && fabs(best - last) >= trust[i]))
+            double doubt = fabs(best - last) + r->noise * scale / r->step[k];
+            if (!is_smooth || !agrees || (k < STEPS - 1 && doubt >= trust[i]))
                 continue;
-            trust[i] = fabs(best - last);
+            trust[i] = doubt;
             fd[i] = best;
         }
     }
@@ -372,7 +386,7 @@ int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd,
         l.s[k] = all + n + (6 + k) * m;
     }
     for (int64_t i = 0; i < n; i++)
-        l.x[i] = get(p, p->in[input], i);
+        l.x[i] = dg_number_get(p->real, p->in[input], i);
     moved(p, input, l.x, v, 0, l.zero);
     int64_t kinks = differences(p, input, v, &l, fd, bad, all + n + 9 * m);
     moved(p, input, l.x, v, 0, l.up); /* back to the point */

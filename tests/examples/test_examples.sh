@@ -43,6 +43,20 @@ for wrong in cauchy_term cauchy_sign cauchy_bare; do
 done
 says "no tangent: adjoint against differences"
 
+# A node for f32 only: the model is checked in f32, and the output says so.
+narrow() { # narrow CODE NODE
+    sed "s/^loss .*/loss $2(x, xhat, c=50)/" outliers.dag >narrow.dag
+    try "$1" check narrow.dag --node "$DAGRAD_BUILD/tests/wrong_robust.so"
+    says "in f32, since $2 has no mathematics for f64"
+}
+narrow 0 cauchy_narrow
+says "limits 1e-5 (identity of a node), as by node (differences), 1e-4 (graph)"
+says "right to left against left to right"
+narrow 0 cauchy_lone
+says "no tangent: adjoint against differences"
+narrow 5 cauchy_minus
+says "the sign is wrong"
+
 try 0 train radon.dag --node "$nodes/radon.so" --steps 100 --require 'psnr>=27' --out run
 try 0 show run --node "$nodes/radon.so"
 try 2 show run
