@@ -19,7 +19,7 @@ static void DG_T(linear_pass)(const shape *s, int pass, void *scratch)
 {
     float *const *v = buffer;
     const int64_t n = s->rows, in = s->in, out = s->out;
-    const int parts = pass == 2 ? DG_T(dg_linear_weight_parts)(in, out) : 0;
+    const int parts = pass == 2 ? DG_T(dg_linear_weight_parts)(n, in, out) : 0;
     if (pass == 0) {
         DG_T(dg_linear)(0, n, in, out, v[0], v[1], v[2], v[3], scratch);
     } else if (pass == 1) {

@@ -3,7 +3,18 @@
 #include "kernels/gemm.h"
 
 /* Rows whose block of A (k <= DG_CHAIN) stays in the second cache while all panels of B pass. */
-enum { ROWS = 96 * 4 / sizeof(real) };
+enum { ROWS = 96 * 4 / sizeof(real), AHEAD = 16 };
+
+/* m numbers from each of k rows, without gaps. Rows far apart are on pages of their own, where no
+ * processor fetches ahead by itself. */
+static void gather(const real *a, int64_t a_row, int64_t m, int64_t k, real *to, int64_t to_row)
+{
+    for (int64_t t = 0; t < k; t++, a += a_row, to += to_row) {
+        for (int64_t i = 0; i < m; i += 64 / (int64_t)sizeof(real))
+            __builtin_prefetch(a + AHEAD * a_row + i, 0, 2);
+        DG_T(dg_copy)(m, a, to);
+    }
+}
 
 /* B [k, n] to panels of DG_PANEL columns, each [k, width] without gaps; the last may be narrow. */
 static void pack(const dg_product *g, const real *b, int64_t k, real *to)
@@ -14,9 +25,7 @@ static void pack(const dg_product *g, const real *b, int64_t k, real *to)
         if (g->b_row == 1)
             DG_T(dg_transpose)(width, k, from, g->b_col, to, width);
         else if (g->b_col == 1)
-            for (int64_t t = 0; t < k; t++)
-                for (int64_t i = 0; i < width; i++)
-                    to[t * width + i] = from[t * g->b_row + i];
+            gather(from, g->b_row, width, k, to, width);
         else
             for (int64_t t = 0; t < k; t++)
                 for (int64_t i = 0; i < width; i++)
@@ -38,6 +47,7 @@ static void block(const dg_product *g, int mode, int64_t k0, int64_t k, const re
                   .a_col = g->a_col,
                   .b_row = g->b_row,
                   .c_row = g->c_row};
+    real *gathered = packed + (g->pack ? g->n * k : 0);
     if (g->pack)
         pack(g, b, k, packed);
     const int64_t parts = (g->m + ROWS - 1) / ROWS;
@@ -45,6 +55,11 @@ static void block(const dg_product *g, int mode, int64_t k0, int64_t k, const re
         const int64_t i = p * g->m / parts;
         t.m = (p + 1) * g->m / parts - i;
         t.a = g->a + i * g->a_row + k0 * g->a_col;
+        if (g->gather) {
+            gather(t.a, g->a_col, t.m, k, gathered, t.m);
+            t.a = gathered;
+            t.a_col = t.m;
+        }
         for (int64_t j = 0; j < g->n; j += t.n) {
             t.n = g->pack && g->n - j > DG_PANEL ? DG_PANEL : g->n - j;
             t.b = g->pack ? packed + j * k : b + j;
@@ -70,6 +85,11 @@ size_t DG_T(dg_gemm_pack_bytes)(int64_t n, int64_t k)
 {
     const int64_t blocks = dg_blocks(k);
     return (size_t)n * (size_t)((k + blocks - 1) / blocks) * sizeof(real);
+}
+
+size_t DG_T(dg_gemm_gather_bytes)(int64_t k)
+{
+    return (size_t)(k < DG_CHAIN ? k : DG_CHAIN) * ROWS * sizeof(real);
 }
 
 /* With few rows a transposed B is not packed: C^T = B^T A^T has B where it lies, and only A and C
@@ -100,11 +120,13 @@ static void multiply_turned(const dg_product *g, real *scratch)
     DG_T(dg_transpose)(g->n, g->m, ct, g->m, g->c, g->c_row);
 }
 
-/* B in place is as fast, until it leaves the second cache and each panel serves many rows. */
+/* B in place is as fast, until it leaves the second cache and each panel serves many rows, or its
+ * rows are whole pages apart, so that a panel falls on few sets of the caches. */
 static int packs(int64_t m, int64_t n, int64_t k, int64_t b_col)
 {
-    const int64_t blocks = dg_blocks(k);
-    return b_col != 1 || (m >= 192 && k / blocks * n * (int64_t)sizeof(real) > 768 * 1024);
+    const int64_t size = sizeof(real), block = k / dg_blocks(k) * n * size;
+    const int64_t most = n * size % 4096 == 0 ? 32 : 192;
+    return b_col != 1 || (m >= most && block > 768 * 1024);
 }
 
 void DG_T(dg_gemm)(int mode, int64_t m, int64_t n, int64_t k, const real *a, int64_t a_row,

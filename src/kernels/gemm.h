@@ -5,9 +5,11 @@
 #include "kernels/tile.h"
 
 /* As dg_gemm, with two modes: `first` for the first block of k, `next` for the others, whose length
- * is at most DG_CHAIN; pack: B is packed first. Scratch: dg_gemm_pack_bytes. */
+ * is at most DG_CHAIN; pack: B is packed first; gather: A, of which a row is a column of memory
+ * (a_row 1), is copied block by block, else its lines fall on few sets of the caches. Scratch:
+ * dg_gemm_pack_bytes, and behind it dg_gemm_gather_bytes. */
 typedef struct {
-    int first, next, pack;
+    int first, next, pack, gather;
     int64_t m, n, k;
     const real *a, *b, *bias;
     real *c;
@@ -16,6 +18,7 @@ typedef struct {
 
 void DG_T(dg_multiply)(const dg_product *g, real *packed);
 size_t DG_T(dg_gemm_pack_bytes)(int64_t n, int64_t k);
+size_t DG_T(dg_gemm_gather_bytes)(int64_t k);
 
 /* Number of nearly equal blocks of at most DG_CHAIN that k is cut into; at least 1. Block i is from
  * i k / blocks to (i + 1) k / blocks. */

@@ -109,7 +109,7 @@ void DG_T(dg_linear_input)(int64_t r0, int64_t r1, int64_t in, int64_t out, cons
                            const real *w, real *dx, void *scratch);
 size_t DG_T(dg_linear_input_scratch)(int64_t rows, int64_t in, int64_t out);
 
-int DG_T(dg_linear_weight_parts)(int64_t in, int64_t out);
+int DG_T(dg_linear_weight_parts)(int64_t rows, int64_t in, int64_t out);
 void DG_T(dg_linear_weight)(int part, int64_t rows, int64_t in, int64_t out, const real *x,
                             const real *dy, int add, real *dw, void *scratch);
 size_t DG_T(dg_linear_weight_scratch)(int64_t rows, int64_t in, int64_t out);

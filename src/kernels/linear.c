@@ -25,24 +25,32 @@ size_t DG_T(dg_linear_input_scratch)(int64_t rows, int64_t in, int64_t out)
     return DG_T(dg_gemm_scratch)(rows, in, out, out);
 }
 
-/* dw is cut into a grid of row_parts x column_parts tiles: into whole rows, which lie in one piece
- * as the blocks of a descent do; into strips of columns too where that gives few rows. */
-enum { MAX_PARTS = 16, PART = 16384, STRIP = 64, FEW = 32 };
+/* dw is cut into a grid of row_parts x column_parts tiles: with a small batch into whole rows, which
+ * lie in one piece as the blocks of a descent do; with a large one into squares, so that all parts
+ * together read, and copy, x and dy as seldom as can be. */
+enum { MAX_PARTS = 16, PART = 16384, STRIP = 64, FEW = 32, LARGE = 256 };
 
-static void grid(int64_t in, int64_t out, int64_t *row_parts, int64_t *column_parts)
+static void grid(int64_t rows, int64_t in, int64_t out, int64_t *row_parts, int64_t *column_parts)
 {
-    const int64_t strips = (out + STRIP - 1) / STRIP;
-    int64_t parts = in * out / PART, rows;
+    const int64_t strips = out > STRIP ? (out + STRIP - 1) / STRIP : 1;
+    const int64_t bands = in > FEW ? in / FEW : 1;
+    int64_t parts = in * out / PART;
     parts = parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts;
-    rows = in / FEW < 1 ? 1 : in / FEW < parts ? in / FEW : parts;
-    *row_parts = rows;
-    *column_parts = parts / rows < strips ? parts / rows : strips < 1 ? 1 : strips;
+    if (rows < LARGE) {
+        *row_parts = bands < parts ? bands : parts;
+        *column_parts = parts / *row_parts < strips ? parts / *row_parts : strips;
+    } else {
+        *row_parts = 1;
+        while (*row_parts < parts && *row_parts * *row_parts * out < parts * in)
+            ++*row_parts;
+        *column_parts = parts / *row_parts < strips ? parts / *row_parts : strips;
+    }
 }
 
-int DG_T(dg_linear_weight_parts)(int64_t in, int64_t out)
+int DG_T(dg_linear_weight_parts)(int64_t rows, int64_t in, int64_t out)
 {
     int64_t r, c;
-    grid(in, out, &r, &c);
+    grid(rows, in, out, &r, &c);
     return (int)(r * c);
 }
 
@@ -50,13 +58,14 @@ void DG_T(dg_linear_weight)(int part, int64_t rows, int64_t in, int64_t out, con
                             const real *dy, int add, real *dw, void *scratch)
 {
     int64_t rp, cp;
-    grid(in, out, &rp, &cp);
+    grid(rows, in, out, &rp, &cp);
     const int64_t strips = (out + STRIP - 1) / STRIP, pr = part / cp, pc = part % cp;
     const int64_t i0 = pr * in / rp, i1 = (pr + 1) * in / rp, j0 = pc * strips / cp * STRIP;
     const int64_t j1 = pc == cp - 1 ? out : (pc + 1) * strips / cp * STRIP;
     const dg_product g = {.first = add ? DG_CONTINUE : DG_START,
                           .next = DG_CONTINUE,
-                          .pack = rows >= 256 && i1 - i0 >= 96,
+                          .gather = rows >= LARGE,
+                          .pack = rows >= LARGE && i1 - i0 >= 96,
                           .m = i1 - i0,
                           .n = j1 - j0,
                           .k = rows,
@@ -74,5 +83,6 @@ void DG_T(dg_linear_weight)(int part, int64_t rows, int64_t in, int64_t out, con
 size_t DG_T(dg_linear_weight_scratch)(int64_t rows, int64_t in, int64_t out)
 {
     (void)in;
-    return rows >= 256 ? DG_T(dg_gemm_pack_bytes)(out, rows) : 0;
+    return rows >= LARGE ? DG_T(dg_gemm_pack_bytes)(out, rows) + DG_T(dg_gemm_gather_bytes)(rows)
+                         : 0;
 }

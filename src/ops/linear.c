@@ -91,7 +91,7 @@ static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real,
     (void)a;
     (void)n_in;
     if (input == WEIGHT)
-        return dg_linear_parts(real, in[WEIGHT].dim[0], in[WEIGHT].dim[1]);
+        return dg_linear_parts(real, rows_of(&in[X]), in[WEIGHT].dim[0], in[WEIGHT].dim[1]);
     if (input == BIAS)
         return (int)((in[BIAS].dim[0] + BIAS_TILE - 1) / BIAS_TILE);
     return 1;
@@ -163,7 +163,7 @@ static dg_status forward(const dg_call *c)
 
 static void weight_gradient(const dg_call *c, sizes s)
 {
-    int parts = DG_T(dg_linear_weight_parts)(s.in, s.units);
+    int parts = DG_T(dg_linear_weight_parts)(s.all, s.in, s.units);
     for (int part = c->part; part < parts; part += c->parts)
         DG_T(dg_linear_weight)
     (part, s.all, s.in, s.units, c->in[X], c->eps[0], c->add, c->delta[WEIGHT], c->scratch);

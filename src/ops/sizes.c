@@ -33,10 +33,10 @@ size_t dg_linear_room(dg_type real, int64_t rows, int64_t in, int64_t out)
     return real == DG_F32 ? linear_f32(rows, in, out) : linear_f64(rows, in, out);
 }
 
-int dg_linear_parts(dg_type real, int64_t in, int64_t out)
+int dg_linear_parts(dg_type real, int64_t rows, int64_t in, int64_t out)
 {
-    return real == DG_F32 ? dg_linear_weight_parts_f32_portable(in, out)
-                          : dg_linear_weight_parts_f64_portable(in, out);
+    return real == DG_F32 ? dg_linear_weight_parts_f32_portable(rows, in, out)
+                          : dg_linear_weight_parts_f64_portable(rows, in, out);
 }
 
 static size_t conv_f32(const dg_conv *s)

@@ -24,7 +24,7 @@ size_t dg_gemm_room(dg_type real, int64_t m, int64_t n, int64_t k, int64_t b_col
 
 /* The largest of the three passes; parts of the weight gradient. */
 size_t dg_linear_room(dg_type real, int64_t rows, int64_t in, int64_t out);
-int dg_linear_parts(dg_type real, int64_t in, int64_t out);
+int dg_linear_parts(dg_type real, int64_t rows, int64_t in, int64_t out);
 
 size_t dg_conv_room(dg_type real, const dg_conv *s);
 int dg_conv_parts(dg_type real, const dg_conv *s);

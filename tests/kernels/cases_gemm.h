@@ -125,7 +125,6 @@ static uint64_t DG_T(linear_cuts)(void)
     void *s[6];
     for (int i = 0; i < 6; i++)
         s[i] = take((int64_t)need[i]);
-    const int parts = DG_T(dg_linear_weight_parts)(in, out);
     const size_t bytes = sizeof(real);
     DG_T(dg_linear)(0, rows, in, out, x, w, b, y, s[0]);
     DG_T(dg_linear)(cut, rows, in, out, x, w, b, y2, s[0]);
@@ -133,12 +132,12 @@ static uint64_t DG_T(linear_cuts)(void)
     DG_T(dg_linear_input)(0, rows, in, out, dy, w, dx, s[1]);
     DG_T(dg_linear_input)(cut, rows, in, out, dy, w, dx2, s[4]);
     DG_T(dg_linear_input)(0, cut, in, out, dy, w, dx2, s[3]);
-    for (int p = 0; p < parts; p++)
+    for (int p = 0; p < DG_T(dg_linear_weight_parts)(rows, in, out); p++)
         DG_T(dg_linear_weight)(p, rows, in, out, x, dy, 0, dw, s[2]);
-    for (int p = parts; p-- > 0;) {
+    for (int p = DG_T(dg_linear_weight_parts)(cut, in, out); p-- > 0;)
         DG_T(dg_linear_weight)(p, cut, in, out, x, dy, 0, dw2, s[2]);
+    for (int p = DG_T(dg_linear_weight_parts)(rows - cut, in, out); p-- > 0;)
         DG_T(dg_linear_weight)(p, rows - cut, in, out, x + cut * in, dy + cut * out, 1, dw2, s[2]);
-    }
     DG_T(dg_sum_columns)(rows, out, dy, out, 0, db);
     DG_T(dg_sum_columns)(cut, out, dy, out, 0, db2);
     DG_T(dg_sum_columns)(rows - cut, out, dy + cut * out, out, 1, db2);
