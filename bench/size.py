@@ -3,8 +3,8 @@
     size.py    program (stripped), build from nothing, start to first step, largest resident size
 
 Start to first step is that of build/bench-step, which does what the program does but for reading
-data: parse, build, compile, initialise; until the first step begins. The resident size is that of training
-examples/fashion.dag with its data loaded, beside that of PyTorch's worker without any data.
+data: parse, build, compile, initialise; until the first step begins. The resident size is that of
+training examples/fashion.dag with its data loaded, beside that of PyTorch's worker without data.
 """
 import os
 import shutil
