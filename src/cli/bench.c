@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { FREE_SIZE = 16, DEFAULT_BATCH = 32, MOST_STEPS = 1 << 20, PEAK_RUNS = 10 };
+enum {
+    PASSES = 3, /* forward, error vectors of inputs, gradients of parameters */
+    FREE_SIZE = 16,
+    DEFAULT_BATCH = 32,
+    MOST_STEPS = 1 << 20,
+    PEAK_RUNS = 20
+};
 
 typedef struct bench_options {
     dg_list data, set, node;
@@ -37,7 +43,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* The best of some runs of about 20 ms. */
+/* The best of 20 runs of about 20 ms. */
 static double measure_peak(const dg_program *p)
 {
     int64_t rounds = 1 << 12;
@@ -91,8 +97,8 @@ static void look_at_nodes(bench *b, int64_t n)
     const char *name;
     double seconds, flops;
     for (int k = 0; k < b->p->n_order; k++)
-        for (int phase = 0; phase < 2; phase++) {
-            double *least = &b->least_of[2 * k + phase];
+        for (int phase = 0; phase < PASSES; phase++) {
+            double *least = &b->least_of[PASSES * k + phase];
             dg_program_time(b->p, k, phase, &name, &seconds, &flops);
             *least = n == 0 || seconds < *least ? seconds : *least;
         }
@@ -126,7 +132,7 @@ static double mean_of(const double *x, int64_t n)
 static dg_status measure(bench *b, double seconds, dg_diag *why)
 {
     double *took = malloc(MOST_STEPS * sizeof *took);
-    b->least_of = calloc(2 * (size_t)b->p->n_order + 1, sizeof *b->least_of);
+    b->least_of = calloc(PASSES * (size_t)b->p->n_order + 1, sizeof *b->least_of);
     if (!took || !b->least_of) {
         free(took);
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
@@ -153,16 +159,16 @@ static dg_status measure(bench *b, double seconds, dg_diag *why)
 /* Seconds of a step, of all threads together, and its operations. */
 typedef struct node_time {
     const char *name;
-    double seconds[2], flops[2];
+    double seconds[PASSES], flops[PASSES];
 } node_time;
 
 static int node_at(const bench *b, int k, node_time *t)
 {
-    for (int phase = 0; phase < 2; phase++) {
+    for (int phase = 0; phase < PASSES; phase++) {
         if (dg_program_time(b->p, k, phase, &t->name, &t->seconds[phase], &t->flops[phase]) !=
             DG_OK)
             return 0;
-        t->seconds[phase] = b->least_of[2 * k + phase];
+        t->seconds[phase] = b->least_of[PASSES * k + phase];
     }
     return 1;
 }
@@ -182,21 +188,23 @@ static void print_nodes(const bench *b)
 {
     dg_text t = dg_text_make(NULL);
     node_time n;
-    double sum[2] = {0, 0};
-    dg_text_add(&t, "node\tforward us\tGF/s\tof peak\tadjoint us\tGF/s\tof peak\n");
+    double sum[PASSES] = {0};
+    dg_text_add(&t, "node\tforward us\tGF/s\tof peak\terrors us\tGF/s\tof peak\tgradients us\t"
+                    "GF/s\tof peak\n");
     for (int k = 0; node_at(b, k, &n); k++) {
         dg_text_add(&t, n.name);
-        add_phase(&t, b, &n, 0);
-        add_phase(&t, b, &n, 1);
+        for (int phase = 0; phase < PASSES; phase++) {
+            add_phase(&t, b, &n, phase);
+            sum[phase] += n.seconds[phase];
+        }
         dg_text_add(&t, "\n");
-        sum[0] += n.seconds[0];
-        sum[1] += n.seconds[1];
     }
-    double rest = b->clocked * (double)b->p->threads - sum[0] - sum[1];
-    dg_text_printf(&t, "all nodes\t%.2f\t\t\t%.2f\n", sum[0] * 1e6, sum[1] * 1e6);
+    double rest = b->clocked * (double)b->p->threads - sum[0] - sum[1] - sum[2];
+    dg_text_printf(&t, "all nodes\t%.2f\t\t\t%.2f\t\t\t%.2f\n", sum[0] * 1e6, sum[1] * 1e6,
+                   sum[2] * 1e6);
     dg_text_printf(&t, "%s\t%.2f\n", b->trains ? "descent, additions, waiting" : "waiting",
                    rest > 0 ? rest * 1e6 : 0);
-    dg_columns_print(stdout, &t, "", 0x7e);
+    dg_columns_print(stdout, &t, "", 0x3fe);
     dg_text_free(&t);
 }
 
@@ -223,10 +231,11 @@ static void print_json(const bench *b, const dg_program_info *info)
     json_t *list = json_array();
     node_time n;
     for (int k = 0; node_at(b, k, &n); k++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:{s:f, s:f}, s:{s:f, s:f}}", "name", n.name,
-                                        "forward", "seconds", n.seconds[0], "flops", n.flops[0],
-                                        "adjoint", "seconds", n.seconds[1], "flops", n.flops[1]));
+        json_array_append_new(list, json_pack("{s:s, s:{s:f, s:f}, s:{s:f, s:f}, s:{s:f, s:f}}",
+                                              "name", n.name, "forward", "seconds", n.seconds[0],
+                                              "flops", n.flops[0], "errors", "seconds",
+                                              n.seconds[1], "flops", n.flops[1], "gradients",
+                                              "seconds", n.seconds[2], "flops", n.flops[2]));
     json_t *j = json_pack("{s:s, s:I, s:i, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:I, s:o}", "model",
                           b->e->model->name, "batch", (json_int_t)b->batch, "threads",
                           info->threads, "instructions", info->isa, "precision",

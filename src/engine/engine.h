@@ -126,7 +126,7 @@ typedef struct dg_plan {
 } dg_plan;
 
 typedef struct dg_clock_entry {
-    double seconds[3]; /* forward, adjoint, commit */
+    double seconds[3]; /* forward; adjoint: error vectors of inputs, gradients of parameters */
 } dg_clock_entry;
 
 struct dg_program {
@@ -226,6 +226,17 @@ static inline const dg_math *dg_node_math(const dg_program *p, const dg_node *n)
     if (n->builtin >= 0)
         return p->isa->math[wide][n->builtin];
     return wide ? &n->type->f64 : &n->type->f32;
+}
+
+/* A node whose f is linear is its own tangent, where it has no function for it. */
+static inline int dg_is_own_tangent(const dg_node_type *t, const dg_math *m)
+{
+    return !m->tangent && t->flags & DG_LINEAR && !(t->flags & DG_VIEW);
+}
+
+static inline int dg_has_tangent(const dg_node_type *t, const dg_math *m)
+{
+    return m->tangent || t->flags & (DG_LINEAR | DG_VIEW);
 }
 
 /* Records a failure of the program, with the node's name and place. */

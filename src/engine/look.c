@@ -2,8 +2,13 @@
 #include "engine/engine.h"
 #include <string.h>
 
-/* Operations of a node: forward (phase 0) or all its adjoint items (phase 1), for the first
- * plan. */
+static int is_parameter(const dg_program *p, int32_t id)
+{
+    return p->graph->values[id - 1].kind == DG_PARAMETER;
+}
+
+/* Operations of a node for the first plan: forward (phase 0), error vectors of its inputs (1),
+ * gradients of its parameters (2). */
 static double node_flops(const dg_program *p, const dg_plan *q, int32_t k, int phase)
 {
     const dg_node *n = &p->graph->nodes[k];
@@ -14,11 +19,11 @@ static double node_flops(const dg_program *p, const dg_plan *q, int32_t k, int p
     if (n->type->flags & DG_VIEW)
         return 0;
     if (!n->type->flops || n->n_in > 8)
-        return (double)dg_shape_count(&q->shapes[n->out - 1]);
+        return phase < 2 ? (double)dg_shape_count(&q->shapes[n->out - 1]) : 0;
     if (phase == 0)
         return n->type->flops(n->attrs, n->n_in, in, -1);
     for (int i = 0; i < n->n_in; i++)
-        if (n->in[i] && p->active[n->in[i] - 1])
+        if (n->in[i] && p->active[n->in[i] - 1] && is_parameter(p, n->in[i]) == (phase == 2))
             sum += n->type->flops(n->attrs, n->n_in, in, i);
     return sum;
 }
@@ -28,8 +33,8 @@ static double step_flops(const dg_program *p)
     double sum = 0;
     for (int k = 0; k < p->n_order; k++) {
         sum += node_flops(p, &p->plan[0], p->order[k], 0);
-        if (p->active[p->graph->nodes[p->order[k]].out - 1])
-            sum += node_flops(p, &p->plan[0], p->order[k], 1);
+        for (int phase = 1; phase < 3 && p->active[p->graph->nodes[p->order[k]].out - 1]; phase++)
+            sum += node_flops(p, &p->plan[0], p->order[k], phase);
     }
     return sum;
 }

@@ -123,7 +123,7 @@ static int run_item(const dg_walk *w, int thread, int index, int64_t row0, int64
     double begin = p->clocked ? now() : 0;
     dg_status s = function(p, it)(&c);
     if (p->clocked) {
-        int phase = it->kind == ITEM_ADJOINT;
+        int phase = it->kind != ITEM_ADJOINT ? 0 : it->deferred ? 2 : 1;
         p->clock[(size_t)thread * (size_t)p->graph->n_nodes + (size_t)it->node].seconds[phase] +=
             now() - begin;
     }

@@ -289,8 +289,8 @@ static void bench_adds_up(void **state)
     size_t i;
     json_array_foreach(nodes, i, node)
     {
-        const char *phase[] = {"forward", "adjoint"};
-        for (int k = 0; k < 2; k++) {
+        const char *phase[] = {"forward", "errors", "gradients"};
+        for (int k = 0; k < 3; k++) {
             seconds += real_of(json_object_get(node, phase[k]), "seconds");
             flops += real_of(json_object_get(node, phase[k]), "flops");
         }
