@@ -139,11 +139,18 @@ static void hold(dg_fuser *f, int32_t k)
             f->held += f->q->slots[it->eps[j]].bytes;
 }
 
+/* A point-wise item takes its operand while it is hot, and needs no memory of its own. */
+static int rides(const dg_fuser *f, const dg_item *it)
+{
+    return f->open && it->rows && it->node != DG_NONE &&
+           f->p->graph->nodes[it->node].type->flags & DG_POINTWISE;
+}
+
 static void place(dg_fuser *f, int32_t k)
 {
     const dg_item *it = &f->q->items[k];
     int other = f->q->n_segments > 0 && f->q->segments[f->q->n_segments - 1].phase != it->phase;
-    if (other || (!it->deferred && f->held > HELD))
+    if (other || (!it->deferred && f->held > HELD && !rides(f, it)))
         flush(f);
     if (it->rows) {
         put_rows(f, it);
