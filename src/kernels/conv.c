@@ -24,11 +24,21 @@ typedef struct {
 } weight_choice;
 
 static const forward_choice forwards[] = {
+#if DG_REAL == 32 /* f64 is for proof: it keeps the order of sums */
+    {DG_T(dg_conv_winograd_forward_fits), &DG_T(dg_conv_winograd_forward)},
+#endif
     {DG_T(dg_conv_thin_forward_fits), &DG_T(dg_conv_thin_forward)},
     {always, &DG_T(dg_conv_direct_forward)}};
-static const input_choice inputs[] = {{always, &DG_T(dg_conv_direct_input)}};
+static const input_choice inputs[] = {
+#if DG_REAL == 32
+    {DG_T(dg_conv_winograd_input_fits), &DG_T(dg_conv_winograd_input)},
+#endif
+    {always, &DG_T(dg_conv_direct_input)}};
 static const weight_choice weights[] = {
     {DG_T(dg_conv_thin_weight_fits), &DG_T(dg_conv_thin_weight)},
+#if DG_REAL == 32
+    {DG_T(dg_conv_winograd_weight_fits), &DG_T(dg_conv_winograd_weight)},
+#endif
     {always, &DG_T(dg_conv_direct_weight)}};
 
 const DG_T(dg_conv_forward) * DG_T(dg_conv_choose_forward)(const dg_conv *s)

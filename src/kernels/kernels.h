@@ -33,6 +33,12 @@
  *   of them (or equal pieces of a row, where a row is longer); each block is a chain from 0; blocks
  *   are added in their order, image by image, onto the old value with `add`, else the first is
  *   written. A tap that falls on padding is left out of the chain, or is a product with 0.
+ * - Winograd's convolution (kernels/winograd.h; f32 only, by sizes, never if `exact`) has an order
+ *   of its own: tiles of 4x4 results are transformed, multiplied, transformed back by fixed
+ *   sequences of operations; the products' sums over channels are chains cut as above. In a weight
+ *   gradient a block is at most 64 tiles of an image, its sum a chain from 0, its 3x3 added to dw
+ *   as above. The error is 2 to 3 times that of the order above; a value that is not finite spoils
+ *   all 16 results of a tile that reads it.
  * - Sums along a row: element i goes to lane i % 16, lanes are added by the tree of base/vec.h.
  * - Sums of columns: one chain of additions in the order of rows. */
 #ifndef DG_KERNELS_TYPES

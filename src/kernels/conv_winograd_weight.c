@@ -1,0 +1,191 @@
+/* Winograd's convolution F(4x4, 3x3), weight gradient (contract: kernels/kernels.h, the
+ * mathematics: kernels/winograd.h).
+ *
+ * A block is the tiles of one image, or a piece of them, by its sizes alone: patches of x and of dy
+ * are transformed, 36 products sum over its tiles, their results are transformed to 3x3 and added
+ * to dw. So a batch has the bits of its parts. The products are made for some channels at a time
+ * and stay in the second cache until they are transformed: the 36 planes of all channels never are
+ * in memory. */
+#include "kernels/winograd.h"
+
+enum {
+    TILES = 64,   /* of a block, at most */
+    ROWS = 32,    /* input channels of the products at a time, */
+    COLUMNS = 64, /* and output channels */
+    NARROW = 16,  /* input channels of a part; */
+    WIDE = 32,    /* with more of them, dy is transformed less often, */
+    MANY = 64     /* where there are parts enough for two threads */
+};
+
+/* Room in numbers: patches of x, of dy, products, zeros. */
+typedef struct {
+    int64_t width_x, width_y;             /* channels of a tile in a plane */
+    int64_t plane_x, plane_y;             /* distances of planes */
+    int64_t errors, products, zeros, all; /* offsets behind the patches of x */
+} room;
+
+static int64_t width(const dg_conv *s)
+{
+    return s->c >= MANY ? WIDE : NARROW;
+}
+
+static room room_of(const dg_conv *s)
+{
+    room r = {.width_x = width(s), .width_y = dg_padded(s->k)};
+    const int64_t tiles = dg_min(dg_tiles(s->oh) * dg_tiles(s->ow), TILES);
+    r.plane_x = tiles * r.width_x + DG_PLANE_SKEW;
+    r.plane_y = tiles * r.width_y + DG_PLANE_SKEW;
+    r.errors = DG_PLANES * r.plane_x;
+    r.products = r.errors + DG_PLANES * r.plane_y;
+    r.zeros = r.products + DG_PLANES * ROWS * COLUMNS;
+    r.all = r.zeros + DG_PATCH * dg_max(s->c, s->k);
+    return r;
+}
+
+/* A y A^T of n <= VEC_N channels from c on, of `step` a pixel. */
+DG_INLINE void error(const dg_pixels *p, int64_t step, int64_t c, int n, real *to, int64_t plane)
+{
+    vec half[24], in[4], out[6];
+    DG_ROLLED
+    for (int j = 0; j < 4; j++, c += step) {
+        if (j < p->end) {
+            DG_UNROLL
+            for (int i = 0; i < 4; i++)
+                in[i] = dg_some(p->row[i] + c, n);
+            dg_line_error(in, out);
+        } else {
+            DG_UNROLL
+            for (int i = 0; i < 6; i++)
+                out[i] = (vec){0};
+        }
+        DG_UNROLL
+        for (int i = 0; i < 6; i++)
+            half[i * 4 + j] = out[i];
+    }
+    DG_ROLLED
+    for (int i = 0; i < 6; i++, to += 6 * plane) {
+        dg_line_error(half + i * 4, out);
+        DG_UNROLL
+        for (int j = 0; j < 6; j++)
+            vec_store(to + j * plane, out[j]);
+    }
+}
+
+static void errors(const dg_tiling *g, const real *dy, dg_tile t, int64_t n, const real *zeros,
+                   real *to, int64_t tile, int64_t plane)
+{
+    for (; n > 0; n--, to += tile, dg_tile_next(g, &t)) {
+        dg_pixels p;
+        int64_t k = 0;
+        dg_pixels_of(g, dy, &t, DG_TILE, zeros, &p);
+        for (; k + VEC_N <= g->c; k += VEC_N)
+            error(&p, g->c, k, VEC_N, to + k, plane);
+        if (k < g->c)
+            error(&p, g->c, k, (int)(g->c - k), to + k, plane);
+    }
+}
+
+/* (+)= G^T m G of n <= VEC_N output channels, to taps `tap` apart. */
+DG_INLINE void gradient(const real *m, int n, int add, real *dw, int64_t tap)
+{
+    vec half[18], in[6], out[3];
+    DG_ROLLED
+    for (int j = 0; j < 6; j++, m += ROWS * COLUMNS) {
+        DG_UNROLL
+        for (int i = 0; i < 6; i++)
+            in[i] = vec_load(m + i * 6 * ROWS * COLUMNS);
+        dg_line_gradient(in, out);
+        DG_UNROLL
+        for (int i = 0; i < 3; i++)
+            half[i * 6 + j] = out[i];
+    }
+    DG_ROLLED
+    for (int i = 0; i < 3; i++) {
+        dg_line_gradient(half + i * 6, out);
+        DG_UNROLL
+        for (int j = 0; j < 3; j++, dw += tap) {
+            vec sum = out[j];
+            if (add)
+                sum = dg_some(dw, n) + sum;
+            if (n == VEC_N)
+                vec_store(dw, sum);
+            else
+                vec_store_n(dw, n, sum);
+        }
+    }
+}
+
+static void gradients(const dg_conv *s, const real *m, int64_t rows, int64_t n, int add, real *dw)
+{
+    const int64_t tap = s->c * s->k;
+    for (int64_t i = 0; i < rows; i++, m += COLUMNS, dw += s->k) {
+        int64_t k = 0;
+        for (; k + VEC_N <= n; k += VEC_N)
+            gradient(m + k, VEC_N, add, dw + k, tap);
+        if (k < n)
+            gradient(m + k, (int)(n - k), add, dw + k, tap);
+    }
+}
+
+/* All products of a block of `tiles`, c input channels, with what becomes of them. */
+static void products(const dg_conv *s, const room *r, int64_t tiles, int64_t c, int add, real *dw,
+                     real *scratch)
+{
+    dg_block g = {.mode = DG_WRITE,
+                  .k = tiles,
+                  .outer = 1,
+                  .inner = 1,
+                  .a_row = 1,
+                  .a_col = r->width_x,
+                  .b_row = r->width_y,
+                  .c_row = COLUMNS};
+    for (int64_t k0 = 0; k0 < s->k; k0 += COLUMNS)
+        for (int64_t c0 = 0; c0 < c; c0 += ROWS) {
+            const int64_t n = dg_min(COLUMNS, s->k - k0);
+            g.m = dg_min(ROWS, c - c0);
+            g.n = dg_padded(n);
+            for (int64_t i = 0; i < DG_PLANES; i++) {
+                g.a = scratch + i * r->plane_x + c0;
+                g.b = scratch + r->errors + i * r->plane_y + k0;
+                g.c = scratch + r->products + i * ROWS * COLUMNS;
+                DG_T(dg_brgemm)(&g);
+            }
+            gradients(s, scratch + r->products, g.m, n, add, dw + c0 * s->k + k0);
+        }
+}
+
+static void weight(const dg_conv *s, int part, int64_t images, const real *x, const real *dy,
+                   int add, real *dw, void *scratch)
+{
+    const int64_t down = dg_tiles(s->oh), across = dg_tiles(s->ow), tiles = down * across;
+    const int64_t blocks = (tiles + TILES - 1) / TILES, c0 = part * width(s);
+    const int64_t c = dg_min(width(s), s->c - c0);
+    const dg_tiling gx = {s->h, s->w, s->c, s->top, s->left, down, across};
+    const dg_tiling gy = {s->oh, s->ow, s->k, 0, 0, down, across};
+    const room r = room_of(s);
+    real *patches = scratch, *zeros = patches + r.zeros;
+    DG_T(dg_fill)(DG_PATCH * dg_max(s->c, s->k), 0, zeros);
+    if (!images && !add)
+        for (int64_t t = 0; t < 9; t++)
+            DG_T(dg_fill)(c * s->k, 0, dw + (t * s->c + c0) * s->k);
+    for (int64_t i = 0; i < images * blocks; i++) {
+        const int64_t b = i % blocks, t0 = i / blocks * tiles + b * tiles / blocks;
+        const int64_t n = (b + 1) * tiles / blocks - b * tiles / blocks;
+        dg_patches(&gx, x + c0, dg_tile_at(&gx, t0), n, c, zeros, patches, r.width_x, r.plane_x);
+        errors(&gy, dy, dg_tile_at(&gy, t0), n, zeros, patches + r.errors, r.width_y, r.plane_y);
+        products(s, &r, n, c, add || i, dw + c0 * s->k, patches);
+    }
+}
+
+static size_t weight_scratch(const dg_conv *s)
+{
+    return (size_t)room_of(s).all * sizeof(real);
+}
+
+static int parts(const dg_conv *s)
+{
+    return (int)((s->c + width(s) - 1) / width(s));
+}
+
+const DG_T(dg_conv_weight)
+    DG_T(dg_conv_winograd_weight) = {"winograd", weight, weight_scratch, parts};
