@@ -3,13 +3,13 @@
  * Needs: items. Gives: segments, items in their final order. Breaks: indices of items.
  * Between two segments stands a barrier, inside there is none. Items that are cut by rows form a
  * chain: a thread takes some rows through the whole chain while they are hot, so an activation
- * rides on the product before it, a pooling on both. A chain ends where an item wants many more
- * rows at a time than the chain's rows in cache allow (a product whose weights must be read for
- * each piece). Gradients of parameters wait behind the chain, where they are independent tasks;
+ * rides on the product before it, a pooling on both. A chain ends where an item wants more rows at
+ * a time than the chain's rows in cache allow (a product whose weights must be read for each
+ * piece); it may spill to SPILL times CACHE, which is still nearer than what a barrier leaves. Gradients of parameters wait behind the chain, where they are independent tasks;
  * they are let in once the error vectors that they hold back exceed HELD bytes. */
 #include "engine/engine.h"
 
-enum { CACHE = 384 << 10, HELD = 1 << 20, CHAIN = 4 << 20, REUSE = 16 };
+enum { CACHE = 384 << 10, SPILL = 4, HELD = 1 << 20, CHAIN = 4 << 20, REUSE = 16 };
 
 typedef struct dg_fuser {
     dg_program *p;
@@ -111,7 +111,7 @@ static void put_rows(dg_fuser *f, const dg_item *it)
     dg_weight w = {f->q, 0, 0};
     dg_item_writes(it, weigh, &w);
     int full = f->p->options.mode == DG_RUN_INFER && f->chain_bytes > CHAIN;
-    if (!f->open || full || floor > f->chunk || fit < f->floor) {
+    if (!f->open || full || floor > f->chunk || fit * SPILL < f->floor) {
         new_segment(f, it->phase, 1);
         f->open = 1;
         f->chunk = fit;
@@ -119,8 +119,9 @@ static void put_rows(dg_fuser *f, const dg_item *it)
         f->chain_bytes = 0;
     }
     f->chain_bytes += w.row * (size_t)f->q->batch;
-    f->chunk = fit < f->chunk ? fit : f->chunk;
     f->floor = floor > f->floor ? floor : f->floor;
+    f->chunk = fit < f->chunk ? fit : f->chunk;
+    f->chunk = f->chunk < f->floor ? f->floor : f->chunk;
     put(f, it);
     f->q->segments[f->q->n_segments - 1].chunk = f->chunk;
 }
@@ -162,6 +163,16 @@ static void place(dg_fuser *f, int32_t k)
     }
 }
 
+/* Pieces of a chain: nearly equal, and as many for each thread. */
+static void cut(const dg_program *p, const dg_plan *q, dg_segment *s)
+{
+    int64_t pieces = (q->batch + s->chunk - 1) / s->chunk;
+    pieces = (pieces + p->threads - 1) / p->threads * p->threads;
+    s->chunk = (q->batch + pieces - 1) / pieces;
+    s->chunk = s->chunk < 1 ? 1 : s->chunk;
+    s->tasks = (q->batch + s->chunk - 1) / s->chunk;
+}
+
 /* Pieces of each segment, and where each phase begins. */
 static dg_status count_tasks(dg_program *p, dg_plan *q)
 {
@@ -169,7 +180,7 @@ static dg_status count_tasks(dg_program *p, dg_plan *q)
         dg_segment *s = &q->segments[i];
         q->phase_begin[s->phase + 1] = i + 1;
         if (s->rows) {
-            s->tasks = (q->batch + s->chunk - 1) / s->chunk;
+            cut(p, q, s);
             continue;
         }
         s->task_end = dg_arena_array(&p->lists, (size_t)s->count, sizeof *s->task_end);
