@@ -15,7 +15,8 @@
  *     G: [A^t eps][i, j] = sum over (k, d) of  t(s_k(i, j) - d) eps[k, d]
  *
  * So f spreads and G interpolates, with the same weights: G is the exact adjoint of f, not one more
- * discretisation of the integral, as backprojectors often are. f is linear, hence its own tangent.
+ * discretisation of the integral, as backprojectors often are. f is linear, hence its own tangent:
+ * the flag says so, and there is no function for it.
  * Forward is cut by angle, the adjoint by row of the picture: parts write disjoint results. cos and
  * sin are the C library's, so the last bits of a run with this node are too. */
 #include "either.h"
@@ -131,7 +132,7 @@ EITHER void spread(const sizes *z, const double *direction, const void *picture,
     }
 }
 
-/* The projections of the call's angles; picture NULL: zero. */
+/* The projections of the call's angles. */
 EITHER void project(const dg_call *c, const void *picture, void *to, int wide)
 {
     sizes z = sizes_of(c);
@@ -139,10 +140,7 @@ EITHER void project(const dg_call *c, const void *picture, void *to, int wide)
     double *row = c->scratch;
     for (int64_t n = 0; n < z.pictures; n++)
         for (int64_t k = cut(c, z.angles, c->part); k < cut(c, z.angles, c->part + 1); k++) {
-            if (picture)
-                spread(&z, direction + 2 * k, picture, n * z.height * z.width, row, wide);
-            else
-                memset(row, 0, (size_t)z.detectors * sizeof *row);
+            spread(&z, direction + 2 * k, picture, n * z.height * z.width, row, wide);
             for (int64_t d = 0; d < z.detectors; d++)
                 put(to, (n * z.angles + k) * z.detectors + d, row[d], wide);
         }
@@ -157,12 +155,6 @@ EITHER dg_status forward(const dg_call *c, int wide)
         direction[2 * k + 1] = sin(pi * (double)k / (double)angles);
     }
     project(c, c->in[0], c->out[0], wide);
-    return DG_OK;
-}
-
-EITHER dg_status tangent(const dg_call *c, int wide)
-{
-    project(c, c->din[0], c->dout[0], wide);
     return DG_OK;
 }
 
@@ -205,11 +197,6 @@ static dg_status adjoint_f32(const dg_call *c)
     return adjoint(c, 0);
 }
 
-static dg_status tangent_f32(const dg_call *c)
-{
-    return tangent(c, 0);
-}
-
 static dg_status forward_f64(const dg_call *c)
 {
     return forward(c, 1);
@@ -218,11 +205,6 @@ static dg_status forward_f64(const dg_call *c)
 static dg_status adjoint_f64(const dg_call *c)
 {
     return adjoint(c, 1);
-}
-
-static dg_status tangent_f64(const dg_call *c)
-{
-    return tangent(c, 1);
 }
 
 static const dg_case cases[] = {
@@ -245,8 +227,8 @@ static const dg_node_type radon = {
     .bytes = bytes,
     .parts = parts,
     .flops = flops,
-    .f32 = {forward_f32, adjoint_f32, tangent_f32},
-    .f64 = {forward_f64, adjoint_f64, tangent_f64},
+    .f32 = {forward_f32, adjoint_f32},
+    .f64 = {forward_f64, adjoint_f64},
     .cases = cases,
     .n_cases = sizeof cases / sizeof cases[0],
 };

@@ -90,7 +90,7 @@ typedef struct dg_call {
 typedef dg_status (*dg_fn)(const dg_call *c); /* pure, thread-safe; not DG_OK: the step stops */
 
 typedef struct dg_math {
-    dg_fn forward, adjoint, tangent; /* tangent may be NULL in a user's node */
+    dg_fn forward, adjoint, tangent; /* tangent may be NULL in a user's node; see DG_LINEAR */
 } dg_math;
 
 /* ---- Inputs ---------------------------------------------------------------------------------- */
@@ -130,7 +130,8 @@ typedef struct dg_case {
 
 enum {
     DG_ROWS = 1,      /* rows of axis 0 are independent: see dg_call */
-    DG_LINEAR = 2,    /* linear in its inputs: f is its own tangent */
+    DG_LINEAR = 2,    /* linear in all its real inputs together, without an offset (x W is not,
+                         where W is an input too): f is its own tangent, where none is given */
     DG_POINTWISE = 4, /* out[0] may be the memory of any in[i] of its shape and type, delta[i] that
                             of eps[0]; implies DG_ROWS */
     DG_ACCUMULATES = 8, /* adjoint of an input without rows obeys c->add: old value, then a left

@@ -4,6 +4,7 @@
 #include "base/philox.h"
 #include "cli/plugin.h"
 #include "engine/certify.h"
+#include "engine/engine.h"
 #include "graph/graph.h"
 #include "ops/isa.h"
 #include "train/figures.h"
@@ -198,7 +199,7 @@ static int without_tangent(const dg_graph *g)
     for (int i = 0; i < g->n_nodes; i++) {
         const dg_node *n = &g->nodes[i];
         const dg_math *m = g->real == DG_F64 ? &n->type->f64 : &n->type->f32;
-        if (n->builtin < 0 && !m->tangent && !(n->type->flags & DG_VIEW))
+        if (n->builtin < 0 && !dg_has_tangent(n->type, m))
             return i;
     }
     return -1;

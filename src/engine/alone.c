@@ -67,7 +67,7 @@ static dg_status compile(alone *a, dg_diag *why)
     if (a->program && dg_program_status(a->program, NULL) == DG_OK &&
         dg_shape_count(&g->values[a->of.id - 1].shape) >
             dg_shape_count(&g->values[a->by.id - 1].shape) &&
-        (n->type->flags & DG_VIEW || dg_node_math(a->program, n)->tangent)) {
+        dg_has_tangent(n->type, dg_node_math(a->program, n))) {
         dg_program_free(a->program);
         o.tangent = 1;
         a->program = dg_compile(a->graph, &o);

@@ -6,8 +6,8 @@
  *     differences        |Jv - FD v| / max(|Jv|, |v| |J^t w| / |w|)             limit 1e-10
  * J v by the tangent, J^t w by the adjoint, FD by central differences, Richardson over three
  * levels, from three steps. A node without a tangent has J^t compared with differences, limit 1e-9.
- * In f32, for nodes that have nothing else: 1e-5 and 1e-4, the latter times |f| / |Jv| where that is
- * above 1. Results are rounded to 2^-24 of their size, differences are taken over 2^-8 and more,
+ * In f32, for nodes that have nothing else: 1e-5 and 1e-4, the latter times |f| / |Jv| where that
+ * is above 1. Results are rounded to 2^-24 of their size, differences are taken over 2^-8 and more,
  * Richardson multiplies by 1.5: 2.3e-5 of the results, and four times that is allowed.
  * Components of the result that have a kink nearer than the step are left out and counted. What
  * fails is probed by unit vectors, and the worst entry and a guess at the cause are given. */

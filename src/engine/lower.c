@@ -124,6 +124,59 @@ static void reads_saved(const dg_plan *q, const dg_node *n, dg_item *it)
             it->out[j] = q->z[n->out + j - 1];
 }
 
+/* What nothing wanted lies behind is not perturbed: zeros that nobody writes. */
+static int32_t zeros(dg_program *p, dg_plan *q, int32_t id)
+{
+    size_t row, bytes = value_bytes(q, p->graph, id, &row);
+    return dg_slot_fixed(p, q, SLOT_TANGENT, id, 0, bytes, row);
+}
+
+/* A linear f is its own tangent: a forward call at the perturbations. What it saves then is not for
+ * G. */
+static void own_tangent(dg_program *p, dg_plan *q, int32_t k, dg_item *it)
+{
+    const dg_graph *g = p->graph;
+    const dg_node *n = &g->nodes[k];
+    for (int i = 0; i < n->n_in; i++) {
+        int32_t id = n->in[i];
+        if (id && g->values[id - 1].type == DG_I32)
+            it->in[i] = q->z[id - 1];
+        else if (id)
+            it->in[i] = q->tangent[id - 1] != DG_NONE ? q->tangent[id - 1] : zeros(p, q, id);
+        if (it->in[i] != DG_NONE)
+            q->slots[it->in[i]].keep = 1; /* all tangents last: no result in its place */
+    }
+    for (int j = 0; j < n->n_out; j++)
+        it->out[j] = q->tangent[n->out + j - 1];
+    if (q->saved[k] != DG_NONE)
+        it->saved = dg_slot_new(p, q, SLOT_SAVED, k, q->slots[q->saved[k]].bytes, 0);
+}
+
+static dg_status tangent_item(dg_program *p, dg_plan *q, int32_t k)
+{
+    const dg_node *n = &p->graph->nodes[k];
+    int own = dg_is_own_tangent(n->type, dg_node_math(p, n));
+    dg_shape *in = dg_plan_in_shapes(p, q, n);
+    dg_item_kind kind = own ? ITEM_FORWARD : ITEM_TANGENT;
+    dg_item *it = in ? dg_item_new(p, q, kind, k, n->n_in, n->n_out) : NULL;
+    if (!it)
+        return p->diag.code;
+    it->phase = PHASE_TANGENT;
+    it->rows = is_row_item(p, n);
+    it->parts = parts_of(p, q, n, in, -1);
+    if (own) {
+        own_tangent(p, q, k, it);
+        return p->diag.code;
+    }
+    it->saved = q->saved[k];
+    reads_saved(q, n, it);
+    for (int i = 0; i < n->n_in; i++)
+        it->din[i] = n->in[i] ? q->tangent[n->in[i] - 1] : DG_NONE;
+    for (int j = 0; j < n->n_out; j++)
+        it->dout[j] = q->tangent[n->out + j - 1];
+    return DG_OK;
+}
+
 static dg_status tangent_node(dg_program *p, dg_plan *q, int32_t k)
 {
     const dg_graph *g = p->graph;
@@ -143,22 +196,9 @@ static dg_status tangent_node(dg_program *p, dg_plan *q, int32_t k)
         s->root = s->view = q->tangent[n->in[0] - 1];
         return DG_OK;
     }
-    if (!dg_node_math(p, n)->tangent)
+    if (!dg_has_tangent(n->type, dg_node_math(p, n)))
         return dg_program_fail(p, n, DG_EMODEL, "%s has no tangent", n->type->name);
-    dg_shape *in = dg_plan_in_shapes(p, q, n);
-    dg_item *it = in ? dg_item_new(p, q, ITEM_TANGENT, k, n->n_in, n->n_out) : NULL;
-    if (!it)
-        return p->diag.code;
-    it->phase = PHASE_TANGENT;
-    it->rows = is_row_item(p, n);
-    it->parts = parts_of(p, q, n, in, -1);
-    it->saved = q->saved[k];
-    reads_saved(q, n, it);
-    for (int i = 0; i < n->n_in; i++)
-        it->din[i] = n->in[i] ? q->tangent[n->in[i] - 1] : DG_NONE;
-    for (int j = 0; j < n->n_out; j++)
-        it->dout[j] = q->tangent[n->out + j - 1];
-    return DG_OK;
+    return tangent_item(p, q, k);
 }
 
 dg_status dg_lower_tangent(dg_program *p, dg_plan *q)

@@ -1,6 +1,7 @@
 /* A probe runs one node's mathematics at a point; see probe.h. */
 #include "engine/probe.h"
 #include "base/number.h"
+#include "engine/engine.h"
 #include "graph/graph.h"
 #include <math.h>
 #include <stdio.h>
@@ -117,7 +118,7 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
     p->name = n->name ? n->name : n->type->name;
     p->real = g->real;
     p->math = math ? math : math_of(g, n, isa);
-    p->has_tangent = p->math->tangent != NULL;
+    p->has_tangent = dg_has_tangent(p->type, p->math);
     if (n->n_in > DG_PROBE_MOST || n->n_out > DG_MAX_OUT)
         return dg_diag_set(why, DG_EUSAGE, "%s has more than %d inputs", p->name, DG_PROBE_MOST);
     if (!p->math->forward || !p->math->adjoint)
@@ -202,6 +203,20 @@ static void flatten(const dg_probe *p, void *const part[], double *to)
             *to++ = dg_number_get(p->real, part[j], i);
 }
 
+/* The tangent of a linear node that has no function for it: f at v and zeros. */
+static void own_tangent(dg_probe *p, int input)
+{
+    const void *in[DG_PROBE_MOST];
+    for (int i = 0; i < p->c.n_in; i++) {
+        int fixed = i == input || !p->din[i] || p->integer[i];
+        in[i] = p->integer[i] ? p->in[i] : p->din[i];
+        if (!fixed)
+            memset(p->din[i], 0, (size_t)dg_probe_in(p, i) * dg_type_bytes(p->real));
+    }
+    point_at(p, in, (const void *const *)p->dout);
+    run(p, p->math->forward, parts_of(p, -1));
+}
+
 /* Results start at `before`: NaN, which no right node leaves. */
 static void tangent_from(dg_probe *p, int input, const double *v, double before, double *jv)
 {
@@ -218,6 +233,8 @@ static void tangent_from(dg_probe *p, int input, const double *v, double before,
     p->c.dout = p->dout;
     if (p->type->flags & DG_VIEW)
         memcpy(p->dout[0], p->din[0], (size_t)dg_probe_in(p, 0) * dg_type_bytes(p->real));
+    else if (dg_is_own_tangent(p->type, p->math))
+        own_tangent(p, input);
     else
         run(p, p->math->tangent, parts_of(p, -1));
     flatten(p, p->dout, jv);
