@@ -78,7 +78,7 @@ static void commit(void *user, int thread)
 
 static dg_status refuse(dg_program *p, double rate, uint64_t step)
 {
-    for (int64_t b = 0; b < p->n_blocks; b++) {
+    for (int64_t b = p->n_blocks - 1; b >= 0; b--) { /* the first parameter has the last blocks */
         if (isfinite(p->squares[b]))
             continue;
         const dg_vertex *v = &p->graph->values[p->block_value[b] - 1];

@@ -9,10 +9,13 @@
 #include <string.h>
 #include <time.h>
 
+/* One thread's walk. */
 typedef struct dg_walk {
     dg_program *p;
     dg_plan *q;
     int begin, end; /* segments */
+    int thread;
+    dg_diag *why; /* for the calls of this thread */
 } dg_walk;
 
 static double now(void)
@@ -65,20 +68,19 @@ static void measure(const dg_walk *w, const dg_item *it, int64_t row0, int64_t r
 }
 
 /* Keeps the failure that comes first by item, then by place. */
-static void note_failure(const dg_walk *w, int thread, int item, int64_t place, dg_status s,
-                         const dg_diag *why)
+static void note_failure(const dg_walk *w, int item, int64_t place, dg_status s)
 {
     dg_program *p = w->p;
-    dg_diag *d = &p->thread_diag[thread];
+    dg_diag *d = &p->thread_diag[w->thread];
     int segment = w->q->items[item].segment, first = atomic_load(&p->failed);
     while (segment < first && !atomic_compare_exchange_weak(&p->failed, &first, segment))
         ;
     int64_t where = ((int64_t)item << 40) + place;
-    if (d->code != DG_OK && p->thread_where[thread] <= where)
+    if (d->code != DG_OK && p->thread_where[w->thread] <= where)
         return;
     const dg_node *n = &p->graph->nodes[w->q->items[item].node];
-    p->thread_where[thread] = where;
-    *d = *why;
+    p->thread_where[w->thread] = where;
+    *d = *w->why;
     if (d->code == DG_OK)
         dg_diag_set(d, s, "%s failed", n->type->name);
     snprintf(d->node, sizeof d->node, "%s", n->name ? n->name : n->type->name);
@@ -95,7 +97,7 @@ static dg_fn function(const dg_program *p, const dg_item *it)
 }
 
 /* Rows row0 .. row1-1, or part, of an item. 0: it failed. */
-static int run_item(const dg_walk *w, int thread, int index, int64_t row0, int64_t row1, int part)
+static int run_item(const dg_walk *w, int index, int64_t row0, int64_t row1, int part)
 {
     dg_program *p = w->p;
     const dg_item *it = &w->q->items[index];
@@ -105,7 +107,6 @@ static int run_item(const dg_walk *w, int thread, int index, int64_t row0, int64
         own_item(w, it, row0, row1);
         return 1;
     }
-    dg_diag why = {.code = DG_OK};
     dg_call c = it->call;
     if (it->rows) {
         c.row0 = row0;
@@ -114,8 +115,8 @@ static int run_item(const dg_walk *w, int thread, int index, int64_t row0, int64
     c.part = part;
     c.add = it->accumulates && p->add;
     c.key[1] = p->step << 20 | (uint64_t)it->node;
-    c.scratch = p->arena + p->scratch_at + (size_t)thread * p->scratch;
-    c.why = &why;
+    c.scratch = p->arena + p->scratch_at + (size_t)w->thread * p->scratch;
+    c.why = w->why;
     if (p->add && it->delta_add_bound)
         c.delta = it->delta_add_bound;
     if (it->square && it->rows && p->measuring && it->kind == ITEM_ADJOINT)
@@ -124,26 +125,26 @@ static int run_item(const dg_walk *w, int thread, int index, int64_t row0, int64
     dg_status s = function(p, it)(&c);
     if (p->clocked) {
         int phase = it->kind != ITEM_ADJOINT ? 0 : it->deferred ? 2 : 1;
-        p->clock[(size_t)thread * (size_t)p->graph->n_nodes + (size_t)it->node].seconds[phase] +=
+        p->clock[(size_t)w->thread * (size_t)p->graph->n_nodes + (size_t)it->node].seconds[phase] +=
             now() - begin;
     }
     if (s != DG_OK)
-        note_failure(w, thread, index, it->rows ? row0 : part, s, &why);
+        note_failure(w, index, it->rows ? row0 : part, s);
     else if (it->square && it->rows && p->measuring && it->kind == ITEM_FORWARD)
         measure(w, it, row0, row1);
     return s == DG_OK;
 }
 
-static void run_chain(const dg_walk *w, const dg_segment *s, int thread, int64_t piece)
+static void run_chain(const dg_walk *w, const dg_segment *s, int64_t piece)
 {
     int64_t row0 = piece * s->chunk, row1 = row0 + s->chunk;
     row1 = row1 < w->q->batch ? row1 : w->q->batch;
     for (int k = 0; k < s->count; k++)
-        if (!run_item(w, thread, s->first + k, row0, row1, 0))
+        if (!run_item(w, s->first + k, row0, row1, 0))
             return;
 }
 
-static void run_task(const dg_walk *w, const dg_segment *s, int thread, int64_t task)
+static void run_task(const dg_walk *w, const dg_segment *s, int64_t task)
 {
     int low = 0, high = s->count - 1;
     while (low < high) {
@@ -155,7 +156,7 @@ static void run_task(const dg_walk *w, const dg_segment *s, int thread, int64_t 
     }
     int64_t first = low > 0 ? s->task_end[low - 1] : 0;
     const dg_call *c = &w->q->items[s->first + low].call;
-    run_item(w, thread, s->first + low, c->row0, c->row1, (int)(task - first));
+    run_item(w, s->first + low, c->row0, c->row1, (int)(task - first));
 }
 
 static int idle_segment(const dg_walk *w, const dg_segment *s)
@@ -167,9 +168,9 @@ static int idle_segment(const dg_walk *w, const dg_segment *s)
 }
 
 /* Values without rows are measured by one thread, while the others wait. */
-static void measure_whole(const dg_walk *w, const dg_segment *s, int thread)
+static void measure_whole(const dg_walk *w, const dg_segment *s)
 {
-    for (int k = 0; thread == 0 && k < s->count; k++) {
+    for (int k = 0; w->thread == 0 && k < s->count; k++) {
         const dg_item *it = &w->q->items[s->first + k];
         if (it->square && !it->rows)
             measure(w, it, 0, 0);
@@ -179,8 +180,12 @@ static void measure_whole(const dg_walk *w, const dg_segment *s, int thread)
 
 static void walk(void *user, int thread)
 {
-    const dg_walk *w = user;
+    dg_diag why = {.code = DG_OK};
+    dg_walk own = *(const dg_walk *)user;
+    const dg_walk *w = &own;
     dg_program *p = w->p;
+    own.thread = thread;
+    own.why = &why;
     for (int i = w->begin; i < w->end; i++) {
         const dg_segment *s = &w->q->segments[i];
         if (idle_segment(w, s))
@@ -190,9 +195,9 @@ static void walk(void *user, int thread)
              k >= 0 && k < s->tasks;
              k = fixed ? s->tasks : dg_team_next(p->team, thread, s->tasks)) {
             if (s->rows)
-                run_chain(w, s, thread, k);
+                run_chain(w, s, k);
             else
-                run_task(w, s, thread, k);
+                run_task(w, s, k);
         }
         if (i + 1 == w->end && !p->measuring)
             return;
@@ -201,7 +206,7 @@ static void walk(void *user, int thread)
             i) /* all saw the same: a later failure has a later segment */
             return;
         if (p->measuring && !s->rows)
-            measure_whole(w, s, thread);
+            measure_whole(w, s);
     }
 }
 
@@ -221,7 +226,7 @@ static dg_status gather_failures(dg_program *p)
 
 dg_status dg_run_phase(dg_program *p, dg_plan *q, dg_phase phase)
 {
-    dg_walk w = {p, q, q->phase_begin[phase], q->phase_begin[phase + 1]};
+    dg_walk w = {.p = p, .q = q, .begin = q->phase_begin[phase], .end = q->phase_begin[phase + 1]};
     for (int t = 0; t < p->threads; t++)
         p->thread_diag[t].code = DG_OK;
     atomic_store(&p->failed, INT_MAX);
