@@ -360,3 +360,28 @@ dg_value dg_apply(dg_graph *g, const char *type, const char *name, int n_in, con
         return (dg_value){0};
     return append(&a, n_out, out);
 }
+
+static dg_status make_exact(dg_graph *g, dg_node *n, int k)
+{
+    dg_attrs *attrs = dg_arena_alloc(&g->arena, sizeof *attrs);
+    dg_attr_value *v = dg_arena_array(&g->arena, (size_t)n->attrs->n, sizeof *v);
+    if (!attrs || !v)
+        return dg_graph_no_memory(g);
+    memcpy(v, n->attrs->v, (size_t)n->attrs->n * sizeof *v);
+    v[k].number[0] = 1;
+    *attrs = (dg_attrs){n->attrs->n, v};
+    n->attrs = attrs;
+    return DG_OK;
+}
+
+dg_status dg_graph_exact(dg_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dg_node_type *t = g->nodes[i].type;
+        for (int k = 0; k < t->n_attrs; k++)
+            if (strcmp(t->attrs[k].name, "exact") == 0 && t->attrs[k].kind == DG_ATTR_BOOL &&
+                make_exact(g, &g->nodes[i], k) != DG_OK)
+                return g->diag.code;
+    }
+    return g->diag.code;
+}

@@ -11,7 +11,7 @@
 #include "ops/window.h"
 
 enum { X, WEIGHT, BIAS, INPUTS };
-enum { CHANNELS, KERNEL, STRIDE, PADDING, DILATION, GROUPS, HAS_BIAS };
+enum { CHANNELS, KERNEL, STRIDE, PADDING, DILATION, GROUPS, HAS_BIAS, EXACT };
 
 #ifndef DG_REAL
 #include "ops/sizes.h"
@@ -39,7 +39,8 @@ static int describe(const dg_attrs *a, const dg_shape in[], dg_conv *s)
                    .dilation_x = w.dilation[1],
                    .top = w.before[0],
                    .left = w.before[1],
-                   .groups = dg_attr_int(a, GROUPS)};
+                   .groups = dg_attr_int(a, GROUPS),
+                   .exact = (int)dg_attr_int(a, EXACT)};
     return s->h > 0 && s->w > 0 && s->c > 0 && s->k > 0 && s->oh > 0 && s->ow > 0;
 }
 
@@ -91,6 +92,12 @@ static const dg_attr_spec attrs[] = {
      .high = 1,
      .preset = "true",
      .text = "whether b is added"},
+    {.name = "exact",
+     .kind = DG_ATTR_BOOL,
+     .max_count = 1,
+     .high = 1,
+     .preset = "false",
+     .text = "only sums in the order of the definition, not Winograd's"},
 };
 
 static const dg_input_spec inputs[] = {
@@ -207,6 +214,19 @@ int dg_conv_algorithms(const dg_attrs *a, const dg_shape in[], dg_type real, con
     return 1;
 }
 
+double dg_conv_spared(const dg_attrs *a, const dg_shape in[], dg_type real, int input)
+{
+    const char *name[3];
+    dg_conv s;
+    if (input >= BIAS || !dg_conv_algorithms(a, in, real, name) || !describe(a, in, &s) ||
+        strcmp(name[input + 1], "winograd") != 0)
+        return 0;
+    int64_t h = input == X ? s.h : s.oh, w = input == X ? s.w : s.ow;
+    int64_t tiles = (h + 3) / 4 * ((w + 3) / 4);
+    return flops(a, INPUTS, in, input) -
+           2.0 * 36 * (double)(in[X].dim[0] * tiles) * (double)(s.c * s.k);
+}
+
 static const dg_case cases[] = {
     {"n,h,w,a; 3,3,a,b; b", "channels=b, kernel=3", "uniform(-1,1)", HUGE_VAL},
     {"n,h,w,a; 2,3,a,b; -", "channels=b, kernel=[2, 3], stride=2, bias=false", "uniform(-1,1)",
@@ -220,6 +240,10 @@ static const dg_case cases[] = {
      HUGE_VAL},
     {"n,h,w,a; 1,1,a,b; b", "channels=b, kernel=1", "uniform(-1,1)", HUGE_VAL},
     {"n,9,9,16; 3,3,16,32; 32", "channels=32, kernel=3", "uniform(-1,1)", HUGE_VAL},
+    {"n,13,6,17; 3,3,17,16; 16", "channels=16, kernel=3", "uniform(-1,1)", HUGE_VAL},
+    {"n,13,6,17; 3,3,17,16; 16", "channels=16, kernel=3, exact=true", "uniform(-1,1)", HUGE_VAL},
+    {"n,14,14,16; 3,3,16,18; -", "channels=18, kernel=3, padding=valid, bias=false",
+     "uniform(-1,1)", HUGE_VAL},
     {"n,5,4,a; 5,5,a,b; b", "channels=b, kernel=5, padding=4, stride=3", "uniform(-1,1)", HUGE_VAL},
 };
 

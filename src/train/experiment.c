@@ -1,6 +1,7 @@
 /* An experiment: a model with its data; see experiment.h. */
 #include "train/experiment.h"
 #include "base/philox.h"
+#include "graph/make.h"
 #include "train/metrics.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,6 +222,8 @@ static void build(dg_experiment *e)
     dg_type real = e->options.real_given ? e->options.real : e->settings.real;
     if (dg_model_build(e->model, real, sizes, n) != DG_OK)
         return;
+    if (e->settings.exact)
+        dg_graph_exact(e->model->graph);
     if (!e->options.without_data)
         check_columns(e);
     check_metrics(e);

@@ -580,7 +580,7 @@ static const bad cases[] = {
      "attribute.dag:3:20: error: conv has no attribute 'kernal'\n"
      "    z = conv(image, 4, kernal=3)\n"
      "                       ^~~~~~   did you mean 'kernel'?\n"
-     "    conv takes: channels, kernel, stride, padding, dilation, groups, bias, "
+     "    conv takes: channels, kernel, stride, padding, dilation, groups, bias, exact, "
      "weight, init, bias_init, name\n"},
     {"train range.dag", 2,
      "range.dag:3:27: error: kernel of conv is 0, it takes 1 to 32768\n"

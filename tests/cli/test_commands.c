@@ -239,6 +239,36 @@ static void show_tells_shapes_and_counts(void **state)
     free(of_run);
 }
 
+/* `exact` of train reaches the convolutions, and one may ask for it by itself. */
+static void exact_is_without_winograd(void **state)
+{
+    (void)state;
+    static const char wide[] = "input  image[N, 14, 14, 16]\n"
+                               "target label[N] int\n"
+                               "a = conv(image, 16, kernel=3)\n"
+                               "b = conv(a, 16, kernel=3, exact=true)\n"
+                               "logits = linear(flatten(b), 10)\n"
+                               "output logits\n"
+                               "loss   softmax_cross_entropy(label, logits)\n";
+    cli_write("wide.dag", wide, sizeof wide - 1);
+    char *text = output("show wide.dag --threads 1");
+    assert_has(text, "a.conv: winograd, gradients winograd and winograd");
+    assert_has(text, "b.conv: direct, gradients direct and direct");
+    free(text);
+    text = output("show wide.dag --threads 1 --set exact=true");
+    assert_has(text, "a.conv: direct, gradients direct and direct");
+    free(text);
+    text = output("show wide.dag --threads 1 --set precision=f64");
+    assert_has(text, "a.conv: direct, gradients direct and direct");
+    free(text);
+    text = output("bench wide.dag --threads 1 --seconds 0.01 --batch 4");
+    assert_has(text, "shares of the peak those that are done");
+    free(text);
+    text = output("bench wide.dag --threads 1 --seconds 0.01 --batch 4 --set exact=true");
+    assert_null(strstr(text, "winograd"));
+    free(text);
+}
+
 static void show_prints_each_pass(void **state)
 {
     (void)state;
@@ -378,6 +408,7 @@ int main(void)
         cmocka_unit_test(predict_takes_files_and_standard_input),
         cmocka_unit_test(predict_gives_the_units_of_the_target),
         cmocka_unit_test(show_tells_shapes_and_counts),
+        cmocka_unit_test(exact_is_without_winograd),
         cmocka_unit_test(show_prints_each_pass),
         cmocka_unit_test(show_draws_boxes_and_edges),
         cmocka_unit_test(bench_adds_up),

@@ -257,12 +257,12 @@ static void test_extremes(void **state)
     const dg_node_type *t = dg_builtin_at(dg_builtin_find("conv"));
     const char *const words[] = {"same", "valid"};
     for (int k = 0; k < 3; k++) {
-        dg_attr_value v[7] = {{.count = 1, .word = -1, .number = {1}}};
+        dg_attr_value v[8] = {{.count = 1, .word = -1, .number = {1}}};
         for (int i = 1; i < 5; i++)
             v[i] = (dg_attr_value){.count = 1, .word = -1, .number = {most}};
         v[3] = k < 2 ? (dg_attr_value){.word = k, .text = words[k]} : v[3];
-        v[5] = v[6] = v[0];
-        dg_attrs a = {7, v};
+        v[5] = v[6] = v[7] = v[0];
+        dg_attrs a = {8, v};
         dg_shape out, in[] = {{4, {DG_N, INT64_MAX, 1, 1}}, {.rank = -1}, {.rank = -1}};
         dg_diag why = {0};
         assert_int_equal(t->shape(&a, 3, in, &out, &why), DG_EMODEL);
