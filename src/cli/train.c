@@ -176,6 +176,8 @@ static int run_trainer(dg_experiment *e, const train_options *o)
         last_line(&t, o, &result, r.path);
     } else {
         code = s == DG_ESTOP ? dg_stopped() : dg_tell(&dg_command_train, &why);
+        if (t.progress.step == 0)
+            dg_run_discard(&r); /* so that the same --out can be tried again */
     }
     dg_run_close(&r);
     dg_trainer_free(&t);

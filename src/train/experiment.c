@@ -1,6 +1,5 @@
 /* An experiment: a model with its data; see experiment.h. */
 #include "train/experiment.h"
-#include "base/philox.h"
 #include "graph/make.h"
 #include "train/metrics.h"
 #include <stdio.h>
@@ -336,38 +335,6 @@ dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d
             s = refused(p, port, d, rows, &t, limit, why);
         if (s != DG_OK)
             return s;
-    }
-    return DG_OK;
-}
-
-dg_status dg_experiment_draw(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
-                             dg_diag *why)
-{
-    const dg_graph *g = e->model->graph;
-    for (int id = 1; id <= dg_graph_values(g); id++) {
-        dg_value_info info;
-        dg_value_look(g, (dg_value){id}, &info);
-        if (info.kind != DG_INPUT)
-            continue;
-        dg_tensor t = {.type = info.type == DG_I32 ? DG_I32 : DG_F32, .shape = info.shape};
-        if (t.shape.rank > 0 && t.shape.dim[0] == DG_N)
-            t.shape.dim[0] = batch;
-        int64_t n = dg_shape_count(&t.shape), limit = dg_label_limit(p, (dg_value){id});
-        t.bytes = (size_t)n * 4;
-        t.data = malloc(t.bytes + 1);
-        if (!t.data)
-            return dg_diag_set(why, DG_EMEMORY, "out of memory");
-        for (int64_t i = 0; i < n; i++) {
-            if (t.type == DG_I32)
-                ((int32_t *)t.data)[i] = (int32_t)(dg_uniform(seed, (uint64_t)id, (uint64_t)i) *
-                                                   (double)(limit > 0 ? limit : 2));
-            else
-                ((float *)t.data)[i] = (float)dg_normal(seed, (uint64_t)id, (uint64_t)i);
-        }
-        dg_status s = dg_set(p, (dg_value){id}, DG_VALUE, &t);
-        free(t.data);
-        if (s != DG_OK)
-            return dg_program_status(p, why);
     }
     return DG_OK;
 }

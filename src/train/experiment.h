@@ -73,8 +73,8 @@ dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d
 dg_status dg_experiment_point(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
                               dg_diag *why);
 
-/* Inputs and targets for a model without data: normal numbers, labels uniform in the range their
- * consumer states, by seed. */
+/* Inputs and targets for a model without data, by seed: normal numbers, labels uniform in the range
+ * their consumer states, distributions and probabilities where a loss takes them (draw.c). */
 dg_status dg_experiment_draw(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
                              dg_diag *why);
 

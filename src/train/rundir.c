@@ -6,6 +6,7 @@
 #include "io/writer.h"
 #include "train/checkpoint.h"
 #include <dagrad/dagrad.h>
+#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -175,9 +176,41 @@ dg_status dg_run_create(dg_run_dir *r, const char *out, dg_trainer *t, dg_diag *
     if (out && !r->path)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     dg_status s = out ? make_folder(out, why) : make_default(r, t->e->model->name, why);
+    r->made = s == DG_OK;
     if (s == DG_OK)
         s = write_run(r, t, why);
     return s == DG_OK ? open_metrics(r, why) : s;
+}
+
+/* 1: nothing but model.dag, run.json and an empty metrics.jsonl. */
+static int is_bare(const char *path)
+{
+    char file[4096];
+    struct stat s;
+    DIR *folder = opendir(path);
+    int bare = folder != NULL;
+    for (const struct dirent *e; bare && (e = readdir(folder));) {
+        int own = strcmp(e->d_name, "model.dag") == 0 || strcmp(e->d_name, "run.json") == 0;
+        int metrics = strcmp(e->d_name, "metrics.jsonl") == 0;
+        snprintf(file, sizeof file, "%s/%s", path, e->d_name);
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        bare = own || (metrics && stat(file, &s) == 0 && s.st_size == 0);
+    }
+    if (folder)
+        closedir(folder);
+    return bare;
+}
+
+void dg_run_discard(dg_run_dir *r)
+{
+    static const char *const name[] = {"metrics.jsonl", "run.json", "model.dag"};
+    char file[4096];
+    if (!r->made || !is_bare(r->path))
+        return;
+    for (int i = 0; i < 3; i++)
+        unlink(dg_run_file(r, name[i], file, sizeof file));
+    rmdir(r->path);
 }
 
 /* A change that one of set names is meant. */

@@ -13,6 +13,7 @@
 typedef struct dg_run_dir {
     char *path;
     FILE *metrics;
+    int made; /* dg_run_create made the folder */
 } dg_run_dir;
 
 /* The path of a file of a run; room for it. */
@@ -38,6 +39,9 @@ dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_fi
                      int measured, double samples_per_second, dg_diag *why);
 
 void dg_run_close(dg_run_dir *r);
+/* After a failure before the first step: removes the folder if dg_run_create made it and nothing
+ * else is in it than what that wrote. */
+void dg_run_discard(dg_run_dir *r);
 
 /* Opens the experiment of a run for eval, predict, show: model.dag with the options of run.json,
  * and its weights ("last", "best", a file, or "": none). NULL only out of memory. */

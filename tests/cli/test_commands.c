@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -337,6 +338,56 @@ static void bench_adds_up(void **state)
     free(text);
 }
 
+/* Losses that take distributions, probabilities and weights get such, without any data. */
+static void bench_draws_what_losses_take(void **state)
+{
+    (void)state;
+    static const char losses[] = "input x[N, 5]\n"
+                                 "input w[N]\n"
+                                 "target p[N, 4]\n"
+                                 "target q[N, 3, 4]\n"
+                                 "target b[N, 2]\n"
+                                 "target c[N, 2]\n"
+                                 "z = linear(x, 4)\n"
+                                 "y = linear(x, 12) | reshape(shape=[-1, 3, 4])\n"
+                                 "output z\n"
+                                 "loss softmax_cross_entropy(p, z, weight=w), cross_entropy(q, "
+                                 "softmax(y)), binary_cross_entropy(b, sigmoid(linear(x, 2))), "
+                                 "sigmoid_cross_entropy(c, linear(x, 2))\n"
+                                 "train { steps = 1 }\n";
+    cli_write("losses.dag", losses, sizeof losses - 1);
+    free(output("bench losses.dag --seconds 0.05 --threads 1"));
+    free(output("check losses.dag"));
+}
+
+/* What fails before its first step leaves nothing behind, but a folder with anything else in it. */
+static void a_run_that_cannot_start_is_gone(void **state)
+{
+    (void)state;
+    static const char labels[] = "input x[N, 2]\n"
+                                 "target y[N] int\n"
+                                 "z = linear(x, 3)\n"
+                                 "output z\n"
+                                 "loss softmax_cross_entropy(y, z)\n"
+                                 "data train { x = csv(\"lx.csv\"); y = csv(\"ly.csv\") }\n"
+                                 "train { epochs = 1 }\n";
+    struct stat s;
+    cli_write("labels.dag", labels, sizeof labels - 1);
+    cli_write("lx.csv", "1,2\n3,4\n", 8);
+    cli_write("ly.csv", "0\n7\n", 4);
+    assert_int_equal(cli_run("train labels.dag --out stuck --quiet"), 3);
+    assert_int_equal(stat("stuck", &s), -1);
+    assert_int_equal(mkdir("stuck", 0777), 0); /* another's: refused, and left alone */
+    assert_int_equal(cli_run("train labels.dag --out stuck --quiet"), 2);
+    assert_int_equal(rmdir("stuck"), 0);
+    cli_write("ly.csv", "0\n2\n", 4);
+    assert_int_equal(cli_run("train labels.dag --out stuck --quiet"), 0);
+    assert_int_equal(stat("stuck/last.safetensors", &s), 0);
+    cli_write("ly.csv", "0\n7\n", 4);
+    assert_true(cli_run("train labels.dag --resume stuck --epochs 2 --quiet") != 0);
+    assert_int_equal(stat("stuck/last.safetensors", &s), 0);
+}
+
 static void nodes_has_a_page_for_all_it_lists(void **state)
 {
     (void)state;
@@ -412,6 +463,8 @@ int main(void)
         cmocka_unit_test(show_prints_each_pass),
         cmocka_unit_test(show_draws_boxes_and_edges),
         cmocka_unit_test(bench_adds_up),
+        cmocka_unit_test(bench_draws_what_losses_take),
+        cmocka_unit_test(a_run_that_cannot_start_is_gone),
         cmocka_unit_test(nodes_has_a_page_for_all_it_lists),
         cmocka_unit_test(convert_goes_there_and_back),
         cmocka_unit_test(every_command_has_help),
