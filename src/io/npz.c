@@ -116,29 +116,43 @@ static dg_status none_such(const zip *z, const char *name)
 
 /* Entries that share bytes are how a small zip becomes a large one; so is a directory that names
  * one place often. */
-static dg_status find_entry(const zip *z, const char *name, entry *found)
+static dg_status check_directory(const zip *z)
 {
-    size_t at = z->central, count = 0, claimed = 0;
+    size_t at = z->central, claimed = 0;
     for (size_t i = 0; i < z->entries; i++) {
         entry e;
         if (read_entry(z, &at, &e) != DG_OK)
             return dg_reader_status(z->r);
         claimed +=
             LOCAL_BYTES + e.name_bytes + e.packed; /* at most 65535 times 2^33: no overflow */
-        if (!name || is_called(&e, name)) {
-            *found = e;
-            count++;
-        }
     }
     if (at != z->end)
         return dg_reader_fail(z->r, at, "bytes between the zip directory and its end record");
     if (claimed > z->central)
         return dg_reader_fail(z->r, z->central, "entries of the zip overlap");
+    return DG_OK;
+}
+
+static dg_status is_twice(const zip *z, const char *name)
+{
+    return dg_reader_fail(z->r, z->central, "the array '%s' is there twice", name);
+}
+
+static dg_status find_entry(const zip *z, const char *name, entry *found)
+{
+    size_t at = z->central, count = 0;
+    for (size_t i = 0; i < z->entries; i++) {
+        entry e;
+        if (read_entry(z, &at, &e) != DG_OK)
+            return dg_reader_status(z->r);
+        if (!name || is_called(&e, name)) {
+            *found = e;
+            count++;
+        }
+    }
     if (count == 0 || (count > 1 && !name))
         return none_such(z, name);
-    if (count > 1)
-        return dg_reader_fail(z->r, z->central, "the array '%s' is there twice", name);
-    return DG_OK;
+    return count > 1 ? is_twice(z, name) : DG_OK;
 }
 
 /* ---- An entry -------------------------------------------------------------------------------- */
@@ -207,36 +221,44 @@ static dg_status read_array(const zip *z, const entry *e, const unsigned char *b
     return status;
 }
 
-/* The array `name` of a zip whose end has been read. */
-static dg_status read_one(const zip *z, const char *name, dg_array *out)
+static dg_status read_one(const zip *z, const entry *e, dg_array *out)
 {
-    entry e;
     size_t at = 0;
-    if (find_entry(z, name, &e) != DG_OK || find_bytes(z, &e, &at) != DG_OK)
+    if (find_bytes(z, e, &at) != DG_OK)
         return dg_reader_status(z->r);
-    if (e.method == 0 && e.packed != e.size)
-        return dg_reader_fail(z->r, e.local, "this zip entry is stored, but its two sizes differ");
-    if (e.method == 0)
-        return read_array(z, &e, z->bytes + at, out);
+    if (e->method == 0 && e->packed != e->size)
+        return dg_reader_fail(z->r, e->local, "this zip entry is stored, but its two sizes differ");
+    if (e->method == 0)
+        return read_array(z, e, z->bytes + at, out);
     unsigned char *bytes = NULL;
-    dg_status status = inflate_entry(z, &e, at, &bytes);
+    dg_status status = inflate_entry(z, e, at, &bytes);
     if (status == DG_OK)
-        status = read_array(z, &e, bytes, out);
+        status = read_array(z, e, bytes, out);
     free(bytes);
     return status;
+}
+
+/* End and directory of a zip that is in memory. */
+static dg_status open_zip(zip *z, dg_reader *r, char **bytes)
+{
+    size_t n;
+    if (dg_reader_rest(r, bytes, &n) != DG_OK)
+        return dg_reader_status(r);
+    *z = (zip){.r = r, .bytes = (unsigned char *)*bytes, .n = n};
+    return read_end(z) == DG_OK ? check_directory(z) : dg_reader_status(r);
 }
 
 dg_status dg_npz_read(dg_reader *r, const char *name, dg_array *out)
 {
     memset(out, 0, sizeof *out);
-    char *bytes;
-    size_t n;
-    if (dg_reader_rest(r, &bytes, &n) != DG_OK)
-        return dg_reader_status(r);
-    zip z = {.r = r, .bytes = (unsigned char *)bytes, .n = n};
-    dg_status status = read_end(&z);
+    char *bytes = NULL;
+    zip z;
+    entry e;
+    dg_status status = open_zip(&z, r, &bytes);
     if (status == DG_OK)
-        status = read_one(&z, name, out);
+        status = find_entry(&z, name, &e);
+    if (status == DG_OK)
+        status = read_one(&z, &e, out);
     free(bytes);
     return status;
 }
@@ -249,7 +271,29 @@ static char *copy_name(const entry *e)
     return strndup(e->name, n);
 }
 
-static dg_status read_each(const zip *z, int *n, char **names, dg_array *arrays)
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static dg_status check_names(const zip *z, char *const *names)
+{
+    size_t n = z->entries;
+    const char **sorted = calloc(n + 1, sizeof *sorted);
+    if (!sorted)
+        return dg_diag_set(dg_reader_diag(z->r), DG_EMEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = names[i];
+    qsort(sorted, n, sizeof *sorted, by_text);
+    dg_status status = DG_OK;
+    for (size_t i = 1; i < n && status == DG_OK; i++)
+        if (strcmp(sorted[i - 1], sorted[i]) == 0)
+            status = is_twice(z, sorted[i]);
+    free(sorted);
+    return status;
+}
+
+static dg_status read_names(const zip *z, int *n, char **names)
 {
     size_t at = z->central;
     for (size_t i = 0; i < z->entries; i++) {
@@ -260,23 +304,31 @@ static dg_status read_each(const zip *z, int *n, char **names, dg_array *arrays)
         *n = (int)i + 1;
         if (!names[i])
             return dg_diag_set(dg_reader_diag(z->r), DG_EMEMORY, "out of memory");
-        if (read_one(z, names[i], &arrays[i]) != DG_OK)
-            return dg_reader_status(z->r);
     }
-    return DG_OK;
+    return check_names(z, names);
+}
+
+static dg_status read_each(const zip *z, int *n, char **names, dg_array *arrays)
+{
+    size_t at = z->central;
+    dg_status status = read_names(z, n, names);
+    for (size_t i = 0; i < z->entries && status == DG_OK; i++) {
+        entry e;
+        status = read_entry(z, &at, &e);
+        if (status == DG_OK)
+            status = read_one(z, &e, &arrays[i]);
+    }
+    return status;
 }
 
 dg_status dg_npz_read_all(dg_reader *r, int *n, char ***names, dg_array **arrays)
 {
-    char *bytes;
-    size_t size;
+    char *bytes = NULL;
+    zip z;
     *n = 0;
     *names = NULL;
     *arrays = NULL;
-    if (dg_reader_rest(r, &bytes, &size) != DG_OK)
-        return dg_reader_status(r);
-    zip z = {.r = r, .bytes = (unsigned char *)bytes, .n = size};
-    dg_status status = read_end(&z);
+    dg_status status = open_zip(&z, r, &bytes);
     if (status == DG_OK) {
         *names = calloc(z.entries + 1, sizeof **names);
         *arrays = calloc(z.entries + 1, sizeof **arrays);

@@ -18,6 +18,8 @@
 
 #define B(s) s, sizeof(s) - 1
 
+enum { MANY = 3000 };
+
 static char folder[64], path[200];
 
 static int setup(void **state)
@@ -216,6 +218,54 @@ static void test_npz(void **state)
     assert_int_equal(io_read("npz", t.data, t.length, &none, &why), DG_EDATA);
     assert_non_null(strstr(why.text, "3 arrays, say which: image, label, empty"));
     dg_text_free(&t);
+}
+
+/* All arrays of a file; their names must differ. */
+static dg_status all_of(int n, const char *const names[], int *found, dg_diag *why)
+{
+    char **name;
+    dg_array *array, a = io_count(DG_I32, io_shape(1, 3, 0, 0));
+    dg_tensor *t = calloc((size_t)n, sizeof *t);
+    dg_writer *w;
+    dg_reader *r;
+    for (int i = 0; i < n; i++)
+        t[i] = a;
+    assert_int_equal(dg_writer_open(&w, path, NULL), DG_OK);
+    assert_int_equal(dg_writer_end(w, dg_npz_write(w, n, names, t)), DG_OK);
+    assert_int_equal(dg_reader_open(&r, path, DG_READ_RAW, why), DG_OK);
+    dg_status s = dg_npz_read_all(r, found, &name, &array);
+    *why = *dg_reader_diag(r);
+    dg_reader_close(r);
+    for (int i = 0; i < *found; i++) {
+        assert_string_equal(name[i], names[i]);
+        same(&a, &array[i]);
+        dg_array_free(&array[i]);
+        free(name[i]);
+    }
+    if (s == DG_OK) {
+        free(name);
+        free(array);
+    }
+    dg_array_free(&a);
+    free(t);
+    return s;
+}
+
+static void test_npz_all(void **state)
+{
+    (void)state;
+    static char text[MANY][8];
+    const char *names[MANY], *twice[] = {"b", "a", "c", "a"};
+    int found;
+    dg_diag why = {0};
+    for (int i = 0; i < MANY; i++) {
+        dg_format(text[i], sizeof text[i], "n%d", i);
+        names[i] = text[i];
+    }
+    assert_int_equal(all_of(MANY, names, &found, &why), DG_OK);
+    assert_int_equal(found, MANY);
+    assert_int_equal(all_of(4, twice, &found, &why), DG_EDATA);
+    assert_int_equal(found, 0);
 }
 
 /* ---- safetensors ----------------------------------------------------------------------------- */
@@ -511,10 +561,10 @@ static void test_find(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(idx),   TEST(gz),          TEST(npy),    TEST(npy_of_others), TEST(fortran),
-        TEST(npz),   TEST(safetensors), TEST(seal),   TEST(names),         TEST(halves),
-        TEST(chars), TEST(many_chars),  TEST(digits), TEST(by_name),       TEST(streams),
-        TEST(hash),  TEST(find),
+        TEST(idx),     TEST(gz),      TEST(npy),         TEST(npy_of_others), TEST(fortran),
+        TEST(npz),     TEST(npz_all), TEST(safetensors), TEST(seal),          TEST(names),
+        TEST(halves),  TEST(chars),   TEST(many_chars),  TEST(digits),        TEST(by_name),
+        TEST(streams), TEST(hash),    TEST(find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
