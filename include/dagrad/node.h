@@ -62,10 +62,16 @@ static inline int64_t dg_attr_int(const dg_attrs *a, int k)
 
 /* ---- A call: one part of a node's work ------------------------------------------------------- */
 
-/* Parts write disjoint results, may run on any thread in any order, and their number comes from
- * sizes alone. Pointers are those of whole values, 64-byte aligned; a node flagged DG_ROWS works on
- * rows row0 to row1-1 of axis 0 of those inputs whose axis 0 is that of the outputs, and any cut
- * into rows must give the same bits. Others work on part `part` of `parts`. */
+/* Calls write disjoint results and may run on any thread in any order. Pointers are those of whole
+ * values, 64-byte aligned. There are two ways to cut the work of a node:
+ *     by rows    a node flagged DG_ROWS whose outputs have the batch (DG_N) as axis 0: forward,
+ *                tangent, and the adjoint of all inputs that have the batch too, in one call, work
+ *                on rows row0 to row1-1 of axis 0 of outputs and of those inputs; the other inputs
+ *                are read whole. How many rows a call gets may depend on the number of threads: any
+ *                cut must give the same bits.
+ *     by parts   all else: work on part `part` of `parts`, a number that comes from sizes alone;
+ *                rows are then 0 to all of the outputs. Of a node that is cut by rows that is the
+ *                adjoint of each input without the batch (a parameter): it sums over all rows. */
 typedef struct dg_call {
     size_t size;
     const dg_attrs *attrs;
@@ -129,7 +135,9 @@ typedef struct dg_case {
 /* ---- The type -------------------------------------------------------------------------------- */
 
 enum {
-    DG_ROWS = 1,      /* rows of axis 0 are independent: see dg_call */
+    DG_ROWS = 1,      /* row r of the outputs depends on row r of the inputs with the batch, and on
+                         the other inputs: calls are cut by rows, see dg_call. Without the batch as
+                         axis 0 of the outputs it says nothing */
     DG_LINEAR = 2,    /* linear in all its real inputs together, without an offset (x W is not,
                          where W is an input too): f is its own tangent, where none is given */
     DG_POINTWISE = 4, /* out[0] may be the memory of any in[i] of its shape and type, delta[i] that
@@ -167,16 +175,19 @@ typedef struct dg_node_type {
     /* Bytes of saved (whole node) and scratch (a thread, largest of all its calls). NULL: none. */
     void (*bytes)(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
                   size_t *scratch);
-    /* Number of parts: input -1: forward and tangent (ignored with DG_ROWS); input i: adjoint of
-     * input i on its own. NULL: one. A node without DG_ROWS gets all its deltas in one call if
-     * parts is NULL, else each on its own. */
+    /* Number of parts: input -1: forward and tangent (ignored where they are cut by rows); input i:
+     * adjoint of input i on its own. NULL: one. A node that is not cut by rows gets all its deltas
+     * in one call if parts is NULL, else each on its own. */
     int (*parts)(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input);
     /* Floating-point operations: of forward (input -1), of the adjoint of input i. NULL: one an
      * element of the outputs. */
     double (*flops)(const dg_attrs *a, int n_in, const dg_shape in[], int input);
     int64_t (*pairs)(const dg_call *c); /* DG_LOSS with labels: pairs that count; NULL: all */
+    /* Of an input that takes DG_I32: its ids or labels are 0 to this - 1, which dg_set checks (not
+     * where the node has an attribute `ignore` that is given); 0: no range, nothing is checked.
+     * Below 0, of a DG_IN_ANY input: for these shapes it takes real values, and DG_I32 is refused;
+     * 0 and above refuse real values. NULL: no range, either type. */
     int64_t (*limit)(const dg_attrs *a, int n_in, const dg_shape in[], int input);
-    /* ids and labels of input i are 0 to limit-1 */
 
     dg_math f32, f64; /* built-in nodes leave these empty: theirs are compiled for each processor */
     const dg_case *cases;
