@@ -100,10 +100,10 @@ static uint64_t DG_T(winograd_passes)(const dg_conv *s, int64_t images)
 static uint64_t DG_T(winograd_odd)(void)
 {
     static const int64_t channels[] = {16, 17, 31, 33, 64, 100};
-    const int64_t c = channels[draw() % 6], k = channels[draw() % 6], top = between(0, 2),
-                  left = between(0, 2);
-    dg_conv s =
-        plain_window(between(1, 17), between(1, 19), c, k, top, left, between(0, 2), between(0, 2));
+    const int64_t c = channels[draw() % 6], k = channels[draw() % 6];
+    const int64_t h = between(1, 17), w = between(1, 19), top = between(0, 2), left = between(0, 2);
+    const int64_t bottom = between(0, 2), right = between(0, 2);
+    const dg_conv s = plain_window(h, w, c, k, top, left, bottom, right);
     return s.oh > 0 && s.ow > 0 ? DG_T(winograd_passes)(&s, between(1, 3)) : 0;
 }
 
