@@ -1,6 +1,7 @@
 # The front door. Everything here is a line that calls CMake or a script.
 #
 #   make               the program, build/dagrad
+#   make examples      the program, and the programs and nodes of examples/
 #   make demo          all set-up, then a network trained on real pictures
 #   make test          all set-up, then every test
 #   make install       program, library, headers, manual page (PREFIX=/usr/local, DESTDIR=)
@@ -21,6 +22,9 @@ all: build/CMakeCache.txt
 
 build/CMakeCache.txt:
 	@$(CONFIGURE)
+
+examples: build/CMakeCache.txt
+	@cmake --build build --target dagrad examples -j $(JOBS)
 
 setup:
 	@bash scripts/setup.sh build demo test tidy
@@ -57,4 +61,4 @@ tidy:
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all setup demo test install bench bench-peers check-torch bigcheck tidy clean
+.PHONY: all examples setup demo test install bench bench-peers check-torch bigcheck tidy clean

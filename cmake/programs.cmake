@@ -3,6 +3,7 @@
 file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c
     ${PROJECT_SOURCE_DIR}/examples/*/*.c)
 list(FILTER examples EXCLUDE REGEX "/examples/nodes/") # plug-ins, below
+add_custom_target(examples) # these and the plug-ins
 foreach(file ${examples})
     get_filename_component(name ${file} NAME_WE)
     add_executable(example_${name} ${file})
@@ -11,6 +12,7 @@ foreach(file ${examples})
     # Only what a stranger has: the public headers.
     target_link_libraries(example_${name} PRIVATE
         $<IF:$<TARGET_EXISTS:dagrad_io_static>,dagrad_io_static,dagrad_static> m)
+    add_dependencies(examples example_${name})
 endforeach()
 
 # examples/nodes/NAME.c is the plug-in build/examples/nodes/NAME.so, for --node.
@@ -24,6 +26,7 @@ foreach(file ${nodes})
     set_target_properties(node_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
         LIBRARY_OUTPUT_DIRECTORY examples/nodes)
     add_dependencies(nodes node_${name})
+    add_dependencies(examples node_${name})
 endforeach()
 
 # tests/nodes/wrong_NAME.c has wrong versions of examples/nodes/NAME.c, which it finds as
