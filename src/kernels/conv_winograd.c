@@ -83,10 +83,10 @@ static void windows(const pass *p, int64_t k0, int64_t n)
     for (int64_t i = 0; i < c; i++) {
         real *to = p->scratch + i * p->r.width_out;
         int64_t j = 0;
-        for (; j + VEC_N <= n; j += VEC_N)
+        for (; DG_WHOLE && j + VEC_N <= n; j += VEC_N)
             window(w + i * k + j, step, VEC_N, to + j, p->r.plane_w);
-        if (j < n)
-            window(w + i * k + j, step, (int)(n - j), to + j, p->r.plane_w);
+        for (; j < n; j += VEC_N)
+            window(w + i * k + j, step, (int)dg_min(n - j, VEC_N), to + j, p->r.plane_w);
     }
 }
 
@@ -172,12 +172,12 @@ static void results(const pass *p, int64_t t0, int64_t m, int64_t k0, int64_t n)
         const int64_t rows = dg_min(DG_TILE, g->h - t.y), columns = dg_min(DG_TILE, g->w - t.x);
         real *y = p->y + ((t.image * g->h + t.y) * g->w + t.x) * g->c + k0;
         int64_t k = 0;
-        for (; k + VEC_N <= n; k += VEC_N)
+        for (; DG_WHOLE && k + VEC_N <= n; k += VEC_N)
             result(from + k, p->r.width_out, bias ? bias + k : NULL, VEC_N, rows, columns, y + k,
                    g->w * g->c, g->c);
-        if (k < n)
-            result(from + k, p->r.width_out, bias ? bias + k : NULL, (int)(n - k), rows, columns,
-                   y + k, g->w * g->c, g->c);
+        for (; k < n; k += VEC_N)
+            result(from + k, p->r.width_out, bias ? bias + k : NULL, (int)dg_min(n - k, VEC_N),
+                   rows, columns, y + k, g->w * g->c, g->c);
     }
 }
 

@@ -78,10 +78,10 @@ static void errors(const dg_tiling *g, const real *dy, dg_tile t, int64_t n, con
         dg_pixels p;
         int64_t k = 0;
         dg_pixels_of(g, dy, &t, DG_TILE, zeros, &p);
-        for (; k + VEC_N <= g->c; k += VEC_N)
+        for (; DG_WHOLE && k + VEC_N <= g->c; k += VEC_N)
             error(&p, g->c, k, VEC_N, to + k, plane);
-        if (k < g->c)
-            error(&p, g->c, k, (int)(g->c - k), to + k, plane);
+        for (; k < g->c; k += VEC_N)
+            error(&p, g->c, k, (int)dg_min(g->c - k, VEC_N), to + k, plane);
     }
 }
 
@@ -120,10 +120,10 @@ static void gradients(const dg_conv *s, const real *m, int64_t rows, int64_t n, 
     const int64_t tap = s->c * s->k;
     for (int64_t i = 0; i < rows; i++, m += COLUMNS, dw += s->k) {
         int64_t k = 0;
-        for (; k + VEC_N <= n; k += VEC_N)
+        for (; DG_WHOLE && k + VEC_N <= n; k += VEC_N)
             gradient(m + k, VEC_N, add, dw + k, tap);
-        if (k < n)
-            gradient(m + k, (int)(n - k), add, dw + k, tap);
+        for (; k < n; k += VEC_N)
+            gradient(m + k, (int)dg_min(n - k, VEC_N), add, dw + k, tap);
     }
 }
 

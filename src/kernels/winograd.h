@@ -34,9 +34,10 @@
 #include "kernels/conv.h"
 
 enum {
-    DG_TILE = 4,       /* results of a tile along an axis */
-    DG_PATCH = 6,      /* what they read */
-    DG_PLANES = 36,    /* products of a tile, each a plane of scratch */
+    DG_WHOLE = DG_ISA_ID != 0, /* whole vectors have code of their own: not where it is long */
+    DG_TILE = 4,               /* results of a tile along an axis */
+    DG_PATCH = 6,              /* what they read */
+    DG_PLANES = 36,            /* products of a tile, each a plane of scratch */
     DG_PLANE_SKEW = 48 /* keeps the planes' addresses from meeting in the same places of a cache */
 };
 
@@ -220,10 +221,10 @@ static inline void dg_patches(const dg_tiling *g, const real *x, dg_tile t, int6
         dg_pixels p;
         int64_t k = 0;
         dg_pixels_of(g, x, &t, DG_PATCH, zeros, &p);
-        for (; k + VEC_N <= c; k += VEC_N)
+        for (; DG_WHOLE && k + VEC_N <= c; k += VEC_N)
             dg_patch(&p, g->c, k, VEC_N, to + k, plane);
-        if (k < c)
-            dg_patch(&p, g->c, k, (int)(c - k), to + k, plane);
+        for (; k < c; k += VEC_N)
+            dg_patch(&p, g->c, k, (int)dg_min(c - k, VEC_N), to + k, plane);
     }
 }
 
