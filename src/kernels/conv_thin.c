@@ -1,10 +1,10 @@
 /* Convolution of few input channels, as of a first layer (contract: kernels/kernels.h).
  *
  * An image is small here: it is copied to scratch with its padding, so that all positions are
- * alike. Forward: at most 9 products a position; the weights of one or two vectors of output
- * channels stay in registers while a few positions at a time go by. Weight gradient: the kw c
- * products of a kernel row are contiguous in the copy, and are the rows of one small product over
- * positions. */
+ * alike. Forward: 9 products a position (3x3, one channel); the weights of one or two vectors of
+ * output channels stay in registers while a few positions at a time go by. Weight gradient: the
+ * kw c products of a kernel row are contiguous in the copy, and are the rows of one small product
+ * over positions. */
 #include "kernels/conv.h"
 
 enum { TAPS = 9, POSITIONS = 128 };
@@ -60,11 +60,11 @@ DG_INLINE vec some(const real *p, int n)
 
 /* `many` positions from p on. */
 DG_INLINE void positions(const line *l, int64_t p, const vec *w, const vec *bias, const int many,
-                         const int taps, const int nv)
+                         const int nv)
 {
     vec sum[12] = {0};
     DG_UNROLL
-    for (int t = 0; t < taps; t++) {
+    for (int t = 0; t < TAPS; t++) {
         const real *x = l->x + l->at[t] + p * l->step;
         vec row[2];
         DG_UNROLL
@@ -93,64 +93,45 @@ DG_INLINE void positions(const line *l, int64_t p, const vec *w, const vec *bias
 }
 
 /* All of a line, `many` positions at a time; some of the last ones are done twice. */
-DG_INLINE void along(const line *l, const int many, const int taps, const int nv)
+DG_INLINE void along(const line *l, const int many, const int nv)
 {
     vec w[TAPS * 2], bias[2] = {0};
     int64_t p = 0;
     DG_UNROLL
-    for (int i = 0; i < taps * nv; i++)
+    for (int i = 0; i < TAPS * nv; i++)
         w[i] = some(l->w + i / nv * l->k + i % nv * VEC_N, i % nv == nv - 1 ? l->last : VEC_N);
     if (l->bias)
         DG_UNROLL
     for (int j = 0; j < nv; j++)
         bias[j] = some(l->bias + j * VEC_N, j == nv - 1 ? l->last : VEC_N);
     for (; p + many <= l->positions; p += many)
-        positions(l, p, w, bias, many, taps, nv);
+        positions(l, p, w, bias, many, nv);
     if (p < l->positions && l->positions >= many)
-        positions(l, l->positions - many, w, bias, many, taps, nv);
+        positions(l, l->positions - many, w, bias, many, nv);
     else
         for (; p < l->positions; p++)
-            positions(l, p, w, bias, 1, taps, nv);
+            positions(l, p, w, bias, 1, nv);
 }
 
 /* One vector of output channels, two where the registers hold the weights; returns how many. */
-static int64_t channels(line *l, int taps, int64_t left)
+static int64_t channels(line *l, int64_t left)
 {
     enum { MANY = DG_ISA_ID == 4 ? 8 : DG_ISA_ID == 3 ? 6 : 2 };
     l->last = (int)dg_min(left, VEC_N);
 #if DG_ISA_ID != 0
-    if (taps == 9 && left > VEC_N) {
+    if (left > VEC_N) {
         l->last = (int)dg_min(left - VEC_N, VEC_N);
-        along(l, DG_ISA_ID == 4 ? 4 : 6, 9, 2);
+        along(l, DG_ISA_ID == 4 ? 4 : 6, 2);
         return VEC_N + l->last;
     }
 #endif
-    switch (taps) {
-    case 2:
-        along(l, MANY, 2, 1);
-        break;
-    case 3:
-        along(l, MANY, 3, 1);
-        break;
-    case 4:
-        along(l, MANY, 4, 1);
-        break;
-    case 6:
-        along(l, MANY, 6, 1);
-        break;
-    case 8:
-        along(l, MANY, 8, 1);
-        break;
-    default:
-        along(l, MANY, 9, 1);
-    }
+    along(l, MANY, 1);
     return l->last;
 }
 
 int DG_T(dg_conv_thin_forward_fits)(const dg_conv *s)
 {
-    const int64_t taps = s->kh * s->kw * s->c;
-    return s->groups == 1 && s->kh * s->kw > 1 && taps <= TAPS && taps != 5 && taps != 7;
+    return s->groups == 1 && s->kh * s->kw > 1 && s->kh * s->kw * s->c == TAPS;
 }
 
 static void forward(const dg_conv *s, int64_t n0, int64_t n1, const real *x, const real *w,
@@ -158,7 +139,7 @@ static void forward(const dg_conv *s, int64_t n0, int64_t n1, const real *x, con
 {
     const int64_t pitch = columns_of(s) * s->c;
     line l = {.step = s->stride_x * s->c, .k = s->k, .positions = s->ow};
-    for (int64_t t = 0; t < s->kh * s->kw * s->c; t++) {
+    for (int64_t t = 0; t < TAPS; t++) {
         const int64_t r = t / (s->kw * s->c), u = t / s->c % s->kw;
         l.at[t] = r * s->dilation_y * pitch + u * s->dilation_x * s->c + t % s->c;
     }
@@ -170,7 +151,7 @@ static void forward(const dg_conv *s, int64_t n0, int64_t n1, const real *x, con
                 l.w = w + j;
                 l.bias = b ? b + j : NULL;
                 l.y = y + (n * s->oh + oy) * s->ow * s->k + j;
-                j += channels(&l, (int)(s->kh * s->kw * s->c), s->k - j);
+                j += channels(&l, s->k - j);
             }
     }
 }
