@@ -5,8 +5,9 @@
  * chain: a thread takes some rows through the whole chain while they are hot, so an activation
  * rides on the product before it, a pooling on both. A chain ends where an item wants more rows at
  * a time than the chain's rows in cache allow (a product whose weights must be read for each
- * piece); it may spill to SPILL times CACHE, which is still nearer than what a barrier leaves. Gradients of parameters wait behind the chain, where they are independent tasks;
- * they are let in once the error vectors that they hold back exceed HELD bytes. */
+ * piece); it may spill to SPILL times CACHE, which is still nearer than what a barrier leaves.
+ * Gradients of parameters wait behind the chain, where they are independent tasks; they are let in
+ * once the error vectors that they hold back exceed HELD bytes. */
 #include "engine/engine.h"
 
 enum { CACHE = 384 << 10, SPILL = 4, HELD = 1 << 20, CHAIN = 4 << 20, REUSE = 16 };

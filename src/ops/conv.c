@@ -172,7 +172,7 @@ static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real,
     return input == WEIGHT ? dg_conv_parts(real, &s) : input == BIAS ? bias_parts(&s) : 1;
 }
 
-/* Taps along an axis that fall into the picture, over all results: those on padding cost nothing. */
+/* Taps along an axis that fall into the picture, over all results: the others cost nothing. */
 static double taps(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t dilation,
                    int64_t before)
 {
