@@ -24,7 +24,7 @@ format() {
 lines() {
     ! find include src tests bench examples scripts cmake CMakeLists.txt Makefile \
         -regex '.*\.\([ch]\|def\|cmake\|sh\|py\|dag\|txt\)' -print0 |
-        xargs -0 grep -nE '^.{101,}$' | cut -c1-120
+        xargs -0 grep -nE '^.{101,}$' | cut -c1-120 | grep .
 }
 
 check 'formatted as .clang-format says' format
