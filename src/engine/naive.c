@@ -4,6 +4,7 @@
  * the rule who adds: what comes back for a value is added in reverse order of its consumers (one
  * rounding each), losses come first, the last one leading. */
 #include "engine/naive.h"
+#include "base/upper.h"
 #include "graph/graph.h"
 #include "graph/init.h"
 #include "kernels/table.h"
@@ -115,6 +116,7 @@ static void call(dg_naive *n, dg_fn fn, dg_frame *f, int parts)
     f->c.parts = parts;
     for (f->c.part = 0; f->c.part < parts; f->c.part++)
         n->failed |= fn(&f->c) != DG_OK;
+    dg_upper_clean();
 }
 
 static void forward_node(dg_naive *n, int32_t k)

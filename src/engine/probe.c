@@ -1,6 +1,7 @@
 /* A probe runs one node's mathematics at a point; see probe.h. */
 #include "engine/probe.h"
 #include "base/number.h"
+#include "base/upper.h"
 #include "engine/engine.h"
 #include "graph/graph.h"
 #include <math.h>
@@ -160,6 +161,7 @@ static void run(dg_probe *p, dg_fn fn, int parts)
     p->c.parts = parts;
     for (p->c.part = 0; p->c.part < parts && p->failed == DG_OK; p->c.part++)
         p->failed = fn(&p->c);
+    dg_upper_clean();
 }
 
 static int parts_of(const dg_probe *p, int input)

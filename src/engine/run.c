@@ -3,6 +3,7 @@
  * A chain is cut into pieces of rows, other segments into tasks; which thread takes which piece
  * changes nothing, since pieces write disjoint results. Nothing is allocated. A failing call stops
  * the step: the first one, in the order of items and places, is reported. */
+#include "base/upper.h"
 #include "engine/engine.h"
 #include <limits.h>
 #include <stdio.h>
@@ -123,6 +124,7 @@ static int run_item(const dg_walk *w, int index, int64_t row0, int64_t row1, int
         measure(w, it, row0, row1);
     double begin = p->clocked ? now() : 0;
     dg_status s = function(p, it)(&c);
+    dg_upper_clean();
     if (p->clocked) {
         int phase = it->kind != ITEM_ADJOINT ? 0 : it->deferred ? 2 : 1;
         p->clock[(size_t)w->thread * (size_t)p->graph->n_nodes + (size_t)it->node].seconds[phase] +=

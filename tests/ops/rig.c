@@ -1,5 +1,6 @@
 /* Runs a node's mathematics as the engine would. */
 #include "ops/rig.h"
+#include "base/upper.h"
 #include "ops/mutants.h"
 
 #include <math.h>
@@ -225,7 +226,9 @@ static dg_status run(dg_rig *r, dg_fn fn, const dg_call *c)
 {
     if (r->scratch)
         memset(r->scratch, 0xff, r->scratch_bytes);
-    return fn(c);
+    dg_status s = fn(c);
+    dg_upper_clean();
+    return s;
 }
 
 static void must(dg_rig *r, dg_fn fn, const dg_call *c)

@@ -22,7 +22,12 @@
 
 #include <cmocka.h>
 
-enum { SHAPES = 100, DIFFERENCES = 20, ATTEMPTS = 3000, DISTINCT_MOST = 1500 };
+#ifdef DG_SANITIZED /* looks for errors of memory; figures are those of the release build */
+enum { SHAPES = 30, DIFFERENCES = 6, DRAWS = 4 };
+#else
+enum { SHAPES = 100, DIFFERENCES = 20, DRAWS = 16 };
+#endif
+enum { ATTEMPTS = 3000, DISTINCT_MOST = 1500 };
 static const double IDENTITY_F64 = 1e-13, IDENTITY_F32 = 1e-5, DIFFERENCE = 1e-10, SINGLE = 1e-5;
 
 /* What was seen of a node. */
@@ -368,7 +373,7 @@ static void check_node(int k)
         for (int which = 0; which < type->n_cases; which++) {
             dg_trial t;
             why = (dg_diag){0};
-            if (draw < 2 * 8 || f.shapes < SHAPES) {
+            if (draw < DRAWS || f.shapes < SHAPES) {
                 if (dg_trial_draw(&t, k, which, draw, ++seed, &why)) {
                     check_trial(&t, seed, &f);
                     f.shapes++;
