@@ -1,5 +1,6 @@
 /* dagrad bench: a training step on random data, its time by node, beside what the machine can
  * do. */
+#include "base/clock.h"
 #include "cli/columns.h"
 #include "cli/command.h"
 #include "cli/plugin.h"
@@ -8,7 +9,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     PASSES = 3, /* forward, error vectors of inputs, gradients of parameters */
@@ -38,23 +38,17 @@ typedef struct bench {
     double *least_of; /* by node and phase: least seconds in a step, of all threads together */
 } bench;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* The best of 20 runs of about 20 ms. */
 static double measure_peak(const dg_program *p)
 {
     int64_t rounds = 1 << 12;
     double best = 0, took = 0, sink;
-    while ((took = now(), p->kernels->peak(rounds, &sink), took = now() - took) < 0.01)
+    while ((took = dg_seconds(), p->kernels->peak(rounds, &sink), took = dg_seconds() - took) <
+           0.01)
         rounds *= 2;
     for (int i = 0; i < PEAK_RUNS; i++) {
-        double begin = now(), done = (double)p->kernels->peak(rounds, &sink);
-        took = now() - begin;
+        double begin = dg_seconds(), done = (double)p->kernels->peak(rounds, &sink);
+        took = dg_seconds() - begin;
         best = done / took > best ? done / took : best;
     }
     return best;
@@ -79,14 +73,14 @@ static int compare(const void *x, const void *y)
 /* Steps until `seconds` have passed; the time of each. */
 static dg_status time_steps(bench *b, double seconds, double *took, int64_t *n, dg_diag *why)
 {
-    double begin = now(), last = begin;
+    double begin = dg_seconds(), last = begin;
     *n = 0;
     while (*n < 3 || (last - begin < seconds && *n < MOST_STEPS)) {
         if (dg_stop_signal)
             return dg_diag_set(why, DG_ESTOP, "stopped");
         if (step(b, (uint64_t)*n, why) != DG_OK)
             return why->code;
-        double t = now();
+        double t = dg_seconds();
         took[(*n)++] = t - last;
         last = t;
     }
@@ -108,15 +102,15 @@ static void look_at_nodes(bench *b, int64_t n)
 
 static dg_status time_nodes(bench *b, double seconds, dg_diag *why)
 {
-    double begin = now();
-    for (int64_t n = 0; n < 3 || (now() - begin < seconds && n < MOST_STEPS); n++) {
+    double begin = dg_seconds();
+    for (int64_t n = 0; n < 3 || (dg_seconds() - begin < seconds && n < MOST_STEPS); n++) {
         if (dg_stop_signal)
             return dg_diag_set(why, DG_ESTOP, "stopped");
         dg_program_clock(b->p, 1);
-        double start = now();
+        double start = dg_seconds();
         if (step(b, (uint64_t)n, why) != DG_OK)
             return why->code;
-        double took = now() - start;
+        double took = dg_seconds() - start;
         b->clocked = n == 0 || took < b->clocked ? took : b->clocked;
         look_at_nodes(b, n);
     }

@@ -7,6 +7,7 @@
  * one: then each number of the K pairs is a pass of its own. Neither time has the forward pass in
  * it. */
 #include "cli/measure.h"
+#include "base/clock.h"
 #include "base/number.h"
 #include "engine/engine.h"
 #include "graph/graph.h"
@@ -14,7 +15,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SHARE 0.1 /* seconds for an order whose passes are short */
@@ -27,13 +27,6 @@ typedef struct point {
     dg_tensor *input;
     int64_t pairs;
 } point;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double at(const dg_tensor *t, int64_t i)
 {
@@ -121,13 +114,13 @@ static dg_status pass(dg_program *p, int back, dg_diag *why)
 /* Seconds of a pass: the least of as many as fit into a share of the time, of one at least. */
 static dg_status time_of(dg_program *p, int back, double share, double *seconds, dg_diag *why)
 {
-    double begin = now(), before = begin;
+    double begin = dg_seconds(), before = begin;
     *seconds = HUGE_VAL;
     for (int k = 0; k == 0 || (before - begin < share && k < MOST_ROUNDS); k++) {
         dg_status s = pass(p, back, why);
         if (s != DG_OK)
             return s;
-        double end = now();
+        double end = dg_seconds();
         *seconds = fmin(*seconds, end - before);
         before = end;
     }
@@ -256,10 +249,10 @@ static dg_status by_columns(dg_program *p, dg_value in, const point *k, const do
         dg_number_put(unit.type, unit.data, i, 1);
         s = set_tangent(p, in, &unit, why);
         dg_number_put(unit.type, unit.data, i, 0);
-        double begin = now();
+        double begin = dg_seconds();
         if (s == DG_OK && dg_tangent(p) != DG_OK)
             s = dg_program_status(p, why);
-        *seconds += now() - begin;
+        *seconds += dg_seconds() - begin;
         if (s == DG_OK)
             s = add_tangents(p, k, scale, 1, g + i, why);
     }

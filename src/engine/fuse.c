@@ -170,7 +170,6 @@ static void cut(const dg_program *p, const dg_plan *q, dg_segment *s)
     int64_t pieces = (q->batch + s->chunk - 1) / s->chunk;
     pieces = (pieces + p->threads - 1) / p->threads * p->threads;
     s->chunk = (q->batch + pieces - 1) / pieces;
-    s->chunk = s->chunk < 1 ? 1 : s->chunk;
     s->tasks = (q->batch + s->chunk - 1) / s->chunk;
 }
 

@@ -3,12 +3,12 @@
  * A chain is cut into pieces of rows, other segments into tasks; which thread takes which piece
  * changes nothing, since pieces write disjoint results. Nothing is allocated. A failing call stops
  * the step: the first one, in the order of items and places, is reported. */
+#include "base/clock.h"
 #include "base/upper.h"
 #include "engine/engine.h"
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* One thread's walk. */
 typedef struct dg_walk {
@@ -18,13 +18,6 @@ typedef struct dg_walk {
     int thread;
     dg_diag *why; /* for the calls of this thread */
 } dg_walk;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static size_t unit(const dg_program *p)
 {
@@ -122,18 +115,20 @@ static int run_item(const dg_walk *w, int index, int64_t row0, int64_t row1, int
         c.delta = it->delta_add_bound;
     if (it->square && it->rows && p->measuring && it->kind == ITEM_ADJOINT)
         measure(w, it, row0, row1);
-    double begin = p->clocked ? now() : 0;
+    double begin = p->clocked ? dg_seconds() : 0;
     dg_status s = function(p, it)(&c);
     dg_upper_clean();
     if (p->clocked) {
         int phase = it->kind != ITEM_ADJOINT ? 0 : it->deferred ? 2 : 1;
         p->clock[(size_t)w->thread * (size_t)p->graph->n_nodes + (size_t)it->node].seconds[phase] +=
-            now() - begin;
+            dg_seconds() - begin;
     }
     if (s != DG_OK)
         note_failure(w, index, it->rows ? row0 : part, s);
     else if (it->square && it->rows && p->measuring && it->kind == ITEM_FORWARD)
         measure(w, it, row0, row1);
+    if (w->why->code != DG_OK) /* not for the next call */
+        *w->why = (dg_diag){.code = DG_OK};
     return s == DG_OK;
 }
 

@@ -53,11 +53,6 @@ typedef struct {
     int last;
 } line;
 
-DG_INLINE vec some(const real *p, int n)
-{
-    return n == VEC_N ? vec_load(p) : vec_load_n(p, n);
-}
-
 /* `many` positions from p on. */
 DG_INLINE void positions(const line *l, int64_t p, const vec *w, const vec *bias, const int many,
                          const int nv)
@@ -99,11 +94,11 @@ DG_INLINE void along(const line *l, const int many, const int nv)
     int64_t p = 0;
     DG_UNROLL
     for (int i = 0; i < TAPS * nv; i++)
-        w[i] = some(l->w + i / nv * l->k + i % nv * VEC_N, i % nv == nv - 1 ? l->last : VEC_N);
+        w[i] = dg_some(l->w + i / nv * l->k + i % nv * VEC_N, i % nv == nv - 1 ? l->last : VEC_N);
     if (l->bias)
         DG_UNROLL
     for (int j = 0; j < nv; j++)
-        bias[j] = some(l->bias + j * VEC_N, j == nv - 1 ? l->last : VEC_N);
+        bias[j] = dg_some(l->bias + j * VEC_N, j == nv - 1 ? l->last : VEC_N);
     for (; p + many <= l->positions; p += many)
         positions(l, p, w, bias, many, nv);
     if (p < l->positions && l->positions >= many)

@@ -195,8 +195,8 @@ static void run(pass *p, int64_t n0, int64_t n1)
         for (int64_t b = 0; b < blocks; b++) {
             const int64_t t0 = first + b * all / blocks, t1 = first + (b + 1) * all / blocks;
             const int64_t t2 = b + 1 < blocks ? first + (b + 2) * all / blocks : t1;
-            dg_patches(&p->in, p->x, dg_tile_at(&p->in, t0), t1 - t0, p->in.c, zeros,
-                       p->scratch + p->r.patches, p->r.tile_in, p->r.width_in);
+            dg_patches(&p->in, DG_PATCH, dg_line_patch, p->x, dg_tile_at(&p->in, t0), t1 - t0,
+                       p->in.c, zeros, p->scratch + p->r.patches, p->r.tile_in, p->r.width_in);
             products(p, t0, t1 - t0, n, t2 - t1);
             results(p, t0, t1 - t0, k0, n);
         }

@@ -42,49 +42,6 @@ static room room_of(const dg_conv *s)
     return r;
 }
 
-/* A y A^T of n <= VEC_N channels from c on, of `step` a pixel. */
-DG_INLINE void error(const dg_pixels *p, int64_t step, int64_t c, int n, real *to, int64_t plane)
-{
-    vec half[24], in[4], out[6];
-    DG_ROLLED
-    for (int j = 0; j < 4; j++, c += step) {
-        if (j < p->end) {
-            DG_UNROLL
-            for (int i = 0; i < 4; i++)
-                in[i] = dg_some(p->row[i] + c, n);
-            dg_line_error(in, out);
-        } else {
-            DG_UNROLL
-            for (int i = 0; i < 6; i++)
-                out[i] = (vec){0};
-        }
-        DG_UNROLL
-        for (int i = 0; i < 6; i++)
-            half[i * 4 + j] = out[i];
-    }
-    DG_ROLLED
-    for (int i = 0; i < 6; i++, to += 6 * plane) {
-        dg_line_error(half + i * 4, out);
-        DG_UNROLL
-        for (int j = 0; j < 6; j++)
-            vec_store(to + j * plane, out[j]);
-    }
-}
-
-static void errors(const dg_tiling *g, const real *dy, dg_tile t, int64_t n, const real *zeros,
-                   real *to, int64_t tile, int64_t plane)
-{
-    for (; n > 0; n--, to += tile, dg_tile_next(g, &t)) {
-        dg_pixels p;
-        int64_t k = 0;
-        dg_pixels_of(g, dy, &t, DG_TILE, zeros, &p);
-        for (; DG_WHOLE && k + VEC_N <= g->c; k += VEC_N)
-            error(&p, g->c, k, VEC_N, to + k, plane);
-        for (; k < g->c; k += VEC_N)
-            error(&p, g->c, k, (int)dg_min(g->c - k, VEC_N), to + k, plane);
-    }
-}
-
 /* (+)= G^T m G of n <= VEC_N output channels, to taps `tap` apart. */
 DG_INLINE void gradient(const real *m, int n, int add, real *dw, int64_t tap)
 {
@@ -171,8 +128,10 @@ static void weight(const dg_conv *s, int part, int64_t images, const real *x, co
     for (int64_t i = 0; i < images * blocks; i++) {
         const int64_t b = i % blocks, t0 = i / blocks * tiles + b * tiles / blocks;
         const int64_t n = (b + 1) * tiles / blocks - b * tiles / blocks;
-        dg_patches(&gx, x + c0, dg_tile_at(&gx, t0), n, c, zeros, patches, r.width_x, r.plane_x);
-        errors(&gy, dy, dg_tile_at(&gy, t0), n, zeros, patches + r.errors, r.width_y, r.plane_y);
+        dg_patches(&gx, DG_PATCH, dg_line_patch, x + c0, dg_tile_at(&gx, t0), n, c, zeros, patches,
+                   r.width_x, r.plane_x);
+        dg_patches(&gy, DG_TILE, dg_line_error, dy, dg_tile_at(&gy, t0), n, s->k, zeros,
+                   patches + r.errors, r.width_y, r.plane_y);
         products(s, &r, n, c, add || i, dw + c0 * s->k, patches);
     }
 }

@@ -7,9 +7,9 @@ enum { ROWS = 96 * 4 / sizeof(real), AHEAD = 16 };
 
 /* m numbers from each of k rows, without gaps. Rows far apart are on pages of their own, where no
  * processor fetches ahead by itself. */
-static void gather(const real *a, int64_t a_row, int64_t m, int64_t k, real *to, int64_t to_row)
+static void gather(const real *a, int64_t a_row, int64_t m, int64_t k, real *to)
 {
-    for (int64_t t = 0; t < k; t++, a += a_row, to += to_row) {
+    for (int64_t t = 0; t < k; t++, a += a_row, to += m) {
         for (int64_t i = 0; i < m; i += 64 / (int64_t)sizeof(real))
             __builtin_prefetch(a + AHEAD * a_row + i, 0, 2);
         DG_T(dg_copy)(m, a, to);
@@ -25,7 +25,7 @@ static void pack(const dg_product *g, const real *b, int64_t k, real *to)
         if (g->b_row == 1)
             DG_T(dg_transpose)(width, k, from, g->b_col, to, width);
         else if (g->b_col == 1)
-            gather(from, g->b_row, width, k, to, width);
+            gather(from, g->b_row, width, k, to);
         else
             for (int64_t t = 0; t < k; t++)
                 for (int64_t i = 0; i < width; i++)
@@ -56,7 +56,7 @@ static void block(const dg_product *g, int mode, int64_t k0, int64_t k, const re
         t.m = (p + 1) * g->m / parts - i;
         t.a = g->a + i * g->a_row + k0 * g->a_col;
         if (g->gather) {
-            gather(t.a, g->a_col, t.m, k, gathered, t.m);
+            gather(t.a, g->a_col, t.m, k, gathered);
             t.a = gathered;
             t.a_col = t.m;
         }

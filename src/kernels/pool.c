@@ -90,11 +90,6 @@ static int usual(const dg_pool *s, const window *w, int n)
     return w->rows == 2 && w->columns == 2 && s->kw == 2 && s->kh == 2 && n == VEC_N;
 }
 
-DG_INLINE vec some(const real *p, int n)
-{
-    return n == VEC_N ? vec_load(p) : vec_load_n(p, n);
-}
-
 DG_INLINE void put(real *p, int n, vec v)
 {
     if (n == VEC_N)
@@ -108,12 +103,12 @@ DG_INLINE void largest(const dg_pool *s, const window *w, const real *x, int n, 
                        unsigned char *tap, size_t size)
 {
     const int64_t pixel = s->c, down = (s->w - w->columns) * s->c;
-    vec best = some(x, n);
+    vec best = dg_some(x, n);
     ivec at = vec_iset1((int)w->tap);
     int64_t number = w->tap;
     for (int64_t r = 0; r < w->rows; r++) {
         for (int64_t q = 0; q < w->columns; q++) {
-            const vec v = some(x, n);
+            const vec v = dg_some(x, n);
             /* larger, or the first that is NaN */
             const ivec take = ~(ivec)(v <= best) & (ivec)(best == best);
             best = vec_select(take, v, best);
@@ -167,7 +162,7 @@ DG_INLINE void spread(const dg_pool *s, const window *w, int n, vec eps, const i
             if (tap)
                 v = vec_from_bits(vec_bits(eps) & (ivec)(*tap == (int)number));
             if (!write)
-                v += some(dx, n);
+                v += dg_some(dx, n);
             put(dx, n, v);
             number++;
             dx += pixel;
@@ -190,7 +185,7 @@ static void adjoint(const dg_pool *s, int64_t n0, int64_t n1, const real *dy,
         real *to = dx + ((p.image * s->h + w.y) * s->w + w.x) * s->c;
         for (int64_t c = 0; c < s->c; c += VEC_N) {
             const int n = s->c - c < VEC_N ? (int)(s->c - c) : VEC_N;
-            const vec eps = some(dy + p.o * s->c + c, n);
+            const vec eps = dg_some(dy + p.o * s->c + c, n);
             const unsigned char *from = tap ? tap + (size_t)(p.o * s->c + c) * size : NULL;
             if (tap && write && usual(s, &w, n)) {
                 const ivec t = load_taps(from, 1, VEC_N);
@@ -240,7 +235,7 @@ void DG_T(dg_avgpool)(const dg_pool *s, int64_t n0, int64_t n1, const real *x, r
             vec sum = {0};
             for (int64_t r = 0; r < w.rows; r++)
                 for (int64_t q = 0; q < w.columns; q++)
-                    sum += some(from + (r * s->w + q) * s->c + c, n);
+                    sum += dg_some(from + (r * s->w + q) * s->c + c, n);
             put(y + p.o * s->c + c, n, sum / (real)(w.rows * w.columns));
         }
     }

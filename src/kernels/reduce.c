@@ -116,7 +116,7 @@ void DG_T(dg_conv_bias)(const dg_conv *s, int64_t k0, int64_t k1, int64_t images
             for (int64_t q = 0; q < size; q += s->k)
                 DG_UNROLL
             for (int u = 0; u < 4; u++)
-                t[u] += n == VEC_N ? vec_load(p[u] + q) : vec_load_n(p[u] + q, n);
+                t[u] += dg_some(p[u] + q, n);
             for (int u = 0; u < many; u++)
                 sum += t[u];
         }

@@ -24,6 +24,12 @@
 #define DG_UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* n <= VEC_N numbers; where n is VEC_N for the compiler too, no mask. */
+DG_INLINE vec dg_some(const real *p, int n)
+{
+    return n == VEC_N ? vec_load(p) : vec_load_n(p, n);
+}
+
 typedef struct {
     int mode;
     int64_t m, n, k, outer, inner;

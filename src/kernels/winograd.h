@@ -179,22 +179,22 @@ DG_INLINE void dg_pixels_of(const dg_tiling *g, const real *x, const dg_tile *t,
     p->end = (int)dg_max(dg_min(g->w - t->x, n), p->first);
 }
 
-DG_INLINE vec dg_some(const real *p, int n)
-{
-    return n == VEC_N ? vec_load(p) : vec_load_n(p, n);
-}
+/* One line of a transform, as dg_line_patch. */
+typedef void dg_line(const vec *from, vec *to);
 
-/* B^T d B of n <= VEC_N channels from c on, of `step` a pixel: whole vectors to planes at `to`. */
-DG_INLINE void dg_patch(const dg_pixels *p, int64_t step, int64_t c, int n, real *to, int64_t plane)
+/* Both sides of size x size pixels through `line`, which makes 6 of them: n <= VEC_N channels from
+ * c on, of `step` a pixel, whole vectors to planes at `to`. */
+DG_INLINE void dg_patch(const dg_pixels *p, const int size, dg_line *line, int64_t step, int64_t c,
+                        int n, real *to, int64_t plane)
 {
     vec half[DG_PLANES], in[6], out[6];
     DG_ROLLED
-    for (int j = 0; j < 6; j++, c += step) {
+    for (int j = 0; j < size; j++, c += step) {
         if (j >= p->first && j < p->end) {
             DG_UNROLL
-            for (int i = 0; i < 6; i++)
+            for (int i = 0; i < size; i++)
                 in[i] = dg_some(p->row[i] + c, n);
-            dg_line_patch(in, out);
+            line(in, out);
         } else {
             DG_UNROLL
             for (int i = 0; i < 6; i++)
@@ -202,29 +202,31 @@ DG_INLINE void dg_patch(const dg_pixels *p, int64_t step, int64_t c, int n, real
         }
         DG_UNROLL
         for (int i = 0; i < 6; i++)
-            half[i * 6 + j] = out[i];
+            half[i * size + j] = out[i];
     }
     DG_ROLLED
     for (int i = 0; i < 6; i++, to += 6 * plane) {
-        dg_line_patch(half + i * 6, out);
+        line(half + i * size, out);
         DG_UNROLL
         for (int j = 0; j < 6; j++)
             vec_store(to + j * plane, out[j]);
     }
 }
 
-/* n tiles from t on, c channels from x on: planes of a tile `plane` apart, tiles `tile`. */
-static inline void dg_patches(const dg_tiling *g, const real *x, dg_tile t, int64_t n, int64_t c,
-                              const real *zeros, real *to, int64_t tile, int64_t plane)
+/* n tiles from t on, c channels from x on: planes of a tile `plane` apart, tiles `tile`. B^T d B of
+ * 6 x 6 pixels with dg_line_patch, A y A^T of 4 x 4 with dg_line_error. */
+DG_INLINE void dg_patches(const dg_tiling *g, const int size, dg_line *line, const real *x,
+                          dg_tile t, int64_t n, int64_t c, const real *zeros, real *to,
+                          int64_t tile, int64_t plane)
 {
     for (; n > 0; n--, to += tile, dg_tile_next(g, &t)) {
         dg_pixels p;
         int64_t k = 0;
-        dg_pixels_of(g, x, &t, DG_PATCH, zeros, &p);
+        dg_pixels_of(g, x, &t, size, zeros, &p);
         for (; DG_WHOLE && k + VEC_N <= c; k += VEC_N)
-            dg_patch(&p, g->c, k, VEC_N, to + k, plane);
+            dg_patch(&p, size, line, g->c, k, VEC_N, to + k, plane);
         for (; k < c; k += VEC_N)
-            dg_patch(&p, g->c, k, (int)dg_min(c - k, VEC_N), to + k, plane);
+            dg_patch(&p, size, line, g->c, k, (int)dg_min(c - k, VEC_N), to + k, plane);
     }
 }
 

@@ -1,8 +1,8 @@
 /* The training loop; see loop.h. */
 #include "train/loop.h"
+#include "base/clock.h"
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct dg_looper {
     dg_trainer *t;
@@ -14,16 +14,9 @@ typedef struct dg_looper {
     uint64_t log_every;
 } dg_looper;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static double speed(const dg_looper *l)
 {
-    double seconds = now() - l->begin;
+    double seconds = dg_seconds() - l->begin;
     return seconds > 0 ? (double)l->samples / seconds : 0;
 }
 
@@ -78,7 +71,7 @@ static dg_status end_epoch(dg_looper *l, int *finished, dg_diag *why)
         s = dg_run_log(l->r, t, "validation", &held, 0, speed(l), why);
     if (s == DG_OK && l->report->epoch)
         l->report->epoch(l->report->user, t, &t->progress.figures, has_held ? &held : NULL,
-                         now() - l->begin);
+                         dg_seconds() - l->begin);
     if (s != DG_OK)
         return s;
     int64_t patience = t->e->settings.patience;
@@ -111,7 +104,7 @@ dg_status dg_train_loop(dg_trainer *t, dg_run_dir *r, const volatile sig_atomic_
                    .r = r,
                    .stop = stop,
                    .report = report,
-                   .begin = now(),
+                   .begin = dg_seconds(),
                    .log_every = log_interval(t)};
     int finished = t->progress.step >= t->steps && !epoch_is_open(t);
     while (!finished) {
@@ -119,7 +112,7 @@ dg_status dg_train_loop(dg_trainer *t, dg_run_dir *r, const volatile sig_atomic_
             return save_and_leave(&l, dg_diag_set(why, DG_ESTOP, "stopped by a signal"));
         dg_status s = epoch_is_open(t) ? DG_OK : one_step(&l, why);
         if (s == DG_OK && report->step)
-            report->step(report->user, t, now() - l.begin, speed(&l));
+            report->step(report->user, t, dg_seconds() - l.begin, speed(&l));
         if (s == DG_OK && epoch_is_open(t))
             s = end_epoch(&l, &finished, why);
         else if (s == DG_OK && save_is_due(&l))
