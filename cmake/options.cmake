@@ -34,7 +34,7 @@ endif()
 
 # No compiler flag may decide where a product is fused with a sum: the same bits everywhere.
 add_compile_options(-ffp-contract=off -Wall -Wextra -Wshadow -Wstrict-prototypes
-    -Wmissing-prototypes -Wdouble-promotion -Wvla)
+    -Wmissing-prototypes -Wdouble-promotion -Wvla -Wno-missing-field-initializers)
 if(DG_WERROR)
     add_compile_options(-Werror)
 endif()

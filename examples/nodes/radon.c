@@ -60,29 +60,22 @@ static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shap
     return DG_OK;
 }
 
-static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input)
+static int parts(const dg_sizes *of, int input)
 {
-    (void)n_in;
-    (void)real;
-    return (int)(input < 0 ? dg_attr_int(a, ANGLES) : in[0].dim[in[0].rank - 2]);
+    return (int)(input < 0 ? dg_attr_int(of->attrs, ANGLES) : of->in[0].dim[of->in[0].rank - 2]);
 }
 
 /* Saved: cos and sin of each angle. Scratch: one row of detectors, in double. */
-static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
-                  size_t *scratch)
+static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
-    (void)n_in;
-    (void)in;
-    (void)real;
-    *saved = 2 * (size_t)dg_attr_int(a, ANGLES) * sizeof(double);
-    *scratch = (size_t)dg_attr_int(a, DETECTORS) * sizeof(double);
+    bytes->saved = 2 * (size_t)dg_attr_int(of->attrs, ANGLES) * sizeof(double);
+    bytes->scratch = (size_t)dg_attr_int(of->attrs, DETECTORS) * sizeof(double);
 }
 
-static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+static double flops(const dg_sizes *of, int input)
 {
-    (void)n_in;
     (void)input;
-    return 8 * (double)dg_shape_count(&in[0]) * dg_attr_real(a, ANGLES);
+    return 8 * (double)dg_shape_count(&of->in[0]) * dg_attr_real(of->attrs, ANGLES);
 }
 
 /* Sizes of a call. */

@@ -42,12 +42,10 @@ static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shap
     return DG_OK;
 }
 
-static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+static double flops(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
     (void)input;
-    return 12 * (double)dg_shape_count(&in[TARGET]);
+    return 12 * (double)dg_shape_count(&of->in[TARGET]);
 }
 
 /* DG_ROWS: the call's rows only. */

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-enum { DG_MAX_NUMBERS = 16, DG_MAX_OUT = 32, DG_ABI = 1 };
+enum { DG_MAX_NUMBERS = 16, DG_MAX_OUT = 32, DG_ABI = 2 };
 
 /* ---- Attributes ------------------------------------------------------------------------------ */
 
@@ -60,6 +60,28 @@ static inline int64_t dg_attr_int(const dg_attrs *a, int k)
     return (int64_t)a->v[k].number[0];
 }
 
+/* ---- Sizes and memory ------------------------------------------------------------------------ */
+
+/* What a type is asked about sizes with: the whole batch, no DG_N in the shapes. */
+typedef struct dg_sizes {
+    size_t size;
+    const dg_attrs *attrs;
+    int n_in;
+    const dg_shape *in; /* absent inputs have rank -1 */
+    dg_type real;
+    int exact, training; /* as in dg_call */
+} dg_sizes;
+
+/* Memory that the engine gives a node. All starts at 0: a type fills in what it needs.
+ *     saved    of the whole node: written by forward, read by adjoint and tangent
+ *     carried  of the whole node: written by the adjoint that goes by rows, which then always runs
+ *              before those of the parameters, and read by those
+ *     scratch  of a thread: the most that any call needs */
+typedef struct dg_bytes {
+    size_t size;
+    size_t saved, carried, scratch;
+} dg_bytes;
+
 /* ---- A call: one part of a node's work ------------------------------------------------------- */
 
 /* Calls write disjoint results and may run on any thread in any order. Pointers are those of whole
@@ -78,18 +100,23 @@ typedef struct dg_call {
     int n_in, n_out;
     const dg_shape *in_shape, *out_shape; /* of the whole batch; no DG_N in them */
     int64_t row0, row1;                   /* rows of axis 0 of the outputs (rank 0: 0 to 1) */
+    int64_t inner0, inner1; /* positions of axis 1, see `grain`: all of them, if it is not cut */
+    int64_t first;          /* row 0 of this call is that row of the whole batch (0 without rows) */
     int part, parts;
     int training;    /* 0: inference (dropout passes its input) */
-    int add;         /* only for DG_ACCUMULATES: delta holds a value to start from */
-    uint64_t key[2]; /* chance: a function of seed, step and node; the index is the element's */
+    int exact;       /* 1: sums in the order of the definition, no faster algorithm */
+    int add;         /* only for DG_ACCUMULATES and `sum`: delta or sum holds where to go on from */
+    uint64_t key[2]; /* chance: a function of seed, step and node; the index is the element's, in
+                        the whole batch */
     const void *const *in;  /* NULL entry: input not given; in adjoint also: not saved */
     void *const *out;       /* in adjoint and tangent: read only, NULL if not saved */
     const void *const *eps; /* adjoint: error vectors of the outputs, never NULL */
     void *const *delta;     /* adjoint: what comes back for each input; NULL: not wanted */
     const void *const *din; /* tangent: perturbations of the inputs; NULL: zero */
     void *const *dout;      /* tangent: perturbations of the outputs */
-    void *saved;   /* bytes() of the whole node: written by forward, read by adjoint and tangent */
-    void *scratch; /* bytes() of the calling thread: garbage before and after */
+    void *saved, *carried;  /* see dg_bytes */
+    void *sum;     /* adjoint, finish: what `sum` asked for, of the one input that is wanted */
+    void *scratch; /* of the calling thread: garbage before and after */
     dg_diag *why;  /* the thread's own: dg_diag_set(c->why, ...) before returning a status */
 } dg_call;
 
@@ -97,6 +124,8 @@ typedef dg_status (*dg_fn)(const dg_call *c); /* pure, thread-safe; not DG_OK: t
 
 typedef struct dg_math {
     dg_fn forward, adjoint, tangent; /* tangent may be NULL in a user's node; see DG_LINEAR */
+    dg_fn finish; /* makes the gradient delta[i] of sum, for inputs with a `sum`; cut as their
+                     adjoint is by `parts` */
 } dg_math;
 
 /* ---- Inputs ---------------------------------------------------------------------------------- */
@@ -105,14 +134,19 @@ enum {
     DG_IN_OPTIONAL = 1,  /* may be absent; given by keyword: weight=w */
     DG_IN_PARAMETER = 2, /* the graph makes it where it is not given (see `parameter` below) */
     DG_IN_INT = 4,       /* takes labels or ids (DG_I32) only */
-    DG_IN_ANY = 8        /* takes real values or DG_I32 */
+    DG_IN_ANY = 8,       /* takes real values or DG_I32 */
+    DG_IN_STATE = 16     /* a state that the graph makes as it makes parameters, and never gives a
+                            gradient; result `next` of the node is its next value, which dg_commit
+                            takes over. Next values are the last results of a node, and no results
+                            in the language */
 };
 
 typedef struct dg_input_spec {
     const char *name;
     unsigned flags;
-    const char
-        *init; /* DG_IN_PARAMETER: default initialiser; "auto": he before a relu, else glorot */
+    const char *init; /* DG_IN_PARAMETER, DG_IN_STATE: default initialiser; "auto": he before a node
+                         flagged DG_RECTIFIES, else glorot */
+    int next;         /* DG_IN_STATE */
 } dg_input_spec;
 
 /* ---- Test data ------------------------------------------------------------------------------- */
@@ -142,12 +176,14 @@ enum {
                          where W is an input too): f is its own tangent, where none is given */
     DG_POINTWISE = 4, /* out[0] may be the memory of any in[i] of its shape and type, delta[i] that
                             of eps[0]; implies DG_ROWS */
-    DG_ACCUMULATES = 8, /* adjoint of an input without rows obeys c->add: old value, then a left
+    DG_ACCUMULATES = 8,   /* adjoint of an input without rows obeys c->add: old value, then a left
                             fold over blocks of the batch */
-    DG_RANDOM = 16,     /* reads key */
-    DG_VIEW = 32,       /* out[0] is in[0], of another shape: no work at all */
-    DG_VARIADIC = 64,   /* the last input specification may repeat */
-    DG_LOSS = 128       /* inputs 0, 1 are target and estimate; out[0] is rho, one a pair */
+    DG_RANDOM = 16,       /* reads key */
+    DG_VIEW = 32,         /* out[0] is in[0], of another shape: no work at all */
+    DG_VARIADIC = 64,     /* the last input specification may repeat */
+    DG_LOSS = 128,        /* inputs 0, 1 are target and estimate; out[0] is rho, one a pair */
+    DG_WHOLE_BATCH = 256, /* results depend on all rows of the batch: it is not given in parts */
+    DG_RECTIFIES = 512    /* he and not glorot is the start of the parameters before it */
 };
 
 typedef struct dg_node_type {
@@ -172,22 +208,37 @@ typedef struct dg_node_type {
     /* Shape of parameter input k, from the inputs before it; rank -1: this node has none. */
     dg_status (*parameter)(const dg_attrs *a, int n_in, const dg_shape in[], int k, dg_shape *out,
                            dg_diag *why);
-    /* Bytes of saved (whole node) and scratch (a thread, largest of all its calls). NULL: none. */
-    void (*bytes)(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
-                  size_t *scratch);
+    void (*bytes)(const dg_sizes *of, dg_bytes *bytes); /* NULL: none */
+    /* Bytes of the sum behind the gradient of an input without rows: adjoint writes it (with add it
+     * goes on from it, so that a batch in parts has the bits of the whole), finish makes it the
+     * gradient before anything reads that. For sums in blocks of rows, or in the domain of a
+     * transform. It consists of real numbers and does not depend on the rows of the batch. NULL or
+     * 0: there is none, adjoint writes delta. */
+    size_t (*sum)(const dg_sizes *of, int input);
     /* Number of parts: input -1: forward and tangent (ignored where they are cut by rows); input i:
      * adjoint of input i on its own. NULL: one. A node that is not cut by rows gets all its deltas
      * in one call if parts is NULL, else each on its own. */
-    int (*parts)(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input);
-    /* Floating-point operations: of forward (input -1), of the adjoint of input i. NULL: one an
-     * element of the outputs. */
-    double (*flops)(const dg_attrs *a, int n_in, const dg_shape in[], int input);
+    int (*parts)(const dg_sizes *of, int input);
+    /* A node that is cut by rows may also be cut inside a row, where a batch has fewer rows than
+     * there are threads: forward (input -1) at positions of axis 1 of its outputs, the adjoint of an
+     * input with rows at positions of axis 1 of that input, then alone. The least number of
+     * neighbours that stay together; 0: not cut. A call then does inner0 to inner1-1 of its rows;
+     * any cut must give the same bits. NULL: not cut, but point-wise nodes of one shape are. */
+    int64_t (*grain)(const dg_sizes *of, int input);
+    /* Floating-point operations by the definition: of forward (input -1), of the adjoint of input
+     * i. NULL: one an element of the outputs. */
+    double (*flops)(const dg_sizes *of, int input);
+    /* The name of the algorithm that forward (input -1) or the adjoint of input i uses, and in
+     * *spared the operations of flops that it does not do. NULL: there is but one. */
+    const char *(*algorithm)(const dg_sizes *of, int input, double *spared);
     int64_t (*pairs)(const dg_call *c); /* DG_LOSS with labels: pairs that count; NULL: all */
-    /* Of an input that takes DG_I32: its ids or labels are 0 to this - 1, which dg_set checks (not
-     * where the node has an attribute `ignore` that is given); 0: no range, nothing is checked.
-     * Below 0, of a DG_IN_ANY input: for these shapes it takes real values, and DG_I32 is refused;
-     * 0 and above refuse real values. NULL: no range, either type. */
-    int64_t (*limit)(const dg_attrs *a, int n_in, const dg_shape in[], int input);
+    /* Of an input that takes DG_I32: its ids or labels are 0 to this - 1, which is checked before
+     * forward; 0: no range, nothing is checked. Below 0, of a DG_IN_ANY input: for these shapes it
+     * takes real values, and DG_I32 is refused; 0 and above refuse real values. NULL: no range,
+     * either type. */
+    int64_t (*limit)(const dg_sizes *of, int input);
+    /* 1 and the label that is passed over, which may be out of that range. NULL, 0: none. */
+    int (*ignores)(const dg_attrs *a, int64_t *label);
 
     dg_math f32, f64; /* built-in nodes leave these empty: theirs are compiled for each processor */
     const dg_case *cases;

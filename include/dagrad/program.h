@@ -38,8 +38,10 @@ typedef struct {
     const dg_optimizer *optimizer; /* DG_RUN_TRAIN: moments are made for it; NULL: gd */
     int tangent;                   /* 1: dg_tangent will be called */
     int measure;                   /* 1: dg_rms works for every value of the program, kept or not */
-    const char *isa;               /* NULL: the best this processor has, or $DAGRAD_ISA */
-    void *arena;                   /* 64-byte aligned memory of the caller, or NULL */
+    int training; /* whether states move and chance acts: 1 yes, -1 no, 0: in DG_RUN_TRAIN only */
+    int exact;    /* 1: sums in the order of the definition, no faster algorithm (Winograd) */
+    const char *isa; /* NULL: the best this processor has, or $DAGRAD_ISA */
+    void *arena;     /* 64-byte aligned memory of the caller, or NULL */
     size_t arena_bytes;
 } dg_options;
 

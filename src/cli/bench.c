@@ -164,18 +164,19 @@ static double spared(const dg_program *p, int k, int phase)
 {
     const dg_graph *g = p->graph;
     const dg_node *n = &g->nodes[p->order[k]];
-    dg_shape in[3];
-    double sum = 0;
-    if (n->builtin < 0 || strcmp(n->type->name, "conv") != 0)
+    dg_shape in[8];
+    double sum = 0, each;
+    if (!n->type->algorithm || n->n_in > 8)
         return 0;
+    dg_sizes of = dg_node_sizes(p, n, in);
     for (int i = 0; i < n->n_in; i++)
         in[i] = n->in[i] ? p->plan[0].shapes[n->in[i] - 1] : (dg_shape){.rank = -1};
     if (phase == 0)
-        return dg_conv_spared(n->attrs, in, g->real, -1);
+        return n->type->algorithm(&of, -1, &each), each;
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i] && p->active[n->in[i] - 1] &&
             (g->values[n->in[i] - 1].kind == DG_PARAMETER) == (phase == 2))
-            sum += dg_conv_spared(n->attrs, in, g->real, i);
+            sum += (n->type->algorithm(&of, i, &each), each);
     return sum;
 }
 
@@ -289,7 +290,7 @@ static int run_bench(dg_experiment *e, const bench_options *o, double seconds)
     b.batch = o->batch > 0 ? o->batch : e->settings.batch;
     b.batch = b.batch > 0 ? b.batch : DEFAULT_BATCH;
     e->settings.optimizer.schedule.kind = DG_FIXED; /* the length of a run is not known here */
-    dg_options po = dg_options_default(b.trains ? DG_RUN_TRAIN : DG_RUN_INFER, b.batch);
+    dg_options po = dg_program_options(e, b.trains ? DG_RUN_TRAIN : DG_RUN_INFER, b.batch);
     po.threads = (int)o->threads;
     po.seed = e->settings.seed;
     po.optimizer = &e->settings.optimizer;

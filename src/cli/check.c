@@ -464,7 +464,7 @@ static int check(int argc, char **argv)
     dg_diag why = {.code = DG_OK};
     checker k = {.e = e,
                  .o = &o,
-                 .options = dg_options_default(DG_RUN_TRAIN, o.batch),
+                 .options = dg_program_options(e, DG_RUN_TRAIN, o.batch),
                  .nodes = json_array()};
     k.options.seed = e->settings.seed;
     k.options.tangent = without_tangent(e->model->graph) < 0;

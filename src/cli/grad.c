@@ -430,7 +430,7 @@ static int grad_main(int argc, char **argv)
         int64_t batch = o.batch > 0 ? o.batch : e->settings.batch > 0 ? e->settings.batch : 1;
         *k = (grad){.e = e,
                     .o = &o,
-                    .options = dg_options_default(DG_RUN_GRADIENT, batch),
+                    .options = dg_program_options(e, DG_RUN_GRADIENT, batch),
                     .tensor = tensors};
         k->options.threads = (int)o.threads;
         k->options.seed = e->settings.seed;

@@ -206,7 +206,7 @@ static int keeps_own(const dg_node_type *type)
 {
     dg_attr_value value[DG_MAX_NUMBERS] = {{0}};
     dg_shape in[8], picture = {4, {1, 4, 4, 4}};
-    size_t saved = 0, scratch = 0;
+    dg_bytes bytes = {.size = sizeof bytes};
     if (!type->bytes || type->n_inputs > 8 || type->n_attrs > DG_MAX_NUMBERS)
         return 0;
     for (int k = 0; k < type->n_attrs; k++) {
@@ -216,8 +216,12 @@ static int keeps_own(const dg_node_type *type)
     }
     for (int i = 0; i < 8; i++)
         in[i] = picture;
-    type->bytes(&(dg_attrs){type->n_attrs, value}, type->n_inputs, in, DG_F32, &saved, &scratch);
-    return saved > 0;
+    type->bytes(&(dg_sizes){.size = sizeof(dg_sizes),
+                            .attrs = &(dg_attrs){type->n_attrs, value},
+                            .n_in = type->n_inputs,
+                            .in = in},
+                &bytes);
+    return bytes.saved > 0;
 }
 
 static void add_saved(dg_text *t, const dg_node_type *type)

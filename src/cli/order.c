@@ -55,7 +55,12 @@ static double node_flops(const dg_graph *g, const dg_node *n, int input)
         if (in[i].rank > 0 && in[i].dim[0] == DG_N)
             in[i].dim[0] = 1;
     }
-    return n->type->flops(n->attrs, n->n_in, in, input);
+    return n->type->flops(&(dg_sizes){.size = sizeof(dg_sizes),
+                                      .attrs = n->attrs,
+                                      .n_in = n->n_in,
+                                      .in = in,
+                                      .real = g->real},
+                          input);
 }
 
 static cost cost_of(const dg_graph *g, const uint8_t *behind, int node)

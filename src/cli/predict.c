@@ -136,7 +136,7 @@ static dg_status run_program(prediction *p, int threads, dg_diag *why)
     int64_t batch = p->in.e->settings.batch;
     batch = batch > FEWEST_ROWS ? batch : FEWEST_ROWS;
     batch = batch < p->in.rows ? batch : p->in.rows;
-    dg_options o = dg_options_default(DG_RUN_INFER, batch);
+    dg_options o = dg_program_options(p->in.e, DG_RUN_INFER, batch);
     o.last = p->in.rows % batch;
     o.threads = threads;
     dg_program *program = dg_compile(p->in.e->model->graph, &o);

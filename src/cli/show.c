@@ -145,18 +145,26 @@ static int batch_shapes(const dg_graph *g, const dg_node *n, int64_t batch, dg_s
     return n->n_in <= 8;
 }
 
-/* The algorithm of each convolution. */
-static void add_convolutions(const dg_graph *g, int64_t batch, dg_text *t)
+/* The algorithms of each node that has a choice (convolutions). */
+static void add_algorithms(const dg_graph *g, int exact, int64_t batch, dg_text *t)
 {
     for (int k = 0; k < g->n_nodes; k++) {
         const dg_node *n = &g->nodes[k];
-        const char *name[3];
+        const char *name[3] = {NULL};
+        double spared;
         dg_shape in[8];
-        if (strcmp(n->type->name, "conv") != 0 || n->builtin < 0 ||
-            !batch_shapes(g, n, batch, in) || !dg_conv_algorithms(n->attrs, in, g->real, name))
-            continue;
-        dg_text_printf(t, "convolution\t%s: %s, gradients %s and %s\n", n->name ? n->name : "conv",
-                       name[0], name[1], name[2]);
+        dg_sizes of = {.size = sizeof of,
+                       .attrs = n->attrs,
+                       .n_in = n->n_in,
+                       .in = in,
+                       .real = g->real,
+                       .exact = exact};
+        int any = n->type->algorithm && batch_shapes(g, n, batch, in);
+        for (int i = 0; any && i < 3; i++)
+            name[i] = n->type->algorithm(&of, i - 1, &spared);
+        if (name[0] && name[1] && name[2])
+            dg_text_printf(t, "convolution\t%s: %s, gradients %s and %s\n",
+                           n->name ? n->name : n->type->name, name[0], name[1], name[2]);
     }
 }
 
@@ -181,7 +189,7 @@ static void print_totals(const dg_experiment *e, const dg_program *p, int64_t ba
         dg_text_printf(&t, "; %d node%s end nowhere and are left out", info.pruned,
                        info.pruned == 1 ? "" : "s");
     dg_text_printf(&t, "\ninstructions\t%s\n", info.isa);
-    add_convolutions(e->model->graph, batch, &t);
+    add_algorithms(e->model->graph, e->settings.exact, batch, &t);
     printf("\n");
     dg_columns_print(stdout, &t, "", 0);
     dg_text_free(&t);
@@ -203,7 +211,7 @@ static int show_program(dg_experiment *e, const show_options *o)
 {
     dg_diag why = {.code = DG_OK};
     int trains = dg_graph_losses(e->model->graph) > 0;
-    dg_options po = dg_options_default(trains ? DG_RUN_TRAIN : DG_RUN_INFER, batch_of(e, o));
+    dg_options po = dg_program_options(e, trains ? DG_RUN_TRAIN : DG_RUN_INFER, batch_of(e, o));
     po.threads = (int)o->threads;
     po.optimizer = &e->settings.optimizer;
     dg_program *p = dg_compile(e->model->graph, &po);
@@ -263,7 +271,7 @@ static dg_status make_drawing(dg_experiment *e, const show_options *o, dg_drawin
 {
     if (!o->reverse)
         return dg_drawing_make(d, e->model, why);
-    dg_options po = dg_options_default(DG_RUN_TRAIN, batch_of(e, o));
+    dg_options po = dg_program_options(e, DG_RUN_TRAIN, batch_of(e, o));
     po.threads = 1;
     dg_program *p = dg_compile(e->model->graph, &po);
     dg_status s = p ? dg_program_status(p, why) : dg_diag_set(why, DG_EMEMORY, "out of memory");

@@ -93,7 +93,7 @@ static dg_status run_rows(dg_worst *w, dg_experiment *e, dg_part_rows part, int 
                           dg_diag *why)
 {
     dg_value keep[2 * DG_MOST_TERMS];
-    dg_options o = dg_options_default(DG_RUN_INFER, w->n);
+    dg_options o = dg_program_options(e, DG_RUN_INFER, w->n);
     dg_batch_buffer buffer = {NULL, 0};
     int64_t *rows = malloc((size_t)w->n * sizeof *rows);
     o.threads = threads;

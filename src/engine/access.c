@@ -30,14 +30,6 @@ static dg_plan *plan_for(dg_program *p, dg_value v, const dg_tensor *t)
     return NULL;
 }
 
-static int ignores(const dg_node *n)
-{
-    for (int i = 0; i < n->type->n_attrs; i++)
-        if (strcmp(n->type->attrs[i].name, "ignore") == 0 && n->attrs->v[i].count > 0)
-            return 1;
-    return 0;
-}
-
 /* The limit that one node sets for labels or ids in v; 0: none. */
 static int64_t limit_of(const dg_program *p, const dg_plan *q, const dg_node *n, dg_value v)
 {
@@ -48,10 +40,10 @@ static int64_t limit_of(const dg_program *p, const dg_plan *q, const dg_node *n,
             continue;
         for (int j = 0; j < n->n_in; j++)
             shapes[j] = n->in[j] ? q->shapes[n->in[j] - 1] : (dg_shape){.rank = -1};
-        int64_t limit = n->type->limit(n->attrs, n->n_in, shapes, i);
+        dg_sizes of = dg_node_sizes(p, n, shapes);
+        int64_t limit = n->type->limit(&of, i);
         least = limit > 0 && (least == 0 || limit < least) ? limit : least;
     }
-    (void)p;
     return least;
 }
 
@@ -71,9 +63,10 @@ static dg_status check_range(dg_program *p, const dg_plan *q, dg_value v, const 
 {
     for (int k = 0; k < p->n_order; k++) {
         const dg_node *node = &p->graph->nodes[p->order[k]];
-        int64_t limit = ignores(node) ? 0 : limit_of(p, q, node, v);
+        int64_t limit = limit_of(p, q, node, v), skip = 0;
+        int skips = node->type->ignores && node->type->ignores(node->attrs, &skip);
         for (int64_t e = 0; limit > 0 && e < n; e++)
-            if (x[e] < 0 || x[e] >= limit)
+            if ((x[e] < 0 || x[e] >= limit) && !(skips && x[e] == skip))
                 return dg_program_fail(
                     p, node, DG_EDATA, "'%s' holds %d at element %lld, %s takes 0 to %lld",
                     name_of(p, v), (int)x[e], (long long)e, node->type->name, (long long)limit - 1);

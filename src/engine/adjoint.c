@@ -254,7 +254,8 @@ static dg_status push_alone(dg_program *p, dg_plan *q, dg_uses *u, int32_t k, ui
         if (push_adjoint(p, q, u, k, one, i) != DG_OK)
             return p->diag.code;
         if (n->type->parts) {
-            int parts = n->type->parts(n->attrs, n->n_in, in, p->graph->real, i);
+            dg_sizes of = dg_node_sizes(p, n, in);
+            int parts = n->type->parts(&of, i);
             q->items[item].parts = parts > 1 ? parts : 1;
         }
         one[i] = 0;

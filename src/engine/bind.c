@@ -50,9 +50,11 @@ static dg_status bind_node(dg_program *p, dg_plan *q, dg_item *it)
     c->attrs = n->attrs;
     c->in_shape = dg_plan_in_shapes(p, q, n);
     c->out_shape = &q->shapes[n->out - 1];
-    c->training = p->options.mode == DG_RUN_TRAIN;
+    c->training = dg_is_training(&p->options);
+    c->exact = p->options.exact;
     c->key[0] = p->options.seed;
     c->row1 = c->out_shape->rank > 0 ? c->out_shape->dim[0] : 1;
+    c->inner1 = c->out_shape->rank > 1 ? c->out_shape->dim[1] : 1;
     c->parts = it->parts;
     c->saved = dg_slot_address(p, q, it->saved);
     if (!c->in_shape || bind_square(p, q, it) != DG_OK)

@@ -111,7 +111,7 @@ typedef struct dg_plan {
     dg_shape *shapes;                      /* by value id - 1, without DG_N */
     int32_t *z, *eps, *tangent, *gradient; /* slot by value id - 1, or DG_NONE */
     int32_t *saved;                        /* slot by node */
-    size_t *room;                          /* scratch by node */
+    size_t *scratch_of;                    /* by node */
     dg_slot *slots;
     int n_slots, room_slots;
     dg_item *items;
@@ -220,12 +220,30 @@ static inline int dg_has_rows(const dg_graph *g, int32_t id)
     return s->rank > 0 && s->dim[0] == DG_N;
 }
 
+/* Whether states move and chance acts. */
+static inline int dg_is_training(const dg_options *o)
+{
+    return o->training ? o->training > 0 : o->mode == DG_RUN_TRAIN;
+}
+
 static inline const dg_math *dg_node_math(const dg_program *p, const dg_node *n)
 {
     int wide = p->graph->real == DG_F64;
     if (n->builtin >= 0)
         return p->isa->math[wide][n->builtin];
     return wide ? &n->type->f64 : &n->type->f32;
+}
+
+/* What a node's type is asked about sizes with. */
+static inline dg_sizes dg_node_sizes(const dg_program *p, const dg_node *n, const dg_shape *in)
+{
+    return (dg_sizes){.size = sizeof(dg_sizes),
+                      .attrs = n->attrs,
+                      .n_in = n->n_in,
+                      .in = in,
+                      .real = p->graph->real,
+                      .exact = p->options.exact,
+                      .training = dg_is_training(&p->options)};
 }
 
 /* A node whose f is linear is its own tangent, where it has no function for it. */

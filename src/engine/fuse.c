@@ -50,7 +50,7 @@ static int64_t least_rows(const dg_fuser *f, const dg_item *it, const dg_weight 
     int64_t last = s->rank > 1 ? s->dim[s->rank - 1] : 1, row = dg_shape_row(s);
     int64_t uses = last > 0 ? row / last : 1;
     int64_t weights = uses > 0 && uses < REUSE ? REUSE / uses : 1;
-    int64_t room = w->row ? (int64_t)(f->q->room[it->node] / w->row) : 1;
+    int64_t room = w->row ? (int64_t)(f->q->scratch_of[it->node] / w->row) : 1;
     return room > weights ? room : weights;
 }
 

@@ -20,11 +20,12 @@ static double node_flops(const dg_program *p, const dg_plan *q, int32_t k, int p
         return 0;
     if (!n->type->flops || n->n_in > 8)
         return phase < 2 ? (double)dg_shape_count(&q->shapes[n->out - 1]) : 0;
+    dg_sizes of = dg_node_sizes(p, n, in);
     if (phase == 0)
-        return n->type->flops(n->attrs, n->n_in, in, -1);
+        return n->type->flops(&of, -1);
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i] && p->active[n->in[i] - 1] && is_parameter(p, n->in[i]) == (phase == 2))
-            sum += n->type->flops(n->attrs, n->n_in, in, i);
+            sum += n->type->flops(&of, i);
     return sum;
 }
 

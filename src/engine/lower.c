@@ -32,27 +32,27 @@ static int is_row_item(const dg_program *p, const dg_node *n)
     return (n->type->flags & (DG_ROWS | DG_POINTWISE)) && dg_has_rows(p->graph, n->out);
 }
 
-static int parts_of(const dg_program *p, const dg_plan *q, const dg_node *n, const dg_shape *in,
-                    int input)
+static int parts_of(const dg_program *p, const dg_node *n, const dg_shape *in, int input)
 {
-    (void)q;
     if (!n->type->parts || is_row_item(p, n))
         return 1;
-    int parts = n->type->parts(n->attrs, n->n_in, in, p->graph->real, input);
+    dg_sizes of = dg_node_sizes(p, n, in);
+    int parts = n->type->parts(&of, input);
     return parts > 1 ? parts : 1;
 }
 
 static dg_status saved_slot(dg_program *p, dg_plan *q, int32_t k, const dg_shape *in)
 {
     const dg_node *n = &p->graph->nodes[k];
-    size_t saved = 0, scratch = 0;
+    dg_bytes bytes = {.size = sizeof bytes};
+    dg_sizes of = dg_node_sizes(p, n, in);
     if (n->type->bytes)
-        n->type->bytes(n->attrs, n->n_in, in, p->graph->real, &saved, &scratch);
-    q->room[k] = scratch;
-    if (scratch > q->scratch)
-        q->scratch = scratch;
-    if (saved)
-        q->saved[k] = dg_slot_new(p, q, SLOT_SAVED, k, saved, 0);
+        n->type->bytes(&of, &bytes);
+    q->scratch_of[k] = bytes.scratch;
+    if (bytes.scratch > q->scratch)
+        q->scratch = bytes.scratch;
+    if (bytes.saved)
+        q->saved[k] = dg_slot_new(p, q, SLOT_SAVED, k, bytes.saved, 0);
     return p->diag.code;
 }
 
@@ -86,7 +86,7 @@ static dg_status lower_node(dg_program *p, dg_plan *q, int32_t k)
         return p->diag.code;
     it->phase = PHASE_FORWARD;
     it->rows = is_row_item(p, n);
-    it->parts = parts_of(p, q, n, in, -1);
+    it->parts = parts_of(p, n, in, -1);
     it->saved = q->saved[k];
     for (int i = 0; i < n->n_in; i++)
         it->in[i] = n->in[i] ? q->z[n->in[i] - 1] : DG_NONE;
@@ -163,7 +163,7 @@ static dg_status tangent_item(dg_program *p, dg_plan *q, int32_t k)
         return p->diag.code;
     it->phase = PHASE_TANGENT;
     it->rows = is_row_item(p, n);
-    it->parts = parts_of(p, q, n, in, -1);
+    it->parts = parts_of(p, n, in, -1);
     if (own) {
         own_tangent(p, q, k, it);
         return p->diag.code;
@@ -225,8 +225,8 @@ static dg_status make_maps(dg_program *p, dg_plan *q)
     for (int i = 0; i < 4; i++)
         *map[i] = dg_arena_array(&p->lists, n, sizeof(int32_t));
     q->saved = dg_arena_array(&p->lists, nodes, sizeof(int32_t));
-    q->room = dg_arena_array(&p->lists, nodes, sizeof *q->room);
-    if (!q->z || !q->eps || !q->tangent || !q->gradient || !q->saved || !q->room)
+    q->scratch_of = dg_arena_array(&p->lists, nodes, sizeof *q->scratch_of);
+    if (!q->z || !q->eps || !q->tangent || !q->gradient || !q->saved || !q->scratch_of)
         return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
     for (size_t i = 0; i < n; i++)
         q->z[i] = q->eps[i] = q->tangent[i] = q->gradient[i] = DG_NONE;

@@ -45,6 +45,11 @@ static const dg_math *math_of(const dg_naive *n, const dg_node *node)
     return wide ? &node->type->f64 : &node->type->f32;
 }
 
+static int training(const dg_naive *n)
+{
+    return n->o->training ? n->o->training > 0 : n->o->mode == DG_RUN_TRAIN;
+}
+
 /* A call of the whole node. lists: room for 3 n_in + 3 n_out pointers and n_in shapes. */
 typedef struct dg_frame {
     dg_call c;
@@ -52,8 +57,19 @@ typedef struct dg_frame {
     void *out[40], *delta[40];
     dg_shape in_shape[40];
     dg_diag why;
-    size_t saved, scratch;
+    dg_bytes bytes;
 } dg_frame;
+
+static dg_sizes sizes_of(const dg_naive *n, const dg_node *node, const dg_frame *f)
+{
+    return (dg_sizes){.size = sizeof(dg_sizes),
+                      .attrs = node->attrs,
+                      .n_in = node->n_in,
+                      .in = f->in_shape,
+                      .real = n->g->real,
+                      .exact = n->o->exact,
+                      .training = training(n)};
+}
 
 static dg_frame *frame(dg_naive *n, int32_t k)
 {
@@ -71,8 +87,10 @@ static dg_frame *frame(dg_naive *n, int32_t k)
     }
     for (int j = 0; j < node->n_out; j++)
         f->out[j] = n->z[node->out + j - 1];
+    dg_sizes of = sizes_of(n, node, f);
+    f->bytes.size = sizeof f->bytes;
     if (node->type->bytes)
-        node->type->bytes(node->attrs, node->n_in, f->in_shape, n->g->real, &f->saved, &f->scratch);
+        node->type->bytes(&of, &f->bytes);
     const dg_shape *out = &n->shape[node->out - 1];
     f->c = (dg_call){.size = sizeof f->c,
                      .attrs = node->attrs,
@@ -82,7 +100,9 @@ static dg_frame *frame(dg_naive *n, int32_t k)
                      .out_shape = out,
                      .row1 = out->rank > 0 ? out->dim[0] : 1,
                      .parts = 1,
-                     .training = n->o->mode == DG_RUN_TRAIN,
+                     .inner1 = out->rank > 1 ? out->dim[1] : 1,
+                     .training = training(n),
+                     .exact = n->o->exact,
                      .key = {n->o->seed, n->step << 20 | (uint64_t)k},
                      .in = f->in,
                      .out = f->out,
@@ -90,7 +110,7 @@ static dg_frame *frame(dg_naive *n, int32_t k)
                      .delta = f->delta,
                      .din = f->din,
                      .saved = n->saved[k],
-                     .scratch = aligned_alloc(64, (f->scratch + 127) / 64 * 64),
+                     .scratch = aligned_alloc(64, (f->bytes.scratch + 127) / 64 * 64),
                      .why = &f->why};
     return f;
 }
@@ -107,7 +127,8 @@ static int parts_of(const dg_naive *n, const dg_node *node, const dg_frame *f, i
     int rows = (node->type->flags & (DG_ROWS | DG_POINTWISE)) != 0 && input < 0;
     if (!node->type->parts || rows)
         return 1;
-    int parts = node->type->parts(node->attrs, node->n_in, f->in_shape, n->g->real, input);
+    dg_sizes of = sizes_of(n, node, f);
+    int parts = node->type->parts(&of, input);
     return parts > 1 ? parts : 1;
 }
 
@@ -134,8 +155,8 @@ static void forward_node(dg_naive *n, int32_t k)
     for (int j = 0; j < node->n_out; j++)
         n->z[node->out + j - 1] = fresh(n, node->out + j);
     f = frame(n, k);
-    if (f && f->saved)
-        f->c.saved = n->saved[k] = aligned_alloc(64, (f->saved + 127) / 64 * 64);
+    if (f && f->bytes.saved)
+        f->c.saved = n->saved[k] = aligned_alloc(64, (f->bytes.saved + 127) / 64 * 64);
     if (!n->failed && (node->type->flags & DG_VIEW))
         memcpy(f->out[0], f->in[0], (size_t)count(n, node->out) * dg_type_bytes(n->g->real));
     else if (!n->failed)

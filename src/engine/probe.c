@@ -112,7 +112,7 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
                         const dg_isa *isa, const dg_math *math, dg_diag *why)
 {
     const dg_node *n = &g->nodes[node];
-    size_t saved = 0, scratch = 0;
+    dg_bytes bytes = {.size = sizeof bytes};
     memset(p, 0, sizeof *p);
     p->graph = g;
     p->type = n->type;
@@ -128,7 +128,13 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
     take_inputs(p, g, at, n);
     make_results(p, g, at, n);
     if (n->type->bytes)
-        n->type->bytes(n->attrs, n->n_in, p->in_shape, g->real, &saved, &scratch);
+        n->type->bytes(&(dg_sizes){.size = sizeof(dg_sizes),
+                                   .attrs = n->attrs,
+                                   .n_in = n->n_in,
+                                   .in = p->in_shape,
+                                   .real = g->real,
+                                   .training = 1},
+                       &bytes);
     p->c = (dg_call){.size = sizeof p->c,
                      .attrs = n->attrs,
                      .n_in = n->n_in,
@@ -136,11 +142,12 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
                      .in_shape = p->in_shape,
                      .out_shape = p->out_shape,
                      .row1 = p->out_shape[0].rank > 0 ? p->out_shape[0].dim[0] : 1,
+                     .inner1 = p->out_shape[0].rank > 1 ? p->out_shape[0].dim[1] : 1,
                      .parts = 1,
                      .training = 1,
                      .key = {1, (uint64_t)node},
-                     .saved = memory(p, (int64_t)saved / 8 + 1),
-                     .scratch = memory(p, (int64_t)scratch / 8 + 1),
+                     .saved = memory(p, (int64_t)bytes.saved / 8 + 1),
+                     .scratch = memory(p, (int64_t)bytes.scratch / 8 + 1),
                      .why = &p->why};
     return p->failed == DG_OK ? DG_OK : dg_diag_set(why, p->failed, "out of memory");
 }
@@ -169,7 +176,13 @@ static int parts_of(const dg_probe *p, int input)
     int rows = (p->type->flags & (DG_ROWS | DG_POINTWISE)) && (input < 0 || p->in_rows[input]);
     if (!p->type->parts || rows)
         return 1;
-    int parts = p->type->parts(p->c.attrs, p->c.n_in, p->in_shape, p->real, input);
+    dg_sizes of = {.size = sizeof of,
+                   .attrs = p->c.attrs,
+                   .n_in = p->c.n_in,
+                   .in = p->in_shape,
+                   .real = p->real,
+                   .training = 1};
+    int parts = p->type->parts(&of, input);
     return parts > 1 ? parts : 1;
 }
 

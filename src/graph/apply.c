@@ -279,12 +279,14 @@ static dg_status infer(apply *a, dg_shape out[DG_MAX_OUT], int *n_out)
 /* What takes either takes integers where the node says how many there are for its shape. */
 static dg_status check_either(apply *a)
 {
+    dg_sizes of = {
+        .size = sizeof of, .attrs = a->attrs, .n_in = a->n_in, .in = a->shape, .real = a->g->real};
     for (int k = 0; k < a->n_in && a->type->limit; k++) {
         const dg_input_spec *spec = spec_of(a, k);
         if (!a->in[k] || !(spec->flags & DG_IN_ANY))
             continue;
         int is_int = a->g->values[a->in[k] - 1].type == DG_I32;
-        if (is_int != (a->type->limit(a->attrs, a->n_in, a->shape, k) >= 0)) {
+        if (is_int != (a->type->limit(&of, k) >= 0)) {
             char text[256];
             return dg_graph_fail(a->g, a->name, DG_EMODEL, "%s of %s is %s, which must be %s",
                                  spec->name, a->type->name,
@@ -359,29 +361,4 @@ dg_value dg_apply(dg_graph *g, const char *type, const char *name, int n_in, con
         do_parameters(&a) != DG_OK || infer(&a, out, &n_out) != DG_OK || check_either(&a) != DG_OK)
         return (dg_value){0};
     return append(&a, n_out, out);
-}
-
-static dg_status make_exact(dg_graph *g, dg_node *n, int k)
-{
-    dg_attrs *attrs = dg_arena_alloc(&g->arena, sizeof *attrs);
-    dg_attr_value *v = dg_arena_array(&g->arena, (size_t)n->attrs->n, sizeof *v);
-    if (!attrs || !v)
-        return dg_graph_no_memory(g);
-    memcpy(v, n->attrs->v, (size_t)n->attrs->n * sizeof *v);
-    v[k].number[0] = 1;
-    *attrs = (dg_attrs){n->attrs->n, v};
-    n->attrs = attrs;
-    return DG_OK;
-}
-
-dg_status dg_graph_exact(dg_graph *g)
-{
-    for (int i = 0; i < g->n_nodes; i++) {
-        const dg_node_type *t = g->nodes[i].type;
-        for (int k = 0; k < t->n_attrs; k++)
-            if (strcmp(t->attrs[k].name, "exact") == 0 && t->attrs[k].kind == DG_ATTR_BOOL &&
-                make_exact(g, &g->nodes[i], k) != DG_OK)
-                return g->diag.code;
-    }
-    return g->diag.code;
 }

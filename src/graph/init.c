@@ -177,18 +177,16 @@ dg_status dg_init_parse(const char *text, dg_init *out, dg_diag *why)
 
 /* ---- Filling --------------------------------------------------------------------------------- */
 
-/* Whether a result of the node is read by a node of the relu family. */
+/* Whether a result of the node is read by a relu or one of its relatives. */
 static int feeds_relu(const dg_graph *g, const dg_node *from, int first)
 {
-    static const char *const family[] = {"relu", "leaky_relu", "elu"};
     for (int i = first; i < g->n_nodes; i++) {
         const dg_node *n = &g->nodes[i];
         int reads = 0;
         for (int k = 0; k < n->n_in && !reads; k++)
             reads = n->in[k] >= from->out && n->in[k] < from->out + from->n_out;
-        for (size_t k = 0; reads && k < sizeof family / sizeof family[0]; k++)
-            if (strcmp(n->type->name, family[k]) == 0)
-                return 1;
+        if (reads && n->type->flags & DG_RECTIFIES)
+            return 1;
     }
     return 0;
 }

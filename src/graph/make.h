@@ -27,12 +27,6 @@ void *dg_graph_room(dg_graph *g, void *array, int n, int *room, size_t bytes);
 /* A copy of text that lives as long as the graph, or NULL. */
 const char *dg_graph_copy(dg_graph *g, const char *text);
 
-/* ---- apply.c --------------------------------------------------------------------------------- */
-
-/* The attribute `exact` of all nodes that have one becomes true, before anything is compiled:
- * `exact` of train. */
-dg_status dg_graph_exact(dg_graph *g);
-
 /* ---- names.c --------------------------------------------------------------------------------- */
 
 /* Names of inputs, parameters, states and constants, which are unique, and those of nodes, of which

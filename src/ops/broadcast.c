@@ -37,17 +37,16 @@ dg_status dg_broadcast_shape(const dg_attrs *attrs, int n_in, const dg_shape in[
     return DG_OK;
 }
 
-int dg_broadcast_parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input)
+int dg_broadcast_parts(const dg_sizes *of, int input)
 {
     dg_shape x = {0};
-    (void)real;
-    if (input < 0 || dg_broadcast_shape(a, n_in, in, &x, NULL) != DG_OK)
+    if (input < 0 || dg_broadcast_shape(of->attrs, of->n_in, of->in, &x, NULL) != DG_OK)
         return 1;
     int64_t work = dg_shape_count(&x);
-    if (dg_shape_count(&in[input]) == work)
+    if (dg_shape_count(&of->in[input]) == work)
         return dg_parts_for(x.rank > 0 ? x.dim[0] : 1, work);
     dg_walk w = dg_walk_over(&x);
-    dg_walk_add(&w, &in[input]);
+    dg_walk_add(&w, &of->in[input]);
     return dg_parts_for(dg_fold_over(&w, 1).units, work);
 }
 

@@ -23,7 +23,7 @@ extern const dg_input_spec dg_broadcast_inputs[2];
 /* dg_node_type.shape and .parts. */
 dg_status dg_broadcast_shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
                              dg_diag *why);
-int dg_broadcast_parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input);
+int dg_broadcast_parts(const dg_sizes *of, int input);
 
 #else
 

@@ -20,7 +20,7 @@ enum { CHANNELS, KERNEL, STRIDE, PADDING, DILATION, GROUPS, HAS_BIAS, EXACT };
 static const dg_window_attrs AT = {KERNEL, STRIDE, DILATION, PADDING};
 
 /* 0 if there is nothing to multiply: a size is 0. */
-static int describe(const dg_attrs *a, const dg_shape in[], dg_conv *s)
+static int describe(const dg_attrs *a, const dg_shape in[], int exact, dg_conv *s)
 {
     dg_window w;
     if (dg_window_find("conv", a, AT, &in[X], &w, NULL) != DG_OK)
@@ -40,7 +40,7 @@ static int describe(const dg_attrs *a, const dg_shape in[], dg_conv *s)
                    .top = w.before[0],
                    .left = w.before[1],
                    .groups = dg_attr_int(a, GROUPS),
-                   .exact = (int)dg_attr_int(a, EXACT)};
+                   .exact = exact || dg_attr_int(a, EXACT)};
     return s->h > 0 && s->w > 0 && s->c > 0 && s->k > 0 && s->oh > 0 && s->ow > 0;
 }
 
@@ -153,23 +153,19 @@ static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shap
 }
 
 /* The tangent needs one picture of the result before the kernel's own room. */
-static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
-                  size_t *scratch)
+static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
-    (void)n_in;
     dg_conv s;
-    *saved = *scratch = 0;
-    if (describe(a, in, &s))
-        *scratch = picture_room(&s, dg_type_bytes(real)) + dg_conv_room(real, &s);
+    if (describe(of->attrs, of->in, of->exact, &s))
+        bytes->scratch = picture_room(&s, dg_type_bytes(of->real)) + dg_conv_room(of->real, &s);
 }
 
-static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input)
+static int parts(const dg_sizes *of, int input)
 {
-    (void)n_in;
     dg_conv s;
-    if (!describe(a, in, &s))
+    if (!describe(of->attrs, of->in, of->exact, &s))
         return 1;
-    return input == WEIGHT ? dg_conv_parts(real, &s) : input == BIAS ? bias_parts(&s) : 1;
+    return input == WEIGHT ? dg_conv_parts(of->real, &s) : input == BIAS ? bias_parts(&s) : 1;
 }
 
 /* Taps along an axis that fall into the picture, over all results: the others cost nothing. */
@@ -185,13 +181,12 @@ static double taps(int64_t in, int64_t out, int64_t kernel, int64_t stride, int6
     return (double)n;
 }
 
-static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+static double flops(const dg_sizes *of, int input)
 {
-    (void)n_in;
     dg_conv s;
-    if (!describe(a, in, &s))
+    if (!describe(of->attrs, of->in, of->exact, &s))
         return 0;
-    double images = (double)in[X].dim[0] * (double)s.k;
+    double images = (double)of->in[X].dim[0] * (double)s.k;
     double y = taps(s.h, s.oh, s.kh, s.stride_y, s.dilation_y, s.top);
     double x = taps(s.w, s.ow, s.kw, s.stride_x, s.dilation_x, s.left);
     if (input == BIAS)
@@ -199,32 +194,33 @@ static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
     return 2 * images * (double)(s.c / s.groups) * y * x;
 }
 
-int dg_conv_algorithms(const dg_attrs *a, const dg_shape in[], dg_type real, const char *name[3])
+static const char *name_of(const dg_conv *s, dg_type real, int input)
 {
-    dg_conv s;
-    if (!describe(a, in, &s))
-        return 0;
     int wide = real == DG_F64;
-    name[0] = wide ? dg_conv_choose_forward_f64_portable(&s)->name
-                   : dg_conv_choose_forward_f32_portable(&s)->name;
-    name[1] = wide ? dg_conv_choose_input_f64_portable(&s)->name
-                   : dg_conv_choose_input_f32_portable(&s)->name;
-    name[2] = wide ? dg_conv_choose_weight_f64_portable(&s)->name
-                   : dg_conv_choose_weight_f32_portable(&s)->name;
-    return 1;
+    if (input < 0)
+        return wide ? dg_conv_choose_forward_f64_portable(s)->name
+                    : dg_conv_choose_forward_f32_portable(s)->name;
+    if (input == X)
+        return wide ? dg_conv_choose_input_f64_portable(s)->name
+                    : dg_conv_choose_input_f32_portable(s)->name;
+    return wide ? dg_conv_choose_weight_f64_portable(s)->name
+                : dg_conv_choose_weight_f32_portable(s)->name;
 }
 
-double dg_conv_spared(const dg_attrs *a, const dg_shape in[], dg_type real, int input)
+/* Winograd does the 36 products of a tile, besides its transforms. */
+static const char *algorithm(const dg_sizes *of, int input, double *spared)
 {
-    const char *name[3];
     dg_conv s;
-    if (input >= BIAS || !dg_conv_algorithms(a, in, real, name) || !describe(a, in, &s) ||
-        strcmp(name[input + 1], "winograd") != 0)
-        return 0;
+    *spared = 0;
+    if (input >= BIAS || !describe(of->attrs, of->in, of->exact, &s))
+        return NULL;
+    const char *name = name_of(&s, of->real, input);
     int64_t h = input == X ? s.h : s.oh, w = input == X ? s.w : s.ow;
     int64_t tiles = (h + 3) / 4 * ((w + 3) / 4);
-    return flops(a, INPUTS, in, input) -
-           2.0 * 36 * (double)(in[X].dim[0] * tiles) * (double)(s.c * s.k);
+    if (strcmp(name, "winograd") == 0)
+        *spared =
+            flops(of, input) - 2.0 * 36 * (double)(of->in[X].dim[0] * tiles) * (double)(s.c * s.k);
+    return name;
 }
 
 static const dg_case cases[] = {
@@ -264,6 +260,7 @@ const dg_node_type dg_op_conv = {
     .bytes = bytes,
     .parts = parts,
     .flops = flops,
+    .algorithm = algorithm,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
 };
@@ -281,7 +278,7 @@ static void only_bias(const dg_call *c, const void *b, real *y)
 static dg_status forward(const dg_call *c)
 {
     dg_conv s;
-    if (describe(c->attrs, c->in_shape, &s))
+    if (describe(c->attrs, c->in_shape, c->exact, &s))
         DG_T(dg_conv_choose_forward)
     (&s)->run(&s, c->row0, c->row1, c->in[X], c->in[WEIGHT], c->in[BIAS], c->out[0], c->scratch);
     else only_bias(c, c->in[BIAS], c->out[0]);
@@ -324,7 +321,7 @@ static void no_gradient(const dg_call *c)
 static dg_status adjoint(const dg_call *c)
 {
     dg_conv s;
-    if (!describe(c->attrs, c->in_shape, &s)) {
+    if (!describe(c->attrs, c->in_shape, c->exact, &s)) {
         no_gradient(c);
         return DG_OK;
     }
@@ -355,7 +352,7 @@ static void add_weight_tangent(const dg_call *c, const dg_conv *s)
 static dg_status tangent(const dg_call *c)
 {
     dg_conv s;
-    int any = describe(c->attrs, c->in_shape, &s);
+    int any = describe(c->attrs, c->in_shape, c->exact, &s);
     if (any && c->din[X])
         DG_T(dg_conv_choose_forward)
     (&s)->run(&s, c->row0, c->row1, c->din[X], c->in[WEIGHT], c->din[BIAS], c->dout[0], c->scratch);

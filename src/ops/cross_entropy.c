@@ -40,6 +40,7 @@ const dg_node_type dg_op_cross_entropy = {
     .flops = dg_loss_flops,
     .pairs = dg_label_pairs,
     .limit = dg_loss_limit,
+    .ignores = dg_label_ignores,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
 };

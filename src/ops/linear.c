@@ -75,34 +75,27 @@ static int64_t rows_of(const dg_shape *x)
     return dg_shape_count(&lead);
 }
 
-static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
-                  size_t *scratch)
+static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
-    (void)a;
-    (void)n_in;
-    int64_t rows = rows_of(&in[X]), k = in[WEIGHT].dim[0], n = in[WEIGHT].dim[1];
-    size_t pass = dg_linear_room(real, rows, k, n), add = dg_gemm_room(real, rows, n, k, 1);
-    *saved = 0;
-    *scratch = pass > add ? pass : add;
+    int64_t rows = rows_of(&of->in[X]), k = of->in[WEIGHT].dim[0], n = of->in[WEIGHT].dim[1];
+    size_t pass = dg_linear_room(of->real, rows, k, n), add = dg_gemm_room(of->real, rows, n, k, 1);
+    bytes->scratch = pass > add ? pass : add;
 }
 
-static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input)
+static int parts(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
     if (input == WEIGHT)
-        return dg_linear_parts(real, rows_of(&in[X]), in[WEIGHT].dim[0], in[WEIGHT].dim[1]);
+        return dg_linear_parts(of->real, rows_of(&of->in[X]), of->in[WEIGHT].dim[0],
+                               of->in[WEIGHT].dim[1]);
     if (input == BIAS)
-        return (int)((in[BIAS].dim[0] + BIAS_TILE - 1) / BIAS_TILE);
+        return (int)((of->in[BIAS].dim[0] + BIAS_TILE - 1) / BIAS_TILE);
     return 1;
 }
 
-static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+static double flops(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
-    double rows = (double)rows_of(&in[X]), units = (double)in[WEIGHT].dim[1];
-    return input == BIAS ? rows * units : 2 * rows * units * (double)in[WEIGHT].dim[0];
+    double rows = (double)rows_of(&of->in[X]), units = (double)of->in[WEIGHT].dim[1];
+    return input == BIAS ? rows * units : 2 * rows * units * (double)of->in[WEIGHT].dim[0];
 }
 
 static const dg_case cases[] = {

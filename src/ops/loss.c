@@ -105,17 +105,23 @@ dg_pairs dg_pairs_of(const dg_call *c, int over)
     return p;
 }
 
-double dg_loss_flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+double dg_loss_flops(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
     (void)input;
-    return 4 * (double)dg_shape_count(&in[DG_ESTIMATE]);
+    return 4 * (double)dg_shape_count(&of->in[DG_ESTIMATE]);
 }
 
 int dg_label_ignored(const dg_attrs *a, int32_t k)
 {
     return a->v[DG_IGNORE].count > 0 && dg_attr_int(a, DG_IGNORE) == k;
+}
+
+int dg_label_ignores(const dg_attrs *a, int64_t *label)
+{
+    if (a->v[DG_IGNORE].count == 0)
+        return 0;
+    *label = dg_attr_int(a, DG_IGNORE);
+    return 1;
 }
 
 int64_t dg_label_pairs(const dg_call *c)
@@ -128,13 +134,11 @@ int64_t dg_label_pairs(const dg_call *c)
     return p.end - p.begin - ignored;
 }
 
-int64_t dg_loss_limit(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+int64_t dg_loss_limit(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
-    if (input != DG_TARGET || !has_labels(in))
+    if (input != DG_TARGET || !has_labels(of->in))
         return -1;
-    return in[DG_ESTIMATE].dim[in[DG_ESTIMATE].rank - 1];
+    return of->in[DG_ESTIMATE].dim[of->in[DG_ESTIMATE].rank - 1];
 }
 
 char *dg_pair_text(const dg_call *c, int64_t p, char *text, size_t n)

@@ -48,9 +48,12 @@ dg_status dg_label_shape(const char *of, const dg_attrs *a, const dg_shape in[],
 
 /* dg_node_type.flops, and for label losses .pairs (ignored labels do not count) and .limit: -1
  * where the input takes real values, also the target, where its shape is that of distributions. */
-double dg_loss_flops(const dg_attrs *a, int n_in, const dg_shape in[], int input);
+double dg_loss_flops(const dg_sizes *of, int input);
 int64_t dg_label_pairs(const dg_call *c);
-int64_t dg_loss_limit(const dg_attrs *a, int n_in, const dg_shape in[], int input);
+int64_t dg_loss_limit(const dg_sizes *of, int input);
+
+/* dg_node_type.ignores of label losses. */
+int dg_label_ignores(const dg_attrs *a, int64_t *label);
 
 /* 1 if label k is ignored. */
 int dg_label_ignored(const dg_attrs *a, int32_t k);

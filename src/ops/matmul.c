@@ -96,38 +96,29 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
-                  size_t *scratch)
+static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
-    (void)a;
-    (void)n_in;
-    dg_shape out = result_of(in);
-    plan p = plan_of(in, &out);
-    *saved = 0;
-    *scratch =
-        larger(dg_gemm_room(real, p.m, p.n, p.k, 1), larger(dg_gemm_room(real, p.m, p.k, p.n, p.n),
-                                                            dg_gemm_room(real, p.k, p.n, p.m, 1)));
+    dg_shape out = result_of(of->in);
+    plan p = plan_of(of->in, &out);
+    bytes->scratch = larger(dg_gemm_room(of->real, p.m, p.n, p.k, 1),
+                            larger(dg_gemm_room(of->real, p.m, p.k, p.n, p.n),
+                                   dg_gemm_room(of->real, p.k, p.n, p.m, 1)));
 }
 
-static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input)
+static int parts(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
-    (void)real;
-    dg_shape out = result_of(in);
-    plan p = plan_of(in, &out);
+    dg_shape out = result_of(of->in);
+    plan p = plan_of(of->in, &out);
     int64_t tiles = ((input == B ? p.k : p.m) + TILE - 1) / TILE;
     double tasks = (double)tiles * (double)(input < 0 ? p.count : p.each[input]);
     return tasks > MOST_PARTS ? MOST_PARTS : tasks < 1 ? 1 : (int)tasks;
 }
 
-static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+static double flops(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
     (void)input;
-    dg_shape out = result_of(in);
-    plan p = plan_of(in, &out);
+    dg_shape out = result_of(of->in);
+    plan p = plan_of(of->in, &out);
     return 2.0 * (double)p.count * (double)p.m * (double)p.n * (double)p.k;
 }
 

@@ -19,17 +19,14 @@ static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shap
     return dg_pool_result("maxpool", a, in, out, why);
 }
 
-static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
-                  size_t *scratch)
+static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
-    (void)n_in;
     dg_pool p;
-    *saved = *scratch = 0;
-    if (!dg_pool_find(a, in, &p))
+    if (!dg_pool_find(of->attrs, of->in, &p))
         return;
-    size_t tap =
-        real == DG_F32 ? dg_pool_tap_bytes_f32_portable(&p) : dg_pool_tap_bytes_f64_portable(&p);
-    *saved = (size_t)(in[0].dim[0] * p.oh * p.ow * p.c) * tap;
+    size_t tap = of->real == DG_F32 ? dg_pool_tap_bytes_f32_portable(&p)
+                                    : dg_pool_tap_bytes_f64_portable(&p);
+    bytes->saved = (size_t)(of->in[0].dim[0] * p.oh * p.ow * p.c) * tap;
 }
 
 static const dg_case cases[] = {

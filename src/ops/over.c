@@ -78,20 +78,18 @@ static dg_walk walk_of(const dg_attrs *a, const dg_shape *z)
     return w;
 }
 
-int dg_over_parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input)
+int dg_over_parts(const dg_sizes *of, int input)
 {
-    (void)n_in, (void)real;
-    int64_t work = dg_shape_count(&in[0]);
+    int64_t work = dg_shape_count(&of->in[0]);
     if (input >= 0)
-        return dg_parts_for(in[0].rank > 0 ? in[0].dim[0] : 1, work);
-    dg_walk w = walk_of(a, &in[0]);
+        return dg_parts_for(of->in[0].rank > 0 ? of->in[0].dim[0] : 1, work);
+    dg_walk w = walk_of(of->attrs, &of->in[0]);
     return dg_parts_for(dg_fold_over(&w, 0).units, work);
 }
 
-double dg_over_flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+double dg_over_flops(const dg_sizes *of, int input)
 {
-    (void)a, (void)n_in;
-    return input < 0 ? (double)dg_shape_count(&in[0]) : 0;
+    return input < 0 ? (double)dg_shape_count(&of->in[0]) : 0;
 }
 
 static int has_rows(const dg_call *c)

@@ -18,8 +18,8 @@ extern const dg_case dg_over_cases[DG_OVER_CASES];
 /* Fields of dg_node_type. */
 dg_status dg_over_shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
                         dg_diag *why);
-int dg_over_parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input);
-double dg_over_flops(const dg_attrs *a, int n_in, const dg_shape in[], int input);
+int dg_over_parts(const dg_sizes *of, int input);
+double dg_over_flops(const dg_sizes *of, int input);
 
 /* The walk over z, for the call's rows: array 0 is x (or its error vector), array 1 z (or its). */
 dg_walk dg_over_walk(const dg_call *c);

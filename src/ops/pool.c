@@ -60,14 +60,13 @@ int dg_pool_find(const dg_attrs *a, const dg_shape in[], dg_pool *p)
     return p->c > 0 && p->oh > 0 && p->ow > 0;
 }
 
-double dg_pool_flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+double dg_pool_flops(const dg_sizes *of, int input)
 {
-    (void)n_in;
     (void)input;
     dg_pool p;
-    if (!dg_pool_find(a, in, &p))
+    if (!dg_pool_find(of->attrs, of->in, &p))
         return 0;
-    return (double)in[0].dim[0] * (double)p.oh * (double)p.ow * (double)p.c * (double)p.kh *
+    return (double)of->in[0].dim[0] * (double)p.oh * (double)p.ow * (double)p.c * (double)p.kh *
            (double)p.kw;
 }
 

@@ -20,6 +20,6 @@ dg_status dg_pool_result(const char *of, const dg_attrs *a, const dg_shape in[],
 int dg_pool_find(const dg_attrs *a, const dg_shape in[], dg_pool *p);
 
 /* dg_node_type.flops: one operation a tap. */
-double dg_pool_flops(const dg_attrs *a, int n_in, const dg_shape in[], int input);
+double dg_pool_flops(const dg_sizes *of, int input);
 
 #endif

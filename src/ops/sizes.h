@@ -29,12 +29,4 @@ int dg_linear_parts(dg_type real, int64_t rows, int64_t in, int64_t out);
 size_t dg_conv_room(dg_type real, const dg_conv *s);
 int dg_conv_parts(dg_type real, const dg_conv *s);
 
-/* Names of the algorithms of a conv node for these inputs: forward, gradient of x, gradient of W.
- * 0: there is nothing to multiply. */
-int dg_conv_algorithms(const dg_attrs *a, const dg_shape in[], dg_type real, const char *name[3]);
-
-/* How many of the definition's operations they do not do, for the result (input -1) or the gradient
- * of an input: Winograd does the 36 products of a tile, besides its transforms. */
-double dg_conv_spared(const dg_attrs *a, const dg_shape in[], dg_type real, int input);
-
 #endif

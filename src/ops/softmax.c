@@ -35,13 +35,10 @@ static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shap
 }
 
 /* Two tiles of rows. */
-static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
-                  size_t *scratch)
+static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
-    dg_around s = dg_around_axis(&in[0], dg_axis_at(dg_attr_int(a, 0), in[0].rank));
-    (void)n_in;
-    *saved = 0;
-    *scratch = s.inner == 1 ? 0 : 2 * TILE * (size_t)s.n * dg_type_bytes(real);
+    dg_around s = dg_around_axis(&of->in[0], dg_axis_at(dg_attr_int(of->attrs, 0), of->in[0].rank));
+    bytes->scratch = s.inner == 1 ? 0 : 2 * TILE * (size_t)s.n * dg_type_bytes(of->real);
 }
 
 static const dg_case cases[] = {

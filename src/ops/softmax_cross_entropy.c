@@ -20,20 +20,16 @@ static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shap
     return dg_label_shape("softmax_cross_entropy", a, in, out, why);
 }
 
-static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
-                  size_t *scratch)
+static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
-    (void)a;
-    (void)n_in;
-    dg_shape lead = in[DG_ESTIMATE];
+    dg_shape lead = of->in[DG_ESTIMATE];
     lead.rank--;
-    *saved = 3 * (size_t)dg_shape_count(&lead) * dg_type_bytes(real);
-    *scratch = 0;
+    bytes->saved = 3 * (size_t)dg_shape_count(&lead) * dg_type_bytes(of->real);
 }
 
-static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+static double flops(const dg_sizes *of, int input)
 {
-    return 5 * dg_loss_flops(a, n_in, in, input);
+    return 5 * dg_loss_flops(of, input);
 }
 
 static const dg_case cases[] = {
@@ -62,6 +58,7 @@ const dg_node_type dg_op_softmax_cross_entropy = {
     .flops = flops,
     .pairs = dg_label_pairs,
     .limit = dg_loss_limit,
+    .ignores = dg_label_ignores,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
 };

@@ -9,7 +9,7 @@ dg_status dg_evaluator_make(dg_evaluator *v, dg_experiment *e, dg_part_rows part
     dg_value keep[DG_MOST_TERMS + 2 * DG_MOST_METRICS];
     *v = (dg_evaluator){.e = e, .part = part};
     v->batch = batch < part.rows ? batch : part.rows;
-    dg_options o = dg_options_default(DG_RUN_INFER, v->batch > 0 ? v->batch : 1);
+    dg_options o = dg_program_options(e, DG_RUN_INFER, v->batch > 0 ? v->batch : 1);
     o.last = v->batch > 0 ? part.rows % v->batch : 0;
     o.threads = threads;
     o.keep = keep;

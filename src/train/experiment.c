@@ -221,8 +221,6 @@ static void build(dg_experiment *e)
     dg_type real = e->options.real_given ? e->options.real : e->settings.real;
     if (dg_model_build(e->model, real, sizes, n) != DG_OK)
         return;
-    if (e->settings.exact)
-        dg_graph_exact(e->model->graph);
     if (!e->options.without_data)
         check_columns(e);
     check_metrics(e);
@@ -356,4 +354,11 @@ dg_status dg_experiment_point(dg_experiment *e, dg_program *p, int64_t batch, ui
     free(rows);
     free(buffer.data);
     return s;
+}
+
+dg_options dg_program_options(const dg_experiment *e, dg_mode mode, int64_t batch)
+{
+    dg_options o = dg_options_default(mode, batch);
+    o.exact = e->settings.exact;
+    return o;
 }

@@ -78,4 +78,7 @@ dg_status dg_experiment_point(dg_experiment *e, dg_program *p, int64_t batch, ui
 dg_status dg_experiment_draw(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
                              dg_diag *why);
 
+/* Options of a program of this experiment: the default ones, and what the settings say. */
+dg_options dg_program_options(const dg_experiment *e, dg_mode mode, int64_t batch);
+
 #endif

@@ -38,7 +38,7 @@ dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads, dg_diag 
     t->progress.best = (double)NAN;
     if (measure_run(t, why) != DG_OK)
         return why->code;
-    dg_options o = dg_options_default(DG_RUN_TRAIN, t->batch);
+    dg_options o = dg_program_options(e, DG_RUN_TRAIN, t->batch);
     o.last = e->settings.drop_last ? 0 : t->rows % t->batch;
     o.threads = threads;
     o.seed = e->settings.seed;

@@ -65,15 +65,10 @@ static dg_status pick_shape(const dg_attrs *a, int n_in, const dg_shape in[], dg
     return DG_OK;
 }
 
-static void pick_bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real,
-                       size_t *saved, size_t *scratch)
+static void pick_bytes(const dg_sizes *of, dg_bytes *bytes)
 {
-    (void)a;
-    (void)n_in;
-    (void)in;
-    (void)real;
-    *saved = sizeof(double);
-    *scratch = 0;
+    (void)of;
+    bytes->saved = sizeof(double);
 }
 
 static dg_status pick_forward(const dg_call *c)

@@ -184,11 +184,9 @@ static const dg_node_type silent = {OWN,           .name = "silent", .inputs = r
                                     .n_inputs = 1, .n_out = 1,       .shape = silent_shape};
 
 /* Integers where the shape has one axis: what a loss does that takes labels or distributions. */
-static int64_t either_limit(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+static int64_t either_limit(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
-    return in[input].rank == 1 ? 10 : -1;
+    return of->in[input].rank == 1 ? 10 : -1;
 }
 
 static const dg_node_type either = {

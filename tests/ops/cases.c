@@ -439,3 +439,13 @@ void dg_trial_free(dg_trial *t)
 {
     dg_arena_free(&t->arena);
 }
+
+dg_sizes dg_trial_sizes(const dg_trial *t, dg_type real)
+{
+    return (dg_sizes){.size = sizeof(dg_sizes),
+                      .attrs = t->attrs,
+                      .n_in = t->n_in,
+                      .in = t->in_shape,
+                      .real = real,
+                      .training = 1};
+}

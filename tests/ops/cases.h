@@ -45,6 +45,9 @@ void dg_trial_make(dg_trial *t, const char *node, const char *attrs, int n_in,
                    const dg_shape in_shape[], const double *const in[], int64_t batch);
 
 /* The next number of a sequence by seed; uniform in [a, b). */
+/* What its type is asked about sizes with. */
+dg_sizes dg_trial_sizes(const dg_trial *t, dg_type real);
+
 uint64_t dg_trial_next(uint64_t *state);
 double dg_trial_uniform(uint64_t *state, double a, double b);
 

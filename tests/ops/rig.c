@@ -162,8 +162,12 @@ void dg_rig_open(dg_rig *r, const dg_trial *t, dg_type real, const dg_isa *isa, 
         r->eps[j] = take(out_bytes(r, j), 0xff);
         draw(r, r->eps[j], dg_rig_out_count(r, j), &state);
     }
+    dg_sizes of = dg_trial_sizes(t, real);
+    dg_bytes bytes = {.size = sizeof bytes};
     if (t->type->bytes)
-        t->type->bytes(t->attrs, t->n_in, t->in_shape, real, &r->saved_bytes, &r->scratch_bytes);
+        t->type->bytes(&of, &bytes);
+    r->saved_bytes = bytes.saved;
+    r->scratch_bytes = bytes.scratch;
     r->saved = r->saved_bytes ? take(r->saved_bytes, 0xff) : NULL;
     r->scratch = r->scratch_bytes ? take(r->scratch_bytes, 0xff) : NULL;
 }
@@ -264,7 +268,8 @@ static void run_rows(dg_rig *r, dg_fn fn, dg_call *c)
 static void run_parts(dg_rig *r, dg_fn fn, dg_call *c, int input)
 {
     const dg_trial *t = r->trial;
-    int parts = t->type->parts ? t->type->parts(t->attrs, t->n_in, t->in_shape, r->real, input) : 1;
+    dg_sizes of = dg_trial_sizes(t, r->real);
+    int parts = t->type->parts ? t->type->parts(&of, input) : 1;
     c->parts = parts > 1 ? parts : 1;
     int first = (int)(dg_trial_next(&r->state) % (uint64_t)c->parts);
     for (int k = 0; k < c->parts; k++) {

@@ -165,10 +165,11 @@ static void check(const geometry *g)
     for (int k = 0; (isa = dg_isa_at(k)); k++)
         for (int f64 = 0; f64 < 2; f64++)
             compare(g, &t, &b, for_bias, isa, f64 ? DG_F64 : DG_F32);
+    dg_sizes of = dg_trial_sizes(&t, DG_F32);
     double flops = 2.0 * N * g->k * (g->c / g->groups) * (double)taps_inside(g);
     for (int k = -1; k < BIAS; k++)
-        assert_true(t.type->flops(t.attrs, 3, t.in_shape, k) == flops);
-    assert_true(t.type->flops(t.attrs, 3, t.in_shape, BIAS) == (double)ny);
+        assert_true(t.type->flops(&of, k) == flops);
+    assert_true(t.type->flops(&of, BIAS) == (double)ny);
     dg_trial_free(&t);
     void *all[] = {x, w, bias, eps, for_bias, b.y, b.for_x, b.for_w};
     for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)

@@ -564,12 +564,14 @@ static void test_limit(void **state)
     for (int k = 0; k < 2; k++) {
         open(&p, LABEL_LOSSES[k], "", lead, full, NONE, label, NULL, NULL, 1, 1, dg_isa_at(0));
         const dg_trial *t = &p.trial;
-        assert_int_equal(t->type->limit(t->attrs, 3, t->in_shape, TARGET), 3);
-        assert_int_equal(t->type->limit(t->attrs, 3, t->in_shape, ESTIMATE), -1);
+        dg_sizes of = dg_trial_sizes(t, DG_F64);
+        assert_int_equal(t->type->limit(&of, TARGET), 3);
+        assert_int_equal(t->type->limit(&of, ESTIMATE), -1);
         assert_int_equal(pairs_of(&p), 2);
         close_point(&p);
         open(&p, LABEL_LOSSES[k], "", full, full, NONE, NULL, NULL, NULL, 0, 1, dg_isa_at(0));
-        assert_int_equal(t->type->limit(t->attrs, 3, t->in_shape, TARGET), -1);
+        of = dg_trial_sizes(t, DG_F64);
+        assert_int_equal(t->type->limit(&of, TARGET), -1);
         assert_int_equal(pairs_of(&p), 2);
         close_point(&p);
     }

@@ -86,7 +86,8 @@ static void check_linear(dg_shape x, int batch, int units, int bias)
     dg_trial_make(&t, "linear", attrs, 3, shapes, values, batch);
     assert_int_equal(t.out_shape[0].rank, x.rank);
     assert_int_equal(t.out_shape[0].dim[x.rank - 1], units);
-    assert_true(t.type->flops(t.attrs, 3, t.in_shape, 1) == 2.0 * rows * in * units);
+    assert_true(t.type->flops(&(dg_sizes){.attrs = t.attrs, .n_in = 3, .in = t.in_shape}, 1) ==
+                2.0 * rows * in * units);
     compare(&t);
     dg_trial_free(&t);
 }
