@@ -8,7 +8,7 @@
 #   make setup         only installs what is missing (Debian, Ubuntu)
 #   make bench         dagrad beside its peers (make bench-peers installs those once)
 #   make check-torch   gradients beside PyTorch's on 50 random graphs
-#   make bigcheck      the long versions of the tests: hours
+#   make longtest      the long versions of the tests: hours (BUDGET=25: what 25 minutes allow)
 #   make tidy          style: format, line length, long functions, includes, macros
 #   make clean         removes build/, except the peers
 
@@ -51,9 +51,8 @@ check-torch: build/CMakeCache.txt
 	@python=python3; [ -x build/peers/bin/python ] && python=build/peers/bin/python; \
 	    $$python tests/torch/check_torch.py build/dagrad
 
-bigcheck: build/CMakeCache.txt
-	@cmake --build build -j $(JOBS)
-	@cd build && DAGRAD_BIGCHECK=1 ctest --output-on-failure --timeout 86400
+longtest:
+	@BUDGET='$(BUDGET)' bash scripts/longtest.sh
 
 tidy:
 	@bash scripts/tidy.sh
@@ -61,4 +60,4 @@ tidy:
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all examples setup demo test install bench bench-peers check-torch bigcheck tidy clean
+.PHONY: all examples setup demo test install bench bench-peers check-torch longtest tidy clean

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# setup.sh GOAL...: installs what is missing for the goals build, demo, test, tidy, peers through
-# the package manager of Debian or Ubuntu. Elsewhere, or without the right to install, it says what
-# to install and ends with status 1. Data sets are wished for, not needed: without them it goes on.
+# setup.sh GOAL...: installs what is missing for the goals make, build, demo, test, longtest, tidy,
+# peers through the package manager of Debian or Ubuntu. Elsewhere, or without the right to install,
+# it says what to install and ends with status 1. Data sets and the tools of long tests are wished
+# for, not needed: without them it goes on.
 set -u
 
 need=() # packages without which the goal cannot be reached
@@ -11,7 +12,10 @@ has() { command -v "$1" >/dev/null 2>&1; }
 header() { echo "#include <$1>" | "${CC:-cc}" -E -x c - >/dev/null 2>&1; }
 want() { [[ " ${need[*]} " == *" $1 "* ]] || need+=("$1"); }
 
+look_make() { has make || want make; }
+
 look_build() {
+    look_make
     has cmake || want cmake
     has "${CC:-cc}" || want gcc
     has pkg-config || want pkg-config
@@ -35,6 +39,14 @@ look_test() {
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>' | "${CC:-cc}" -E -x c - >/dev/null 2>&1 || want libcmocka-dev
+}
+
+# Cross compiling, another processor, another C library: each is tried where it can be had.
+look_longtest() {
+    has aarch64-linux-gnu-gcc && [ -e /usr/aarch64-linux-gnu/include/stdio.h ] ||
+        wish+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+    has qemu-aarch64 || wish+=(qemu-user)
+    has musl-gcc || wish+=(musl-tools)
 }
 
 look_tidy() { has clang-format || want clang-format; }
@@ -76,7 +88,7 @@ install() {
 root=()
 for goal in "$@"; do
     case $goal in
-    build | demo | test | tidy | peers) "look_$goal" ;;
+    make | build | demo | test | longtest | tidy | peers) "look_$goal" ;;
     *) echo "setup: unknown goal '$goal'" >&2 && exit 1 ;;
     esac
 done

@@ -5,7 +5,7 @@
  * function (vec_load_n, vec_store_n), or the real_ forms, which are one lane of it.
  *
  * Largest errors found, in units of the last place, the contract being 2 and 4. f32: over all
- * values for the first four (DG_BIGCHECK=1, tests/base/test_elem.c), over every 257th for the
+ * values for the first four (DAGRAD_LONGTEST=1, tests/base/test_elem.c), over every 257th for the
  * others, whose only error but for 2^-28 of a unit is the rounding of an f64. f64: over 10^5
  * arguments a function.
  *

@@ -139,7 +139,7 @@ static void run_one(uint64_t seed, int threads, int64_t batch, dg_type real)
 static void random_graphs(void **state)
 {
     (void)state;
-    int count = getenv("DAGRAD_BIGCHECK") ? 10000 : 500;
+    int count = getenv("DAGRAD_LONGTEST") ? 10000 : 500;
     for (int i = 0; i < count; i++)
         run_one(1000 + (uint64_t)i, 1 + i % 3, 1 + i % 7, i % 4 == 3 ? DG_F64 : DG_F32);
     dg_graph *g = dg_graph_new(NULL, DG_F32);
@@ -239,7 +239,7 @@ static double identity_gap(uint64_t seed)
 static void adjoint_identity(void **state)
 {
     (void)state;
-    int count = getenv("DAGRAD_BIGCHECK") ? 10000 : 500;
+    int count = getenv("DAGRAD_LONGTEST") ? 10000 : 500;
     double worst = 0;
     for (int i = 0; i < count; i++) {
         double gap = identity_gap(100000 + (uint64_t)i);

@@ -140,6 +140,15 @@ static void open_input(dg_rig *r, int i, uint64_t *state)
         level(r, i);
 }
 
+const dg_isa *dg_rig_isa(int k)
+{
+#ifdef DG_SANITIZED
+    if (k > 0)
+        return k == 1 && dg_isa_at(1) ? dg_isa_portable() : NULL;
+#endif
+    return dg_isa_at(k);
+}
+
 void dg_rig_open(dg_rig *r, const dg_trial *t, dg_type real, const dg_isa *isa, uint64_t seed)
 {
     uint64_t state = seed;

@@ -27,6 +27,10 @@ typedef struct dg_rig {
 /* How a call is cut: not at all, or at random: into rows, or parts, in any order. */
 typedef enum { DG_WHOLE, DG_CUT } dg_cut;
 
+/* The instruction sets that a test goes through, best first; NULL at the end. Under a sanitizer the
+ * best and the portable one: what is between them has the same code. */
+const dg_isa *dg_rig_isa(int k);
+
 /* Inputs get the trial's values, error vectors and perturbations numbers of size 1/4 to 1 by
  * seed, the same for all types and instruction sets; perturbations of a row of a simplex add up
  * to 0. */

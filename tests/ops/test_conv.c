@@ -162,7 +162,7 @@ static void check(const geometry *g)
     const double *const values[] = {x, w, bias};
     dg_trial_make(&t, "conv", attrs, 3, shapes, values, N);
     const dg_isa *isa;
-    for (int k = 0; (isa = dg_isa_at(k)); k++)
+    for (int k = 0; (isa = dg_rig_isa(k)); k++)
         for (int f64 = 0; f64 < 2; f64++)
             compare(g, &t, &b, for_bias, isa, f64 ? DG_F64 : DG_F32);
     dg_sizes of = dg_trial_sizes(&t, DG_F32);

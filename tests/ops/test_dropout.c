@@ -107,7 +107,7 @@ typedef void per_path(const dg_isa *isa, int f64);
 static void each_path(per_path *fn)
 {
     const dg_isa *isa;
-    for (int k = 0; (isa = dg_isa_at(k)); k++)
+    for (int k = 0; (isa = dg_rig_isa(k)); k++)
         for (int f64 = 0; f64 < 2; f64++)
             fn(isa, f64);
 }

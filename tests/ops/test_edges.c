@@ -244,7 +244,7 @@ static void test_points(void **state)
 {
     const dg_isa *isa;
     (void)state;
-    for (int k = 0; (isa = dg_isa_at(k)); k++)
+    for (int k = 0; (isa = dg_rig_isa(k)); k++)
         for (int wide = 0; wide < 2; wide++)
             for (size_t i = 0; i < sizeof POINTS / sizeof POINTS[0]; i++)
                 check_point(&POINTS[i], wide ? DG_F64 : DG_F32, isa);
@@ -254,7 +254,7 @@ static void test_pairs(void **state)
 {
     const dg_isa *isa;
     (void)state;
-    for (int k = 0; (isa = dg_isa_at(k)); k++)
+    for (int k = 0; (isa = dg_rig_isa(k)); k++)
         for (int wide = 0; wide < 2; wide++)
             for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++)
                 check_pair(&PAIRS[i], wide ? DG_F64 : DG_F32, isa);
@@ -314,7 +314,7 @@ static void test_long_sums(void **state)
     assert_non_null(ones);
     for (int64_t k = 0; k < n; k++)
         ones[k] = 1;
-    for (int k = 0; (isa = dg_isa_at(k)); k++) {
+    for (int k = 0; (isa = dg_rig_isa(k)); k++) {
         assert_true(sum_of("sum", ones, 1, n, 1, isa) == (float)n);
         assert_true(sum_of("sum", ones, n / 2, 2, 0, isa) == (float)(n / 2));
         assert_true(sum_of("mean", ones, 1, n, 1, isa) == 1);

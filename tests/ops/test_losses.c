@@ -240,7 +240,7 @@ typedef void per_path(int f64, const dg_isa *isa);
 static void each_path(per_path *fn)
 {
     const dg_isa *isa;
-    for (int k = 0; (isa = dg_isa_at(k)); k++)
+    for (int k = 0; (isa = dg_rig_isa(k)); k++)
         for (int f64 = 0; f64 < 2; f64++)
             fn(f64, isa);
 }
@@ -453,7 +453,7 @@ static void test_best(void **state)
             continue;
         if (!l)
             fail_msg("%s: no estimate is known that says its target", t->name);
-        for (int i = 0; (isa = dg_isa_at(i)); i++)
+        for (int i = 0; (isa = dg_rig_isa(i)); i++)
             check_best(l, isa);
     }
 }

@@ -160,7 +160,7 @@ static void check_all(const char *node, draw_fn *draw)
         int64_t n = (int64_t)N * H * W * channels[k];
         double *x = calloc((size_t)n, sizeof *x);
         draw(x, n);
-        for (int i = 0; (isa = dg_isa_at(i)); i++)
+        for (int i = 0; (isa = dg_rig_isa(i)); i++)
             for (size_t j = 0; j < sizeof GEOMETRIES / sizeof GEOMETRIES[0]; j++)
                 for (int f64 = 0; f64 < 2; f64++)
                     check(&GEOMETRIES[j], node, GEOMETRIES[j].attrs, channels[k], x, isa, f64);
@@ -208,7 +208,7 @@ static void test_global(void **state)
 {
     (void)state;
     const dg_isa *isa;
-    for (int i = 0; (isa = dg_isa_at(i)); i++)
+    for (int i = 0; (isa = dg_rig_isa(i)); i++)
         for (int keep = 0; keep < 2; keep++) {
             dg_shape s = {4, {DG_N, 2, 2, 3}};
             double x[N * 12], *values = x;

@@ -44,7 +44,7 @@ static void equal(const dg_rig *r, const char *what, int k, const void *found, c
 static void compare(const dg_trial *t)
 {
     const dg_isa *isa;
-    for (int k = 0; (isa = dg_isa_at(k)); k++)
+    for (int k = 0; (isa = dg_rig_isa(k)); k++)
         for (int f64 = 0; f64 < 2; f64++) {
             dg_rig r;
             dg_rig_open(&r, t, f64 ? DG_F64 : DG_F32, isa, 1);

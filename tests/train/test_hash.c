@@ -15,6 +15,12 @@
 
 #include <cmocka.h>
 
+#ifdef DG_SANITIZED
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
 static char folder[] = "/tmp/dagrad-hash-XXXXXX";
 
 /* A net on few digits: three steps an epoch, the last one of 22 rows. */
@@ -145,6 +151,8 @@ static void one_hash(void **state)
         int runs = 0;
         for (int k = 0; k < 3; k++) {
             dg_diag why = {.code = DG_OK};
+            if (k == 1 && SANITIZED && dg_isa_v4())
+                continue; /* between the two others: the same code */
             if (!dg_isa_choose(all[k], &why)) {
                 print_message("SKIPPED: this processor lacks %s\n", all[k]);
                 continue;

@@ -1,6 +1,7 @@
 /* Runs that are killed and taken up again end with the hash of the run that was not:
  * killed by SIGKILL at random moments, some runs several times; killed at each file-system call of
- * one save; ended by SIGTERM, which saves and exits with 143. */
+ * one save; ended by SIGTERM, which saves and exits with 143. 200 kills with DAGRAD_LONGTEST
+ * (longtest: 4 min). */
 #include "io/file.h"
 #include "train/loop.h"
 #include <errno.h>
@@ -131,7 +132,7 @@ static void killed_at_random(void **state)
     double takes;
     long_enough("killed", 2, epochs, &takes, whole);
     unsigned seed = (unsigned)time(NULL);
-    int landed = 0, runs = 0, several = 0, want = getenv("DAGRAD_BIGCHECK") ? 1000 : KILLS;
+    int landed = 0, runs = 0, several = 0, want = getenv("DAGRAD_LONGTEST") ? 200 : KILLS;
     print_message("seed %u: a run takes %.1f s, hash %s\n", seed, takes, whole);
     for (; landed < want; runs++) {
         char run[256];
