@@ -280,6 +280,16 @@ static dg_value reduction(world *w, const char *type)
     return apply(w, type, 1, &v, attrs);
 }
 
+/* groupnorm: one group, which divides any channels. */
+static dg_value norm(world *w, const char *type)
+{
+    dg_value v = with_rank(w, 2 + dg_random_below(w->r, 3));
+    if (shape_of(w, v).rank < 2)
+        return bounded(w, v);
+    return apply(w, type, 1, &v,
+                 !strcmp(type, "groupnorm") ? "groups=1 epsilon=0.1" : "epsilon=0.1");
+}
+
 /* A loss of v against a target made for it; gives rho. */
 static dg_value loss(world *w, const char *type, dg_value v)
 {
@@ -323,6 +333,8 @@ static dg_value make(world *w, const dg_node_type *t)
         return binary(w, t->name);
     if (is_one_of(t->name, "sum mean max min softmax log_softmax"))
         return reduction(w, t->name);
+    if (is_one_of(t->name, "layernorm rmsnorm groupnorm"))
+        return norm(w, t->name);
     if (is_one_of(t->name, "reshape flatten transpose concat split slice pad"))
         return shaping(w, t->name);
     if (is_one_of(t->name, "dropout")) {

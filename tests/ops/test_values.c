@@ -2,8 +2,7 @@
  * nodes of one and two inputs, and nodes that reshape, move, sum and normalise, over their cases
  * and drawn shapes, in f64. (That derivatives fit the function says nothing of whether it is the
  * right one.) */
-#include "ops/registry.h"
-#include "ops/rig.h"
+#include "ops/reference.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -14,25 +13,7 @@
 
 #include <cmocka.h>
 
-enum { DRAWS = 60 };
-
 /* ---- Indices --------------------------------------------------------------------------------- */
-
-static void unravel(const dg_shape *s, int64_t flat, int64_t index[DG_MAX_RANK])
-{
-    for (int k = s->rank - 1; k >= 0; k--) {
-        index[k] = flat % s->dim[k];
-        flat /= s->dim[k];
-    }
-}
-
-static int64_t ravel(const dg_shape *s, const int64_t index[])
-{
-    int64_t flat = 0;
-    for (int k = 0; k < s->rank; k++)
-        flat = flat * s->dim[k] + index[k];
-    return flat;
-}
 
 /* Element of an array that is broadcast to the space of an index: aligned at the last axis. */
 static int64_t stretched(const dg_shape *s, const dg_shape *space, const int64_t index[])
@@ -40,7 +21,7 @@ static int64_t stretched(const dg_shape *s, const dg_shape *space, const int64_t
     int64_t own[DG_MAX_RANK];
     for (int k = 0; k < s->rank; k++)
         own[k] = s->dim[k] == 1 ? 0 : index[k + space->rank - s->rank];
-    return ravel(s, own);
+    return dg_ravel(s, own);
 }
 
 static int axis_of(const dg_trial *t, int attr, int rank)
@@ -51,8 +32,6 @@ static int axis_of(const dg_trial *t, int attr, int rank)
 
 /* ---- References: element `flat` of output j
  * ---------------------------------------------------- */
-
-typedef double reference_fn(const dg_trial *t, int j, int64_t flat);
 
 static double sigmoid(double z)
 {
@@ -91,7 +70,7 @@ static double one_input(const dg_trial *t, int j, int64_t flat)
 static double two_inputs(const dg_trial *t, int j, int64_t flat)
 {
     int64_t index[DG_MAX_RANK];
-    unravel(&t->out_shape[j], flat, index);
+    dg_unravel(&t->out_shape[j], flat, index);
     double a = t->in[0][stretched(&t->in_shape[0], &t->out_shape[0], index)];
     double b = t->in[1][stretched(&t->in_shape[1], &t->out_shape[0], index)];
     const char *name = t->type->name;
@@ -116,53 +95,53 @@ static double transposed(const dg_trial *t, int j, int64_t flat)
     const dg_attr_value *perm = &t->attrs->v[0];
     int64_t index[DG_MAX_RANK], from[DG_MAX_RANK];
     int rank = t->in_shape[0].rank;
-    unravel(&t->out_shape[j], flat, index);
+    dg_unravel(&t->out_shape[j], flat, index);
     for (int k = 0; k < rank; k++) {
         int axis = perm->count ? (int)perm->number[k] : rank - 1 - k;
         from[axis < 0 ? axis + rank : axis] = index[k];
     }
-    return t->in[0][ravel(&t->in_shape[0], from)];
+    return t->in[0][dg_ravel(&t->in_shape[0], from)];
 }
 
 static double joined(const dg_trial *t, int j, int64_t flat)
 {
     int64_t index[DG_MAX_RANK];
     int axis = axis_of(t, 0, t->out_shape[0].rank), k = 0;
-    unravel(&t->out_shape[j], flat, index);
+    dg_unravel(&t->out_shape[j], flat, index);
     while (index[axis] >= t->in_shape[k].dim[axis])
         index[axis] -= t->in_shape[k++].dim[axis];
-    return t->in[k][ravel(&t->in_shape[k], index)];
+    return t->in[k][dg_ravel(&t->in_shape[k], index)];
 }
 
 static double piece(const dg_trial *t, int j, int64_t flat)
 {
     int64_t index[DG_MAX_RANK];
     int axis = axis_of(t, 1, t->in_shape[0].rank);
-    unravel(&t->out_shape[j], flat, index);
+    dg_unravel(&t->out_shape[j], flat, index);
     index[axis] += j * t->out_shape[j].dim[axis];
-    return t->in[0][ravel(&t->in_shape[0], index)];
+    return t->in[0][dg_ravel(&t->in_shape[0], index)];
 }
 
 static double sliced(const dg_trial *t, int j, int64_t flat)
 {
     int64_t index[DG_MAX_RANK], start = dg_attr_int(t->attrs, 1);
     int axis = axis_of(t, 0, t->in_shape[0].rank);
-    unravel(&t->out_shape[j], flat, index);
+    dg_unravel(&t->out_shape[j], flat, index);
     start += start < 0 ? t->in_shape[0].dim[axis] : 0;
     index[axis] += start < 0 ? 0 : start;
-    return t->in[0][ravel(&t->in_shape[0], index)];
+    return t->in[0][dg_ravel(&t->in_shape[0], index)];
 }
 
 static double padded(const dg_trial *t, int j, int64_t flat)
 {
     int64_t index[DG_MAX_RANK];
-    unravel(&t->out_shape[j], flat, index);
+    dg_unravel(&t->out_shape[j], flat, index);
     for (int k = 0; k < t->in_shape[0].rank; k++) {
         index[k] -= (int64_t)t->attrs->v[0].number[k];
         if (index[k] < 0 || index[k] >= t->in_shape[0].dim[k])
             return dg_attr_real(t->attrs, 1);
     }
-    return t->in[0][ravel(&t->in_shape[0], index)];
+    return t->in[0][dg_ravel(&t->in_shape[0], index)];
 }
 
 static int is_folded(const dg_trial *t, int axis)
@@ -179,8 +158,8 @@ static int belongs(const dg_trial *t, int64_t i, int64_t flat)
 {
     int64_t index[DG_MAX_RANK], own[DG_MAX_RANK], n = 0;
     const dg_shape *x = &t->out_shape[0], *z = &t->in_shape[0];
-    unravel(z, i, index);
-    unravel(x, flat, own);
+    dg_unravel(z, i, index);
+    dg_unravel(x, flat, own);
     for (int k = 0; k < z->rank; k++)
         if (is_folded(t, k))
             n += x->rank == z->rank; /* keepdims: its index is 0 */
@@ -216,9 +195,9 @@ static double normalised(const dg_trial *t, int j, int64_t flat)
     int axis = axis_of(t, 0, s->rank);
     double sum = 0;
     (void)j;
-    unravel(s, flat, index);
+    dg_unravel(s, flat, index);
     for (index[axis] = 0; index[axis] < s->dim[axis]; index[axis]++)
-        sum += exp(t->in[0][ravel(s, index)]);
+        sum += exp(t->in[0][dg_ravel(s, index)]);
     double x = t->in[0][flat];
     return strcmp(t->type->name, "softmax") == 0 ? exp(x) / sum : x - log(sum);
 }
@@ -227,7 +206,7 @@ static double normalised(const dg_trial *t, int j, int64_t flat)
 
 static const struct {
     const char *nodes;
-    reference_fn *of;
+    dg_reference *of;
     int most; /* elements of z: some references look at all of them for each x */
 } REFERENCES[] = {
     {"neg abs exp log sqrt square reciprocal sin cos clip tanh sigmoid relu leaky_relu elu "
@@ -244,41 +223,6 @@ static const struct {
     {"softmax log_softmax", normalised, 2000},
 };
 
-static int compare(const dg_trial *t, reference_fn *of)
-{
-    dg_rig r;
-    int checked = 0;
-    dg_rig_open(&r, t, DG_F64, dg_isa_at(0), 1);
-    dg_rig_forward(&r, DG_CUT);
-    for (int j = 0; j < t->n_out; j++)
-        for (int64_t k = 0; k < dg_rig_out_count(&r, j); k++, checked++) {
-            double found = dg_rig_get(&r, r.out[j], k), want = of(t, j, k);
-            if (!(found == want || fabs(found - want) <= 1e-13 * fmax(1, fabs(want))))
-                fail_msg("%s: output %d[%lld] is %.17g, not %.17g", t->text, j, (long long)k, found,
-                         want);
-        }
-    dg_rig_close(&r);
-    return checked;
-}
-
-static void check(const char *name, reference_fn *of, int most)
-{
-    int k = dg_builtin_find(name), draws = 0, checked = 0;
-    assert_true(k >= 0);
-    for (int draw = 0; draws < DRAWS && draw < 1000; draw++)
-        for (int which = 0; which < dg_builtin_at(k)->n_cases; which++) {
-            dg_trial t;
-            dg_diag why = {0};
-            if (dg_trial_draw(&t, k, which, draw, 77 + (uint64_t)(31 * draw + which), &why) &&
-                dg_shape_count(&t.in_shape[0]) <= most) {
-                checked += compare(&t, of);
-                draws++;
-            }
-            dg_trial_free(&t);
-        }
-    assert_true(draws >= DRAWS && checked > 100);
-}
-
 static void test_values(void **state)
 {
     (void)state;
@@ -286,7 +230,7 @@ static void test_values(void **state)
         char names[160], *rest = names;
         strcpy(names, REFERENCES[i].nodes);
         for (char *name; (name = strtok_r(rest, " ", &rest));)
-            check(name, REFERENCES[i].of, REFERENCES[i].most);
+            dg_reference_check(name, REFERENCES[i].of, REFERENCES[i].most);
     }
 }
 
