@@ -61,27 +61,24 @@ static dg_status parameter(const dg_attrs *a, int n_in, const dg_shape in[], int
 }
 
 /* saved: m and r by row and group; scratch: four numbers a channel. */
-static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
-                  size_t *scratch)
+static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
-    (void)n_in;
-    *saved = 2 * (size_t)(in[X].dim[0] * dg_attr_int(a, GROUPS)) * dg_type_bytes(real);
-    *scratch = 4 * (size_t)in[X].dim[in[X].rank - 1] * dg_type_bytes(real);
+    const dg_shape *in = of->in;
+    bytes->saved =
+        2 * (size_t)(in[X].dim[0] * dg_attr_int(of->attrs, GROUPS)) * dg_type_bytes(of->real);
+    bytes->scratch = 4 * (size_t)in[X].dim[in[X].rank - 1] * dg_type_bytes(of->real);
 }
 
-static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input)
+static int parts(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
-    (void)real;
+    const dg_shape *in = of->in;
     return input == SCALE || input == BIAS ? (int)((in[X].dim[in[X].rank - 1] + TILE - 1) / TILE)
                                            : 1;
 }
 
-static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+static double flops(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
+    const dg_shape *in = of->in;
     return (input < 0 ? 7 : input == X ? 10 : 2) * (double)dg_shape_count(&in[X]);
 }
 

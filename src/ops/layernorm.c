@@ -104,25 +104,22 @@ static dg_around rows_of(const dg_attrs *a, const dg_shape *x)
 }
 
 /* Mean and r of each row. */
-static void bytes(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, size_t *saved,
-                  size_t *scratch)
+static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
-    (void)n_in;
-    *saved = 2 * (size_t)rows_of(a, &in[X]).outer * dg_type_bytes(real);
-    *scratch = 0;
+    const dg_shape *in = of->in;
+    bytes->saved = 2 * (size_t)rows_of(of->attrs, &in[X]).outer * dg_type_bytes(of->real);
 }
 
-static int parts(const dg_attrs *a, int n_in, const dg_shape in[], dg_type real, int input)
+static int parts(const dg_sizes *of, int input)
 {
-    (void)n_in;
-    (void)real;
-    return input == SCALE || input == BIAS ? (int)((rows_of(a, &in[X]).n + TILE - 1) / TILE) : 1;
+    const dg_shape *in = of->in;
+    return input == SCALE || input == BIAS ? (int)((rows_of(of->attrs, &in[X]).n + TILE - 1) / TILE)
+                                           : 1;
 }
 
-static double flops(const dg_attrs *a, int n_in, const dg_shape in[], int input)
+static double flops(const dg_sizes *of, int input)
 {
-    (void)a;
-    (void)n_in;
+    const dg_shape *in = of->in;
     return (input < 0 ? 7 : input == X ? 10 : 2) * (double)dg_shape_count(&in[X]);
 }
 
