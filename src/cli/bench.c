@@ -76,8 +76,6 @@ static dg_status time_steps(bench *b, double seconds, double *took, int64_t *n, 
     double begin = dg_seconds(), last = begin;
     *n = 0;
     while (*n < 3 || (last - begin < seconds && *n < MOST_STEPS)) {
-        if (dg_stop_signal)
-            return dg_diag_set(why, DG_ESTOP, "stopped");
         if (step(b, (uint64_t)*n, why) != DG_OK)
             return why->code;
         double t = dg_seconds();
@@ -104,8 +102,6 @@ static dg_status time_nodes(bench *b, double seconds, dg_diag *why)
 {
     double begin = dg_seconds();
     for (int64_t n = 0; n < 3 || (dg_seconds() - begin < seconds && n < MOST_STEPS); n++) {
-        if (dg_stop_signal)
-            return dg_diag_set(why, DG_ESTOP, "stopped");
         dg_program_clock(b->p, 1);
         double start = dg_seconds();
         if (step(b, (uint64_t)n, why) != DG_OK)
@@ -311,7 +307,7 @@ static int run_bench(dg_experiment *e, const bench_options *o, double seconds)
     }
     free(b.least_of);
     dg_program_free(b.p);
-    return s == DG_OK ? EXIT_DONE : s == DG_ESTOP ? dg_stopped() : dg_tell(&dg_command_bench, &why);
+    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_bench, &why);
 }
 
 static int check_usage(const char *model, const bench_options *o, double *seconds)
@@ -354,7 +350,6 @@ static int bench_command(int argc, char **argv)
     code = dg_plugins_load(&dg_command_bench, &o.node, &plugins);
     if (code >= 0)
         return code;
-    dg_catch_signals();
     dg_experiment_options eo = {.set = o.set.item,
                                 .n_set = o.set.n,
                                 .dirs = o.data.item,

@@ -56,9 +56,12 @@ int dg_tell_model(const dg_experiment *e);
 /* 1: standard error is a terminal and NO_COLOR is not set. */
 int dg_colors(void);
 
-/* The flag that SIGINT, SIGTERM and SIGHUP set; a second signal ends the program at once. */
+/* The flag that SIGINT, SIGTERM and SIGHUP set; a second signal ends the program at once. A command
+ * that has nothing to save does not catch them, so the first one ends it, whatever it waits for. */
 extern volatile sig_atomic_t dg_stop_signal;
 void dg_catch_signals(void);
+/* There is nothing to save any more. */
+void dg_release_signals(void);
 /* Ends the program as if by the signal that was caught: 128 + n. */
 int dg_stopped(void);
 

@@ -1,5 +1,6 @@
 /* What the commands share: messages, exit codes, signals, opening a model or a run. */
 #include "cli/command.h"
+#include "io/file.h"
 #include "train/rundir.h"
 #include <errno.h>
 #include <stdio.h>
@@ -56,13 +57,15 @@ int dg_usage(const dg_command *c, const char *wrong)
 int dg_need_run(const dg_command *c, const char *path)
 {
     struct stat s;
+    char room[DG_PATH_SHOWN];
+    const char *shown = dg_path_shown(path, room);
     if (dg_is_run(path))
         return EXIT_DONE;
     if (stat(path, &s) != 0) {
-        fprintf(stderr, "dagrad %s: there is no run '%s': %s\n", c->name, path, strerror(errno));
+        fprintf(stderr, "dagrad %s: there is no run '%s': %s\n", c->name, shown, strerror(errno));
         return EXIT_USAGE;
     }
-    fprintf(stderr, "dagrad %s: '%s' is no run directory: %s\n", c->name, path,
+    fprintf(stderr, "dagrad %s: '%s' is no run directory: %s\n", c->name, shown,
             S_ISDIR(s.st_mode) ? "it has no run.json" : "`dagrad train` makes one");
     return EXIT_USAGE;
 }
@@ -90,11 +93,24 @@ static void catch_signal(int n)
 void dg_catch_signals(void)
 {
     /* the first sets the flag and takes the handler away: the second ends the program */
-    struct sigaction a = {.sa_handler = catch_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction a = {.sa_handler = catch_signal, .sa_flags = (int)SA_RESETHAND}, found;
     const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     sigemptyset(&a.sa_mask);
+    for (int i = 0; i < 3; i++) /* ignored by nohup or a shell: it stays so */
+        if (sigaction(signals[i], NULL, &found) == 0 && found.sa_handler != SIG_IGN)
+            sigaction(signals[i], &a, NULL);
+    /* a reader of the progress that has gone, or a limit of file sizes: an error, not the end */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+void dg_release_signals(void)
+{
+    struct sigaction found;
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     for (int i = 0; i < 3; i++)
-        sigaction(signals[i], &a, NULL);
+        if (sigaction(signals[i], NULL, &found) == 0 && found.sa_handler == catch_signal)
+            signal(signals[i], SIG_DFL);
 }
 
 int dg_stopped(void)

@@ -124,12 +124,12 @@ static int evaluate(dg_experiment *e, int part, const eval_options *o)
     if (s == DG_OK && o->worst > 0 && !loss_of)
         s = dg_diag_set(&why, DG_EMEMORY, "out of memory");
     if (s == DG_OK)
-        s = dg_evaluator_run(&v, &f, loss_of, &dg_stop_signal, &why);
+        s = dg_evaluator_run(&v, &f, loss_of, NULL, &why);
     dg_evaluator_free(&v);
     if (s == DG_OK)
         s = print_result(e, &f, part, loss_of, o, &why);
     free(loss_of);
-    return s == DG_OK ? EXIT_DONE : s == DG_ESTOP ? dg_stopped() : dg_tell(&dg_command_eval, &why);
+    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_eval, &why);
 }
 
 static int check_usage(const char *run, const eval_options *o)
@@ -168,7 +168,6 @@ static int eval(int argc, char **argv)
     code = dg_plugins_load(&dg_command_eval, &o.node, &plugins);
     if (code >= 0)
         return code;
-    dg_catch_signals();
     dg_experiment_options eo = {
         .dirs = o.data.item, .n_dirs = o.data.n, .types = plugins.type, .n_types = plugins.n};
     dg_experiment *e = dg_open_either(&dg_command_eval, place[0], o.weights, &eo, &code);

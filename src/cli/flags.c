@@ -15,7 +15,8 @@ static void help(const dg_command *c, const dg_flag flags[], int n_flags)
                  flags[i].value ? flags[i].value : "");
         printf("  %-26s %s\n", left, flags[i].text);
     }
-    printf("  %-26s %s\n", "--help", "this page");
+    printf("  %-26s %s\n  %-26s %s\n", "--help", "this page", "--",
+           "what follows are names, also those that begin with a dash");
 }
 
 static const dg_flag *find(const dg_flag flags[], int n, const char *name, size_t length)
@@ -82,16 +83,31 @@ static int option(const dg_command *c, const dg_flag flags[], int n, int *i, int
     return take(c, f, equals ? equals + 1 : argv[++*i]);
 }
 
+/* "-" is standard input or output, so a name. */
+static int no_short_option(const dg_command *c, const char *word)
+{
+    fprintf(stderr,
+            "dagrad %s: there is no option '%s'; --help lists them, and behind -- everything is a "
+            "name\n",
+            c->name, word);
+    return EXIT_USAGE;
+}
+
 int dg_flags_read(const dg_command *c, const dg_flag flags[], int n_flags, const char *place[],
                   int n_places, int argc, char **argv)
 {
-    int n = 0;
+    int n = 0, names_only = 0;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+        int dash = !names_only && argv[i][0] == '-' && argv[i][1];
+        if (dash && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
             help(c, flags, n_flags);
             return EXIT_DONE;
         }
-        if (argv[i][0] == '-' && argv[i][1] == '-') {
+        if (dash && strcmp(argv[i], "--") == 0) {
+            names_only = 1;
+        } else if (dash && argv[i][1] != '-') {
+            return no_short_option(c, argv[i]);
+        } else if (dash) {
             int code = option(c, flags, n_flags, &i, argc, argv);
             if (code >= 0)
                 return code;

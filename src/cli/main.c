@@ -3,8 +3,11 @@
 #include "lang/suggest.h"
 #include "ops/isa.h"
 #include <dagrad/dagrad.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const dg_command *const commands[] = {
     &dg_command_train, &dg_command_eval,  &dg_command_predict,
@@ -50,7 +53,31 @@ static int unknown(const char *name)
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+/* Descriptors 0 to 2 that are closed would be taken by the next files that are opened, and messages
+ * would go into those. They get a place that fails as a closed one does: it cannot be read (0),
+ * cannot be written (1, 2). */
+static void hold_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_INTERNAL);
+}
+
+/* What was printed must have arrived: a full disk or a closed pipe is a failure like another. */
+static int flush_output(int code)
+{
+    errno = 0;
+    int failed = fflush(stdout) != 0;
+    int error = failed ? errno : 0;
+    if (!failed && !ferror(stdout))
+        return code;
+    fprintf(stderr, "dagrad: cannot write standard output%s%s\n", error ? ": " : "",
+            error ? strerror(error) : "");
+    return code == EXIT_DONE ? EXIT_INTERNAL : code;
+}
+
+static int run(int argc, char **argv)
 {
     if (argc < 2)
         return help(stderr, EXIT_USAGE);
@@ -63,4 +90,10 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i]->name) == 0)
             return commands[i]->run(argc - 1, argv + 1);
     return unknown(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    hold_standard_descriptors();
+    return flush_output(run(argc, argv));
 }

@@ -116,9 +116,7 @@ static dg_status run_batches(prediction *p, dg_program *program, int64_t batch, 
         int64_t n = p->in.rows - at < batch ? p->in.rows - at : batch;
         for (int64_t i = 0; i < n; i++)
             rows[i] = p->in.first_row + at + i;
-        if (dg_stop_signal)
-            s = dg_diag_set(why, DG_ESTOP, "stopped");
-        if (s == DG_OK && p->in.rows_of)
+        if (p->in.rows_of)
             s = dg_experiment_set(p->in.e, program, p->in.rows_of, rows, n,
                                   (dg_reading){.training = 0}, 1, &buffer, why);
         if (s == DG_OK && dg_forward(program, n, 0) != DG_OK)
@@ -349,9 +347,7 @@ static int run_prediction(prediction *p, const predict_options *o)
         s = write_results(p, o, &why);
     for (int i = 0; i < p->n; i++)
         free(p->of[i].all.data);
-    return s == DG_OK      ? EXIT_DONE
-           : s == DG_ESTOP ? dg_stopped()
-                           : dg_tell(&dg_command_predict, &why);
+    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_predict, &why);
 }
 
 static int check_usage(const char *run, const predict_options *o)
@@ -395,7 +391,6 @@ static int predict(int argc, char **argv)
     code = dg_plugins_load(&dg_command_predict, &o.node, &plugins);
     if (code >= 0)
         return code;
-    dg_catch_signals();
     prediction p = {.n = 0};
     code = dg_inputs_open(&p.in, &dg_command_predict, place[0], o.weights, &o.input, &o.data,
                           &plugins);

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/plugin.h"
 #include "cli/report.h"
+#include "io/file.h"
 #include "train/checkpoint.h"
 #include "train/loop.h"
 #include <jansson.h>
@@ -125,8 +126,10 @@ static void last_line(const dg_trainer *t, const train_options *o, const outcome
     dg_graph_hash(e->model->graph, hash);
     int n = e->model->n_metrics;
     if (o->json) {
-        json_t *j = json_pack("{s:s, s:I, s:s, s:o}", "weights", hash, "steps",
-                              (json_int_t)t->progress.step, "run", run, "metrics", json_object());
+        char *path = dg_path_encode(run);
+        json_t *j = json_pack("{s:s, s:I, s:s*, s:o}", "weights", hash, "steps",
+                              (json_int_t)t->progress.step, "run", path, "metrics", json_object());
+        free(path);
         json_object_set_new(j, "part", json_string(r->part));
         for (int i = 0; i < n; i++)
             json_object_set_new(json_object_get(j, "metrics"), e->model->metrics[i].name,
@@ -143,13 +146,15 @@ static void last_line(const dg_trainer *t, const train_options *o, const outcome
     printf("\n");
 }
 
+/* Until the run is there nothing is to be saved, and a signal ends the program whatever it waits
+ * for. */
 static dg_status start(dg_trainer *t, dg_run_dir *r, const train_options *o, dg_diag *why)
 {
-    if (o->resume)
-        return dg_run_resume(r, o->resume, t, o->set.n, o->set.item, why);
     if (o->weights && dg_weights_read(t->e, o->weights, o->allow.n, o->allow.item, why) != DG_OK)
         return why->code;
-    return dg_run_create(r, o->out, t, why);
+    dg_catch_signals();
+    return o->resume ? dg_run_resume(r, o->resume, t, o->set.n, o->set.item, why)
+                     : dg_run_create(r, o->out, t, why);
 }
 
 static int run_trainer(dg_experiment *e, const train_options *o)
@@ -173,6 +178,7 @@ static int run_trainer(dg_experiment *e, const train_options *o)
     int code = EXIT_DONE;
     if (s == DG_OK) {
         code = meet_requirements(e, &o->require, &result);
+        dg_release_signals(); /* all is saved */
         last_line(&t, o, &result, r.path);
     } else {
         code = s == DG_ESTOP ? dg_stopped() : dg_tell(&dg_command_train, &why);
@@ -191,6 +197,8 @@ static int check_usage(const train_options *o, const char *model)
         wrong = "a model is missing";
     else if (o->resume && (o->out || o->weights))
         wrong = "--resume goes without --out and --weights";
+    else if (o->out && strcmp(o->out, "-") == 0)
+        wrong = "--out is '-', and a run is a folder (./- if it is to have that name)";
     else if (!o->resume && dg_is_run(model))
         wrong = "this is a run; --resume goes on with it";
     else if (o->resume && !dg_is_run(o->resume))
@@ -238,7 +246,6 @@ static int train(int argc, char **argv)
     code = dg_plugins_load(&dg_command_train, &o.node, &plugins);
     if (code >= 0)
         return code;
-    dg_catch_signals();
     dg_experiment_options eo = {.set = o.set.item,
                                 .n_set = o.set.n,
                                 .dirs = o.data.item,

@@ -44,13 +44,13 @@ dg_status dg_file_fail(dg_diag *why, dg_status code, const char *file, int line,
 {
     if (!why || why->code != DG_OK)
         return dg_diag_set(why, code, "%s", "");
-    char text[sizeof why->text];
+    char text[sizeof why->text], shown[DG_PATH_SHOWN];
     va_list args;
     va_start(args, format);
     dg_vformat(text, sizeof text, format, args);
     va_end(args);
     dg_diag_set(why, code, "%s", text);
-    dg_format(why->file, sizeof why->file, "%s", file);
+    dg_format(why->file, sizeof why->file, "%s", dg_path_shown(file, shown));
     why->line = line;
     why->column = column;
     return code;

@@ -49,6 +49,17 @@ ssize_t dg_read_at(int fd, void *to, size_t n, int64_t at);
 /* SHA-256 of the bytes of a file as 64 hex digits and a 0, and its size. size may be NULL. */
 dg_status dg_file_sha256(const char *path, char hex[65], uint64_t *size, dg_diag *why);
 
+/* ---- Paths, which are bytes ------------------------------------------------------------------ */
+
+/* A path as UTF-8, for JSON: bytes that are none, and "%", become %E9 and the like. Both are to be
+ * freed; NULL: out of memory. */
+char *dg_path_encode(const char *path);
+char *dg_path_decode(const char *text);
+
+enum { DG_PATH_SHOWN = 200 };
+/* A path for a message: itself, or, if it is longer, its beginning and end in room. */
+const char *dg_path_shown(const char *path, char room[DG_PATH_SHOWN]);
+
 /* Where data files are looked for, in this order. */
 typedef struct {
     int n;

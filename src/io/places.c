@@ -66,8 +66,9 @@ static char *try_path(const char *path)
 static dg_status not_found(const dg_places *p, const char *name, dg_diag *why)
 {
     dg_text list = dg_text_make(NULL);
+    char shown[DG_PATH_SHOWN];
     for (int i = 0; i < p->n; i++)
-        dg_text_printf(&list, "%s%s", i ? ", " : "", p->dir[i]);
+        dg_text_printf(&list, "%s%s", i ? ", " : "", dg_path_shown(p->dir[i], shown));
     dg_status status =
         dg_file_fail(why, DG_EDATA, name, 0, 0, "no such file in any of: %s", list.data);
     dg_text_free(&list);

@@ -336,11 +336,12 @@ dg_status dg_save(const dg_graph *g, const char *path, dg_diag *why)
 dg_status dg_load(dg_graph *g, const char *path, dg_diag *why)
 {
     dg_checkpoint *c;
+    char shown[DG_PATH_SHOWN];
     dg_status status = dg_checkpoint_load(&c, path, 0, why);
     if (status == DG_OK)
         status = dg_weights_apply(g, c, 0, NULL, why);
     if (status != DG_OK && why && !why->file[0])
-        dg_format(why->file, sizeof why->file, "%s", path);
+        dg_format(why->file, sizeof why->file, "%s", dg_path_shown(path, shown));
     dg_checkpoint_free(c);
     return status;
 }

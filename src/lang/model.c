@@ -17,7 +17,8 @@ static void file_error(dg_builder *r, const char *path, const char *found)
 /* All of a file; NULL: reported. */
 static char *read_file(dg_builder *r, const char *path, size_t *size)
 {
-    FILE *f = fopen(path, "rb");
+    bool standard = strcmp(path, "-") == 0;
+    FILE *f = standard ? stdin : fopen(path, "rb");
     if (!f) {
         file_error(r, path,
                    errno == ENOENT   ? "there is no such file"
@@ -40,7 +41,8 @@ static char *read_file(dg_builder *r, const char *path, size_t *size)
         }
     }
     bool failed = ferror(f) != 0;
-    fclose(f);
+    if (!standard)
+        fclose(f);
     *size = n;
     if (text && !failed)
         return text;
@@ -70,7 +72,7 @@ static bool add_file(dg_builder *r, const dg_model_options *o)
 static const char *name_of(dg_builder *r, const char *path)
 {
     const char *slash = path ? strrchr(path, '/') : NULL;
-    const char *name = slash ? slash + 1 : path ? path : "model";
+    const char *name = slash ? slash + 1 : path && strcmp(path, "-") != 0 ? path : "model";
     size_t n = strlen(name);
     if (n > 4 && strcmp(name + n - 4, ".dag") == 0)
         n -= 4;

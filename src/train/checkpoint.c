@@ -2,6 +2,7 @@
  * exact. */
 #include "train/checkpoint.h"
 #include "base/text.h"
+#include "io/file.h"
 #include "io/weights.h"
 #include <inttypes.h>
 #include <math.h>
@@ -183,13 +184,14 @@ dg_status dg_weights_read(dg_experiment *e, const char *path, int n, const char 
                           dg_diag *why)
 {
     dg_checkpoint *c = NULL;
+    char shown[DG_PATH_SHOWN];
     dg_status s = dg_checkpoint_load(&c, path, 0, why);
     if (s == DG_OK)
         s = dg_weights_apply(e->model->graph, c, n, allow, why);
     if (s == DG_OK)
         s = restore_states(c, e, why);
     if (s != DG_OK && why && !why->file[0])
-        dg_format(why->file, sizeof why->file, "%s", path);
+        dg_format(why->file, sizeof why->file, "%s", dg_path_shown(path, shown));
     dg_checkpoint_free(c);
     return s;
 }

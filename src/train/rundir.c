@@ -29,41 +29,63 @@ int dg_is_run(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode) && stat(file, &s) == 0;
 }
 
-/* Every folder on the way; the last one must be new. */
-static dg_status make_folder(const char *path, dg_diag *why)
+/* The folders on the way to path. */
+static dg_status make_parents(const char *path, dg_diag *why)
 {
-    char part[4096];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *p = part + 1; *p; p++) {
+    char *part = strdup(path);
+    if (!part)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    dg_status s = DG_OK;
+    for (char *p = *part ? part + 1 : part; *p && s == DG_OK; p++) {
         if (*p != '/')
             continue;
         *p = 0;
         if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return dg_file_errno(why, part, "make folder", errno);
+            s = dg_file_errno(why, part, "make folder", errno);
         *p = '/';
     }
-    if (mkdir(path, 0777) == 0)
-        return DG_OK;
-    if (errno == EEXIST)
-        return dg_diag_set(
-            why, DG_EUSAGE,
-            "'%s' is there already; --resume %s goes on with it, --out names another", path, path);
-    dg_file_errno(why, path, "make folder", errno);
-    return why->code = DG_EFILE;
+    free(part);
+    return s;
+}
+
+/* The last one must be new. */
+static dg_status make_folder(const char *path, dg_diag *why)
+{
+    char shown[DG_PATH_SHOWN];
+    if (make_parents(path, why) != DG_OK || mkdir(path, 0777) == 0)
+        return why->code;
+    if (errno != EEXIST)
+        return dg_file_errno(why, path, "make folder", errno);
+    path = dg_path_shown(path, shown);
+    return dg_diag_set(why, DG_EUSAGE,
+                       "'%s' is there already; --resume %s goes on with it, --out names another",
+                       path, path);
 }
 
 static dg_status make_default(dg_run_dir *r, const char *model, dg_diag *why)
 {
     char path[1024];
-    for (int i = 1; i < 1000000; i++) {
-        struct stat s;
+    if (make_parents("runs/", why) != DG_OK)
+        return why->code;
+    for (int i = 1; i < 1000000; i++) { /* another run may take a number at the same moment */
         snprintf(path, sizeof path, "runs/%s-%d", model, i);
-        if (stat(path, &s) == 0)
-            continue;
-        r->path = strdup(path);
-        return r->path ? make_folder(path, why) : dg_diag_set(why, DG_EMEMORY, "out of memory");
+        if (mkdir(path, 0777) == 0) {
+            r->path = strdup(path);
+            return r->path ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
+        }
+        if (errno != EEXIST)
+            return dg_file_errno(why, path, "make folder", errno);
     }
     return dg_diag_set(why, DG_EFILE, "runs/ is full of runs of %s", model);
+}
+
+/* A path as a JSON string; NULL: out of memory. */
+static json_t *path_json(const char *path)
+{
+    char *text = dg_path_encode(path);
+    json_t *j = text ? json_string(text) : NULL;
+    free(text);
+    return j;
 }
 
 static json_t *data_files(dg_experiment *e, dg_diag *why)
@@ -74,8 +96,9 @@ static json_t *data_files(dg_experiment *e, dg_diag *why)
         uint64_t size;
         if (dg_store_hash(e->store, k, hex, &size, why) != DG_OK)
             break;
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "path", dg_store_file(e->store, k),
-                                              "sha256", hex, "bytes", (json_int_t)size));
+        json_array_append_new(list, json_pack("{s:o, s:s, s:I}", "path",
+                                              path_json(dg_store_file(e->store, k)), "sha256", hex,
+                                              "bytes", (json_int_t)size));
     }
     return list;
 }
@@ -94,7 +117,7 @@ static json_t *folders(const char *const *path, int n)
     char absolute[4096];
     json_t *list = json_array();
     for (int i = 0; i < n; i++)
-        json_array_append_new(list, json_string(realpath(path[i], absolute) ? absolute : path[i]));
+        json_array_append_new(list, path_json(realpath(path[i], absolute) ? absolute : path[i]));
     return list;
 }
 
@@ -154,11 +177,12 @@ static dg_status write_run(dg_run_dir *r, dg_trainer *t, dg_diag *why)
         return why->code;
     }
     const char *place = realpath(e->folder, folder);
-    json_t *j = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:s, s:i}}", "dagrad", DG_VERSION,
-                          "name", e->model->name, "folder", place ? place : e->folder, "run", id,
-                          "set", strings(e->options.set, e->options.n_set), "dirs",
-                          folders(e->options.dirs, e->options.n_dirs), "machine", "instructions",
-                          info.isa, "threads", info.threads);
+    json_t *j =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:i}}", "dagrad", DG_VERSION, "name",
+                  path_json(e->model->name), "folder", path_json(place ? place : e->folder), "run",
+                  id, "set", strings(e->options.set, e->options.n_set), "dirs",
+                  folders(e->options.dirs, e->options.n_dirs), "machine", "instructions", info.isa,
+                  "threads", info.threads);
     return write_json(dg_run_file(r, "run.json", file, sizeof file), j, why);
 }
 
@@ -175,7 +199,9 @@ dg_status dg_run_create(dg_run_dir *r, const char *out, dg_trainer *t, dg_diag *
     *r = (dg_run_dir){.path = out ? strdup(out) : NULL};
     if (out && !r->path)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    dg_status s = out ? make_folder(out, why) : make_default(r, t->e->model->name, why);
+    for (size_t n = out ? strlen(out) : 0; n > 1 && r->path[n - 1] == '/'; n--)
+        r->path[n - 1] = 0;
+    dg_status s = out ? make_folder(r->path, why) : make_default(r, t->e->model->name, why);
     r->made = s == DG_OK;
     if (s == DG_OK)
         s = write_run(r, t, why);
@@ -325,12 +351,15 @@ void dg_run_close(dg_run_dir *r)
     *r = (dg_run_dir){.path = NULL};
 }
 
-/* The strings of a JSON list, borrowed. */
-static int texts(const json_t *list, const char *to[], int most)
+/* The paths of a JSON list, to be freed. */
+static int paths(const json_t *list, const char *to[], int most)
 {
     int n = 0;
-    for (size_t i = 0; i < json_array_size(list) && n < most; i++)
-        to[n++] = json_string_value(json_array_get(list, i));
+    for (size_t i = 0; i < json_array_size(list) && n < most; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        to[n] = text ? dg_path_decode(text) : NULL;
+        n += to[n] != NULL;
+    }
     return n;
 }
 
@@ -362,15 +391,18 @@ dg_experiment *dg_run_open(const char *path, const char *weights, const dg_exper
     int n = 0;
     for (int i = 0; i < o->n_dirs && n < 32; i++)
         dirs[n++] = o->dirs[i]; /* the caller's come first */
-    n += texts(json_object_get(j, "dirs"), dirs + n, 63 - n);
+    const int given = n;
+    n += paths(json_object_get(j, "dirs"), dirs + n, 63 - n);
     const char *folder = json_string_value(json_object_get(j, "folder"));
-    if (folder)
-        dirs[n++] = folder; /* the model has moved, its data have not */
+    if (folder && (dirs[n] = dg_path_decode(folder)))
+        n++; /* the model has moved, its data have not */
     all.dirs = dirs;
     all.n_dirs = n;
     all.path = dg_run_file(&r, "model.dag", model, sizeof model);
     dg_experiment *e = dg_experiment_open(&all);
     json_decref(j);
+    for (int i = given; i < n; i++)
+        free((char *)(uintptr_t)dirs[i]);
     if (!e)
         dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (!e || dg_experiment_status(e) != DG_OK)

@@ -57,7 +57,7 @@ char *cli_read(const char *name, size_t *size)
 
 int cli_run(const char *arguments)
 {
-    char command[2048];
+    char command[1 << 13];
     const char *program = getenv("DAGRAD_PROGRAM");
     dg_format(command, sizeof command, "\"%s\" %s >out 2>err%s", program ? program : "dagrad",
               arguments, strchr(arguments, '<') ? "" : " </dev/null");
