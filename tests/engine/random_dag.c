@@ -119,6 +119,14 @@ static dg_value input(world *w, dg_type type, dg_shape s)
     return dg_input(w->g, name, type, s);
 }
 
+/* Ids 0 to most-1: dg_random_data reads `most` from the name. */
+static dg_value ids(world *w, int64_t most, dg_shape s)
+{
+    char name[48];
+    snprintf(name, sizeof name, "ids%d_%d", (int)most, dg_graph_values(w->g));
+    return dg_input(w->g, name, DG_I32, s);
+}
+
 /* A value that may stand beside v under broadcasting: another of its shape, itself, a vector of its
  * last axis, a number. */
 static dg_value partner(world *w, dg_value v)
@@ -290,6 +298,30 @@ static dg_value norm(world *w, const char *type)
                  !strcmp(type, "groupnorm") ? "groups=1 epsilon=0.1" : "epsilon=0.1");
 }
 
+/* Nodes that pick slices by ids, or know a place by its index. */
+static dg_value slices(world *w, const char *type)
+{
+    char attrs[64];
+    if (!strcmp(type, "embedding")) {
+        dg_value words = ids(w, 5, dg_shape_make(2, (int64_t[]){DG_N, 3}));
+        return apply(w, type, 1, &words, "vocabulary=5 units=4");
+    }
+    dg_value v = with_rank(w, 2 + dg_random_below(w->r, 3));
+    dg_shape s = shape_of(w, v);
+    if (s.rank < 2)
+        return bounded(w, v);
+    if (!strcmp(type, "gather")) {
+        int rows = dg_random_below(w->r, 2);
+        dg_shape two = dg_shape_make(2 - !rows, (int64_t[]){rows ? DG_N : 3, 2});
+        dg_value in[2] = {v, ids(w, s.dim[s.rank - 1], two)};
+        return apply(w, type, 2, in, rows ? "axis=-1 rows=true" : "axis=-1");
+    }
+    if (!strcmp(type, "cumsum"))
+        return apply(w, type, 1, &v, "axis=1");
+    snprintf(attrs, sizeof attrs, "length=%d units=3", (int)s.dim[1] + 2);
+    return apply(w, type, 1, &v, attrs);
+}
+
 /* A loss of v against a target made for it; gives rho. */
 static dg_value loss(world *w, const char *type, dg_value v)
 {
@@ -333,6 +365,8 @@ static dg_value make(world *w, const dg_node_type *t)
         return binary(w, t->name);
     if (is_one_of(t->name, "sum mean max min softmax log_softmax"))
         return reduction(w, t->name);
+    if (is_one_of(t->name, "gather embedding position cumsum"))
+        return slices(w, t->name);
     if (is_one_of(t->name, "layernorm rmsnorm groupnorm"))
         return norm(w, t->name);
     if (is_one_of(t->name, "reshape flatten transpose concat split slice pad"))
@@ -415,7 +449,8 @@ static void fill(dg_random *r, const dg_value_info *info, dg_tensor *t, const ch
     for (int64_t i = 0; i < n; i++) {
         double x = role ? dg_random_between(r, 0.05, 0.95) : dg_random_between(r, -1.5, 1.5);
         if (info->type == DG_I32)
-            ((int32_t *)t->data)[i] = 0;
+            ((int32_t *)t->data)[i] =
+                strncmp(info->name, "ids", 3) == 0 ? dg_random_below(r, atoi(info->name + 3)) : 0;
         else if (info->type == DG_F32)
             ((float *)t->data)[i] = (float)x;
         else
