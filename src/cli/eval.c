@@ -4,8 +4,8 @@
 #include "cli/command.h"
 #include "cli/plugin.h"
 #include "cli/worst.h"
+#include "train/json.h"
 #include "train/rundir.h"
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,23 +51,19 @@ static int64_t batch_of(const dg_experiment *e, dg_part_rows part)
     return e->settings.batch == 0 || e->settings.batch > rows ? rows : e->settings.batch;
 }
 
-static json_t *number(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
 static json_t *figures_json(const dg_experiment *e, const dg_figures *f, int part)
 {
     char hash[17] = "";
     dg_graph_hash(e->model->graph, hash);
     json_t *terms = json_object(), *metrics = json_object();
     for (int i = 0; i < dg_graph_losses(e->model->graph); i++)
-        json_object_set_new(terms, dg_term_name(e, i), number(dg_figures_term(f, i)));
+        json_object_set_new(terms, dg_term_name(e, i), dg_json_number(dg_figures_term(f, i)));
     for (int i = 0; i < e->model->n_metrics; i++)
-        json_object_set_new(metrics, e->model->metrics[i].name, number(dg_figures_metric(f, e, i)));
+        json_object_set_new(metrics, e->model->metrics[i].name,
+                            dg_json_number(dg_figures_metric(f, e, i)));
     return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o}", "part", part_names[part], "rows",
                      (json_int_t)e->part[part].rows, "weights", hash, "loss",
-                     number(dg_figures_loss(f, e)), "terms", terms, "metrics", metrics);
+                     dg_json_number(dg_figures_loss(f, e)), "terms", terms, "metrics", metrics);
 }
 
 static void print_figures(const dg_experiment *e, const dg_figures *f, int part)
@@ -117,10 +113,12 @@ static int evaluate(dg_experiment *e, int part, const eval_options *o)
 {
     dg_diag why = {.code = DG_OK};
     dg_evaluator v;
-    dg_figures f;
+    dg_figures f = {.x = NULL};
     dg_part_rows rows = e->part[part];
     double *loss_of = o->worst > 0 ? calloc((size_t)rows.rows, sizeof *loss_of) : NULL;
     dg_status s = dg_evaluator_make(&v, e, rows, batch_of(e, rows), (int)o->threads, &why);
+    if (s == DG_OK)
+        s = dg_figures_make(&f, e, &why);
     if (s == DG_OK && o->worst > 0 && !loss_of)
         s = dg_diag_set(&why, DG_EMEMORY, "out of memory");
     if (s == DG_OK)
@@ -128,6 +126,9 @@ static int evaluate(dg_experiment *e, int part, const eval_options *o)
     dg_evaluator_free(&v);
     if (s == DG_OK)
         s = print_result(e, &f, part, loss_of, o, &why);
+    if (s == DG_OK)
+        s = dg_figures_sound(&f, e, &why);
+    dg_figures_free(&f);
     free(loss_of);
     return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_eval, &why);
 }

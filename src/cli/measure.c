@@ -164,22 +164,23 @@ static dg_status make_left(dg_graph *g, dg_value in, int64_t rows, dg_program **
 {
     _Alignas(DG_ALIGN) char nothing[DG_ALIGN];
     double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    dg_value loss[DG_MOST_TERMS];
+    dg_value *loss = malloc(((size_t)dg_graph_losses(g) + 1) * sizeof *loss);
     dg_options o = options_of(&in, rows, 0);
-    for (; o.n_keep < dg_graph_losses(g) && o.n_keep < DG_MOST_TERMS; o.n_keep++)
+    for (; loss && o.n_keep < dg_graph_losses(g); o.n_keep++)
         loss[o.n_keep] = dg_graph_loss(g, o.n_keep, NULL, NULL);
     o.keep = loss;
     o.arena = nothing; /* too small: the compiler says what it would need, and takes nothing */
     o.arena_bytes = sizeof nothing;
-    dg_program *plan = dg_compile(g, &o);
+    dg_program *plan = loss ? dg_compile(g, &o) : NULL;
     size_t bytes = plan ? dg_program_bytes(plan) : 0;
     dg_program_free(plan);
+    o.arena = NULL;
+    *p = loss && (double)bytes <= there ? dg_compile(g, &o) : NULL;
+    free(loss);
     if ((double)bytes > there)
         return dg_diag_set(why, DG_EUSAGE,
                            "left to right needs %zu bytes for its Jacobians, this machine has %.0f",
                            bytes, there);
-    o.arena = NULL;
-    *p = dg_compile(g, &o);
     return *p ? dg_program_status(*p, why) : dg_diag_set(why, DG_EMEMORY, "out of memory");
 }
 
@@ -304,11 +305,12 @@ static dg_status measure_input(dg_experiment *e, dg_value in, int64_t pairs, uin
 {
     dg_graph *g = e->model->graph;
     point k = {.graph = g, .pairs = pairs};
-    double scale[DG_MOST_TERMS], seconds = 0;
+    double *scale = calloc((size_t)dg_graph_losses(g), sizeof *scale), seconds = 0;
     dg_tensor right = {.data = NULL};
     dg_options o = options_of(&in, pairs, 1);
     dg_program *p = dg_compile(g, &o);
-    dg_status s = p ? dg_program_status(p, why) : dg_diag_set(why, DG_EMEMORY, "out of memory");
+    dg_status s =
+        p && scale ? dg_program_status(p, why) : dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (s == DG_OK)
         s = draw_point(e, p, seed, &k, why);
     if (s == DG_OK)
@@ -330,6 +332,7 @@ static dg_status measure_input(dg_experiment *e, dg_value in, int64_t pairs, uin
     if (s == DG_OK)
         s = compare(in, &k, scale, &right, m, sum, why);
     free(right.data);
+    free(scale);
     free_point(&k);
     return s;
 }
@@ -340,9 +343,9 @@ dg_status dg_order_measure(dg_experiment *e, int64_t pairs, uint64_t seed, dg_me
     const dg_graph *g = e->model->graph;
     double sum[2] = {0};
     *m = (dg_measured){0};
-    if (dg_graph_losses(g) == 0 || dg_graph_losses(g) > DG_MOST_TERMS)
+    if (dg_graph_losses(g) == 0)
         return dg_diag_set(why, DG_EMODEL,
-                           "the model has no loss, or too many: there is no gradient to compute");
+                           "the model has no loss: there is no gradient to compute");
     for (int i = 0; i < e->model->n_ports; i++) {
         const dg_port *port = &e->model->ports[i];
         if (port->target || g->values[port->value.id - 1].type == DG_I32)

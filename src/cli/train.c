@@ -6,8 +6,8 @@
 #include "cli/report.h"
 #include "io/file.h"
 #include "train/checkpoint.h"
+#include "train/json.h"
 #include "train/loop.h"
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +112,8 @@ static dg_status final_figures(dg_trainer *t, outcome *r, dg_diag *why)
     r->part = name[part];
     dg_status s = dg_evaluator_make(&v, t->e, rows, t->batch, t->threads, why);
     if (s == DG_OK)
+        s = dg_figures_make(&r->figures, t->e, why);
+    if (s == DG_OK)
         s = dg_evaluator_run(&v, &r->figures, NULL, &dg_stop_signal, why);
     dg_evaluator_free(&v);
     return s;
@@ -133,7 +135,7 @@ static void last_line(const dg_trainer *t, const train_options *o, const outcome
         json_object_set_new(j, "part", json_string(r->part));
         for (int i = 0; i < n; i++)
             json_object_set_new(json_object_get(j, "metrics"), e->model->metrics[i].name,
-                                json_real(dg_figures_metric(&r->figures, e, i)));
+                                dg_json_number(dg_figures_metric(&r->figures, e, i)));
         char *text = json_dumps(j, JSON_COMPACT);
         printf("%s\n", text ? text : "");
         free(text);
@@ -180,11 +182,14 @@ static int run_trainer(dg_experiment *e, const train_options *o)
         code = meet_requirements(e, &o->require, &result);
         dg_release_signals(); /* all is saved */
         last_line(&t, o, &result, r.path);
+        if (dg_figures_sound(&result.figures, e, &why) != DG_OK)
+            code = dg_tell(&dg_command_train, &why);
     } else {
         code = s == DG_ESTOP ? dg_stopped() : dg_tell(&dg_command_train, &why);
         if (t.progress.step == 0)
             dg_run_discard(&r); /* so that the same --out can be tried again */
     }
+    dg_figures_free(&result.figures);
     dg_run_close(&r);
     dg_trainer_free(&t);
     return code;

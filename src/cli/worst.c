@@ -59,10 +59,13 @@ static int has_batch(const dg_graph *g, dg_value v)
 }
 
 /* What the losses compare: inputs 0 and 1 of their nodes. */
-static void find_pairs(dg_worst *w, const dg_experiment *e)
+static dg_status find_pairs(dg_worst *w, const dg_experiment *e, dg_diag *why)
 {
     const dg_graph *g = e->model->graph;
-    for (int k = 0; k < g->n_losses && w->n_pairs < DG_MOST_TERMS; k++) {
+    w->pair = calloc((size_t)g->n_losses + 1, sizeof *w->pair);
+    if (!w->pair)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    for (int k = 0; k < g->n_losses; k++) {
         int32_t node = g->values[g->losses[k].value - 1].node;
         if (node < 0 || !(g->nodes[node].type->flags & DG_LOSS))
             continue;
@@ -74,6 +77,7 @@ static void find_pairs(dg_worst *w, const dg_experiment *e)
                                                 .target_name = name_of(g, target),
                                                 .estimate_name = name_of(g, estimate)};
     }
+    return DG_OK;
 }
 
 static dg_status read_pairs(dg_worst *w, dg_experiment *e, dg_program *p, dg_diag *why)
@@ -92,17 +96,17 @@ static dg_status read_pairs(dg_worst *w, dg_experiment *e, dg_program *p, dg_dia
 static dg_status run_rows(dg_worst *w, dg_experiment *e, dg_part_rows part, int threads,
                           dg_diag *why)
 {
-    dg_value keep[2 * DG_MOST_TERMS];
+    dg_value *keep = malloc(2 * (size_t)w->n_pairs * sizeof *keep);
     dg_options o = dg_program_options(e, DG_RUN_INFER, w->n);
     dg_batch_buffer buffer = {NULL, 0};
     int64_t *rows = malloc((size_t)w->n * sizeof *rows);
     o.threads = threads;
     o.keep = keep;
-    for (int i = 0; i < w->n_pairs; i++) {
+    for (int i = 0; keep && i < w->n_pairs; i++) {
         keep[o.n_keep++] = w->pair[i].target;
         keep[o.n_keep++] = w->pair[i].estimate;
     }
-    dg_program *p = rows ? dg_compile(e->model->graph, &o) : NULL;
+    dg_program *p = rows && keep ? dg_compile(e->model->graph, &o) : NULL;
     dg_status s = p ? dg_program_status(p, why) : dg_diag_set(why, DG_EMEMORY, "out of memory");
     for (int64_t i = 0; rows && i < w->n; i++)
         rows[i] = w->row[i].row;
@@ -114,6 +118,7 @@ static dg_status run_rows(dg_worst *w, dg_experiment *e, dg_part_rows part, int 
     if (s == DG_OK)
         s = read_pairs(w, e, p, why);
     free(buffer.data);
+    free(keep);
     free(rows);
     dg_program_free(p);
     return s;
@@ -124,9 +129,10 @@ dg_status dg_worst_find(dg_worst *w, dg_experiment *e, dg_part_rows part, const 
 {
     *w = (dg_worst){.row = NULL};
     dg_status s = sort_rows(w, part, loss_of, most, why);
+    if (s == DG_OK)
+        s = find_pairs(w, e, why);
     if (s != DG_OK)
         return s;
-    find_pairs(w, e);
     return w->n_pairs ? run_rows(w, e, part, threads, why) : DG_OK;
 }
 
@@ -136,6 +142,7 @@ void dg_worst_free(dg_worst *w)
         free(w->pair[i].targets.data);
         free(w->pair[i].estimates.data);
     }
+    free(w->pair);
     free(w->row);
     *w = (dg_worst){.row = NULL};
 }

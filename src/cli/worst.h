@@ -21,7 +21,7 @@ typedef struct dg_worst_row {
 typedef struct dg_worst {
     dg_worst_row *row; /* the worst first */
     int64_t n;
-    dg_worst_pair pair[DG_MOST_TERMS];
+    dg_worst_pair *pair;
     int n_pairs;
 } dg_worst;
 

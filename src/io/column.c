@@ -16,6 +16,11 @@ const char *dg_column_pipe(const dg_column *c)
     return c->pipe;
 }
 
+const char *dg_column_file(const dg_column *c)
+{
+    return c->from->path;
+}
+
 const char *dg_column_vocabulary(const dg_column *c)
 {
     return c->from->vocabulary;

@@ -28,7 +28,8 @@ void dg_loaded_free(dg_loaded *l)
 {
     dg_array_free(&l->array);
     free(l->vocabulary);
-    l->vocabulary = NULL;
+    free(l->path);
+    l->vocabulary = l->path = NULL;
 }
 
 dg_store *dg_store_new(const char *model_folder, int n_dirs, const char *const dirs[])
@@ -171,6 +172,8 @@ static dg_status load(dg_store *s, const dg_source_type *type, const dg_attrs *a
     dg_status status = type->load(attrs, &s->places, l, &path, why);
     if (status == DG_OK)
         status = check_array(&l->array, path ? path : type->type.name, why);
+    if (status == DG_OK && path && !(l->path = strdup(path)))
+        status = dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (status == DG_OK && path)
         return add_file(s, path, why);
     free(path);

@@ -12,6 +12,7 @@ typedef struct {
     dg_array array;
     int64_t length, stride;
     char *vocabulary; /* of chars, else NULL */
+    char *path;       /* of the file it was read from, NULL: none */
 } dg_loaded;
 
 typedef struct {

@@ -89,30 +89,23 @@ static dg_status restore_states(dg_checkpoint *c, dg_experiment *e, dg_diag *why
     return DG_OK;
 }
 
-/* The figures of the epoch, as text: sums, pairs, tallies. */
 static void figures_text(const dg_figures *f, dg_text *out)
 {
-    for (int i = 0; i < DG_MOST_TERMS; i++)
-        dg_text_printf(out, "%a %a ", f->sum[i], f->pairs[i]);
-    for (int i = 0; i < DG_MOST_METRICS; i++)
-        dg_text_printf(out, "%a %a %a %a ", f->tally[i].sum, f->tally[i].count, f->tally[i].mean,
-                       f->tally[i].squares);
+    for (int64_t i = 0; i < f->n; i++)
+        dg_text_printf(out, "%a ", f->x[i]);
 }
 
+/* 0: other numbers than those of f, as a program with other figures wrote them. */
 static int read_figures(const char *text, dg_figures *f)
 {
-    double *at[] = {f->sum, f->pairs};
     char *end = (char *)(uintptr_t)text;
-    for (int i = 0; i < 2 * DG_MOST_TERMS; i++)
-        at[i % 2][i / 2] =
-            strtod(end, &end); /* hexadecimal: the same in every locale but the point */
-    for (int i = 0; i < DG_MOST_METRICS; i++) {
-        double *x[] = {&f->tally[i].sum, &f->tally[i].count, &f->tally[i].mean,
-                       &f->tally[i].squares};
-        for (int k = 0; k < 4; k++)
-            *x[k] = strtod(end, &end);
+    int64_t i = 0;
+    for (const char *from = text; i < f->n; i++, from = end) {
+        f->x[i] = strtod(from, &end); /* hexadecimal: the same in every locale but the point */
+        if (end == from)
+            break;
     }
-    return end != text;
+    return i == f->n && end[strspn(end, " ")] == 0;
 }
 
 dg_status dg_checkpoint_write(dg_trainer *t, const char *path, int64_t metrics_bytes, dg_diag *why)
@@ -156,8 +149,11 @@ static dg_status read_progress(const dg_checkpoint *c, dg_progress *p, int64_t *
     p->since_best = number[2];
     *metrics_bytes = number[3];
     p->best = strtod(dg_checkpoint_text(c, "best"), NULL);
-    read_figures(dg_checkpoint_text(c, "figures"), &p->figures);
-    return DG_OK;
+    if (read_figures(dg_checkpoint_text(c, "figures"), &p->figures))
+        return DG_OK;
+    return dg_diag_set(why, DG_EDATA,
+                       "the figures in the checkpoint are of other losses and metrics, or another "
+                       "version of dagrad wrote it");
 }
 
 dg_status dg_checkpoint_restore(dg_trainer *t, const char *path, int64_t *metrics_bytes,

@@ -6,15 +6,15 @@
 dg_status dg_evaluator_make(dg_evaluator *v, dg_experiment *e, dg_part_rows part, int64_t batch,
                             int threads, dg_diag *why)
 {
-    dg_value keep[DG_MOST_TERMS + 2 * DG_MOST_METRICS];
     *v = (dg_evaluator){.e = e, .part = part};
     v->batch = batch < part.rows ? batch : part.rows;
     dg_options o = dg_program_options(e, DG_RUN_INFER, v->batch > 0 ? v->batch : 1);
     o.last = v->batch > 0 ? part.rows % v->batch : 0;
     o.threads = threads;
+    dg_value *keep = dg_figures_keep(e, &o.n_keep);
     o.keep = keep;
-    o.n_keep = dg_figures_keep(e, keep);
-    v->program = dg_compile(e->model->graph, &o);
+    v->program = keep ? dg_compile(e->model->graph, &o) : NULL;
+    free(keep);
     v->rows = malloc(((size_t)v->batch + 1) * sizeof *v->rows);
     if (!v->program || !v->rows)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
@@ -61,7 +61,7 @@ static dg_status row_losses(dg_evaluator *v, int64_t n, double *loss_of, dg_diag
 dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
                            const volatile sig_atomic_t *stop, dg_diag *why)
 {
-    memset(f, 0, sizeof *f);
+    dg_figures_clear(f);
     for (int64_t at = 0; at < v->part.rows; at += v->batch) {
         if (stop && *stop)
             return dg_diag_set(why, DG_ESTOP, "stopped");
@@ -76,7 +76,7 @@ dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
             return s;
         if (dg_forward(v->program, n, 0) != DG_OK)
             return dg_program_status(v->program, why);
-        s = dg_figures_add(f, v->e, v->program, why);
+        s = dg_figures_add(f, v->e, v->program, &(dg_batch_rows){v->part.data, v->rows, n}, why);
         if (s == DG_OK && loss_of)
             s = row_losses(v, n, loss_of + at, why);
         if (s != DG_OK)

@@ -1,7 +1,7 @@
 /* An experiment: a model with its data; see experiment.h. */
 #include "train/experiment.h"
 #include "graph/make.h"
-#include "train/metrics.h"
+#include "train/pairs.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,20 +182,6 @@ static void check_columns(dg_experiment *e)
     }
 }
 
-static void check_metrics(dg_experiment *e)
-{
-    for (int i = 0; i < e->model->n_metrics; i++) {
-        const dg_metric *m = &e->model->metrics[i];
-        dg_value_info a, b;
-        dg_diag why = {0};
-        if (dg_value_look(e->model->graph, m->target, &a) != DG_OK ||
-            dg_value_look(e->model->graph, m->estimate, &b) != DG_OK)
-            continue;
-        if (dg_metric_check(m, a.type, &a.shape, &b.shape, &why) != DG_OK)
-            dg_diags_failure(&e->model->diags, &why, m->span);
-    }
-}
-
 /* Patterns of freeze must each name something. */
 static void freeze(dg_experiment *e)
 {
@@ -223,7 +209,7 @@ static void build(dg_experiment *e)
         return;
     if (!e->options.without_data)
         check_columns(e);
-    check_metrics(e);
+    dg_experiment_pairs(e);
     freeze(e);
 }
 

@@ -56,6 +56,13 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o);
 void dg_experiment_free(dg_experiment *e);
 dg_status dg_experiment_status(const dg_experiment *e);
 
+/* The n rows that a program was given: of which dataset. data NULL: a model without data. */
+typedef struct dg_batch_rows {
+    const dg_dataset *data;
+    const int64_t *row;
+    int64_t n;
+} dg_batch_rows;
+
 /* Reads rows of a part into the program's inputs and targets: rows[] are indices within the
  * dataset. targets 0: inputs only. buffer is grown as needed and belongs to the caller (start from
  * zero). */

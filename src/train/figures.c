@@ -1,17 +1,65 @@
 /* Figures; see figures.h. */
 #include "train/figures.h"
+#include "base/text.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* x: rows seen; sum and pairs of each loss term; the tally of each metric. */
+enum { ROWS, TERMS };
 
 static int terms(const dg_experiment *e)
 {
-    int n = dg_graph_losses(e->model->graph);
-    return n < DG_MOST_TERMS ? n : DG_MOST_TERMS;
+    return dg_graph_losses(e->model->graph);
 }
 
-static int metrics(const dg_experiment *e)
+static double *term_at(const dg_figures *f, int i)
 {
-    return e->model->n_metrics < DG_MOST_METRICS ? e->model->n_metrics : DG_MOST_METRICS;
+    return f->x + TERMS + 2 * i;
+}
+
+static int64_t width_of(const dg_experiment *e, int metric)
+{
+    dg_value_info info;
+    dg_value_look(e->model->graph, e->model->metrics[metric].estimate, &info);
+    return dg_metric_width(&e->model->metrics[metric], &info.shape);
+}
+
+/* Where the tally of a metric is; of the first one that there is not: all numbers. */
+static int64_t tally_at(const dg_experiment *e, int metric)
+{
+    int64_t at = TERMS + 2 * (int64_t)terms(e);
+    for (int k = 0; k < metric; k++)
+        at += width_of(e, k);
+    return at;
+}
+
+dg_status dg_figures_make(dg_figures *f, const dg_experiment *e, dg_diag *why)
+{
+    f->n = tally_at(e, e->model->n_metrics);
+    f->x = calloc((size_t)f->n, sizeof *f->x);
+    return f->x ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
+void dg_figures_free(dg_figures *f)
+{
+    free(f->x);
+    *f = (dg_figures){0, NULL};
+}
+
+void dg_figures_clear(dg_figures *f)
+{
+    memset(f->x, 0, (size_t)f->n * sizeof *f->x);
+}
+
+void dg_figures_copy(dg_figures *to, const dg_figures *from)
+{
+    memcpy(to->x, from->x, (size_t)from->n * sizeof *from->x);
+}
+
+int dg_figures_empty(const dg_figures *f)
+{
+    return !(f->x[ROWS] > 0);
 }
 
 dg_status dg_figures_value(dg_experiment *e, dg_program *p, dg_value v, dg_value target,
@@ -35,63 +83,95 @@ dg_status dg_figures_value(dg_experiment *e, dg_program *p, dg_value v, dg_value
     return dg_column_inverse(c, t->shape.dim[0], t->type, t->data, why);
 }
 
-static dg_status add_metric(dg_figures *f, dg_experiment *e, dg_program *p, int k, dg_diag *why)
+/* A label that a metric does not take, with its row in the data. */
+static dg_status bad_label(const dg_experiment *e, const dg_metric *m, const dg_batch_rows *of,
+                           int64_t row, dg_diag *why)
+{
+    char text[512];
+    dg_value_info info;
+    const dg_column *c = NULL;
+    dg_value_look(e->model->graph, m->target, &info);
+    if (of->data && row < of->n) {
+        c = dg_dataset_find(of->data, info.name);
+        row = dg_dataset_source_row(of->data, of->row[row]);
+    }
+    dg_format(text, sizeof text, "%s", why->text);
+    *why = (dg_diag){.code = DG_OK};
+    dg_diag_set(why, DG_EDATA, "%s: row %lld of '%s' %s", m->name, (long long)row,
+                info.name ? info.name : "the target", text);
+    if (c && dg_column_file(c))
+        dg_format(why->file, sizeof why->file, "%s", dg_column_file(c));
+    return DG_EDATA;
+}
+
+static dg_status add_metric(dg_figures *f, dg_experiment *e, dg_program *p, int k,
+                            const dg_batch_rows *of, dg_diag *why)
 {
     const dg_metric *m = &e->model->metrics[k];
     dg_tensor target = {.data = NULL}, estimate = {.data = NULL};
+    int64_t row = 0;
     dg_status s = dg_figures_value(e, p, m->target, m->target, &target, why);
     if (s == DG_OK)
         s = dg_figures_value(e, p, m->estimate, m->target, &estimate, why);
-    if (s == DG_OK)
-        dg_metric_add(m, &f->tally[k], &target, &estimate);
+    if (s == DG_OK) {
+        s = dg_metric_add(m, f->x + tally_at(e, k), width_of(e, k), &target, &estimate, &row, why);
+        if (s == DG_EDATA)
+            bad_label(e, m, of, row, why);
+    }
     free(target.data);
     free(estimate.data);
     return s;
 }
 
-dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, dg_diag *why)
+static int has_batch(const dg_experiment *e, int term)
 {
+    dg_value_info info;
+    dg_value_look(e->model->graph, dg_graph_loss(e->model->graph, term, NULL, NULL), &info);
+    return info.shape.rank > 0 && info.shape.dim[0] == DG_N;
+}
+
+dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, const dg_batch_rows *of,
+                         dg_diag *why)
+{
+    double rows = of->data ? (double)of->n : 1;
     for (int i = 0; i < terms(e); i++) {
-        double value;
-        int64_t pairs = dg_loss_pairs(p, i);
+        double value, pairs = has_batch(e, i) ? (double)dg_loss_pairs(p, i) : rows;
         if (dg_loss_value(p, i, 0, &value) != DG_OK)
             return dg_program_status(p, why);
-        f->sum[i] += value * (double)pairs;
-        f->pairs[i] += (double)pairs;
+        term_at(f, i)[0] += value * pairs;
+        term_at(f, i)[1] += pairs;
     }
-    for (int k = 0; k < metrics(e); k++) {
-        dg_status s = add_metric(f, e, p, k, why);
+    f->x[ROWS] += rows;
+    for (int k = 0; k < e->model->n_metrics; k++) {
+        dg_status s = add_metric(f, e, p, k, of, why);
         if (s != DG_OK)
             return s;
     }
     return DG_OK;
 }
 
-/* Means of targets and their squares join as Chan, Golub and LeVeque (1979) say. */
-static void join_tally(dg_tally *a, const dg_tally *b)
+void dg_figures_join(dg_figures *f, const dg_figures *other, const dg_experiment *e)
 {
-    double n = a->count + b->count, step = b->mean - a->mean;
-    if (n > 0) {
-        a->squares += b->squares + step * step * a->count * b->count / n;
-        a->mean += step * b->count / n;
+    int64_t first = tally_at(e, 0);
+    for (int64_t i = 0; i < first; i++)
+        f->x[i] += other->x[i];
+    for (int k = 0; k < e->model->n_metrics; k++) {
+        int64_t width = width_of(e, k);
+        dg_metric_join(f->x + first, other->x + first, width);
+        first += width;
     }
-    a->sum += b->sum;
-    a->count = n;
 }
 
-void dg_figures_join(dg_figures *f, const dg_figures *other)
+/* One NaN for all: the C library prints some as -nan. */
+static double plain(double x)
 {
-    for (int i = 0; i < DG_MOST_TERMS; i++) {
-        f->sum[i] += other->sum[i];
-        f->pairs[i] += other->pairs[i];
-    }
-    for (int i = 0; i < DG_MOST_METRICS; i++)
-        join_tally(&f->tally[i], &other->tally[i]);
+    return isnan(x) ? (double)NAN : x;
 }
 
 double dg_figures_term(const dg_figures *f, int term)
 {
-    return f->pairs[term] > 0 ? f->sum[term] / f->pairs[term] : 0;
+    const double *t = term_at(f, term);
+    return t[1] > 0 ? plain(t[0] / t[1]) : 0;
 }
 
 double dg_figures_loss(const dg_figures *f, const dg_experiment *e)
@@ -102,12 +182,30 @@ double dg_figures_loss(const dg_figures *f, const dg_experiment *e)
         dg_graph_loss(e->model->graph, i, NULL, &weight);
         loss += weight * dg_figures_term(f, i);
     }
-    return loss;
+    return plain(loss);
 }
 
 double dg_figures_metric(const dg_figures *f, const dg_experiment *e, int metric)
 {
-    return dg_metric_value(&e->model->metrics[metric], &f->tally[metric]);
+    return plain(dg_metric_value(&e->model->metrics[metric], f->x + tally_at(e, metric),
+                                 width_of(e, metric)));
+}
+
+dg_status dg_figures_sound(const dg_figures *f, const dg_experiment *e, dg_diag *why)
+{
+    double loss = dg_figures_loss(f, e);
+    if (!isfinite(loss))
+        return dg_diag_set(why, DG_EFINITE, "the loss is %g", loss);
+    for (int k = 0; k < e->model->n_metrics; k++) {
+        const dg_metric *m = &e->model->metrics[k];
+        double x = dg_figures_metric(f, e, k);
+        if (!dg_metric_sound(m, f->x + tally_at(e, k), width_of(e, k)))
+            return dg_diag_set(why, DG_EFINITE,
+                               isfinite(x) ? "the metric '%s' is %g, of estimates that are NaN"
+                                           : "the metric '%s' is %g",
+                               m->name, x);
+    }
+    return DG_OK;
 }
 
 const char *dg_term_name(const dg_experiment *e, int term)
@@ -119,16 +217,18 @@ const char *dg_term_name(const dg_experiment *e, int term)
     return name ? name : info.node ? info.node->name : info.name ? info.name : "loss";
 }
 
-int dg_figures_keep(const dg_experiment *e, dg_value keep[])
+dg_value *dg_figures_keep(const dg_experiment *e, int *n)
 {
-    int n = 0;
-    for (int i = 0; i < terms(e); i++)
-        keep[n++] = dg_graph_loss(e->model->graph, i, NULL, NULL);
-    for (int k = 0; k < metrics(e); k++) {
-        keep[n++] = e->model->metrics[k].target;
-        keep[n++] = e->model->metrics[k].estimate;
+    dg_value *keep =
+        malloc(((size_t)terms(e) + 2 * (size_t)e->model->n_metrics + 1) * sizeof *keep);
+    *n = 0;
+    for (int i = 0; keep && i < terms(e); i++)
+        keep[(*n)++] = dg_graph_loss(e->model->graph, i, NULL, NULL);
+    for (int k = 0; keep && k < e->model->n_metrics; k++) {
+        keep[(*n)++] = e->model->metrics[k].target;
+        keep[(*n)++] = e->model->metrics[k].estimate;
     }
-    return n;
+    return keep;
 }
 
 int dg_better(double a, double b, int rises)

@@ -6,15 +6,23 @@
 #include "train/experiment.h"
 #include "train/metrics.h"
 
-enum { DG_MOST_TERMS = 32, DG_MOST_METRICS = 32 };
-
+/* Numbers of an experiment's losses and metrics, one behind the other; see figures.c. */
 typedef struct dg_figures {
-    double sum[DG_MOST_TERMS], pairs[DG_MOST_TERMS]; /* by loss term */
-    dg_tally tally[DG_MOST_METRICS];
+    int64_t n;
+    double *x;
 } dg_figures;
 
-/* Adds what the program's last forward pass gave. The values of losses and metrics must be kept. */
-dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, dg_diag *why);
+dg_status dg_figures_make(dg_figures *f, const dg_experiment *e, dg_diag *why);
+void dg_figures_free(dg_figures *f);
+void dg_figures_clear(dg_figures *f);
+void dg_figures_copy(dg_figures *to, const dg_figures *from); /* both of one experiment */
+int dg_figures_empty(const dg_figures *f);
+
+/* Adds what the program's last forward pass over these rows gave. The values of losses and metrics
+ * must be kept. A term without a batch axis counts by the rows. DG_EDATA names a label that a metric
+ * does not take, and its row. */
+dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, const dg_batch_rows *of,
+                         dg_diag *why);
 
 /* A copy of a kept value, in the units of its data if it is a standardised target or its estimate.
  * t->data is the caller's to free, also after a failure. */
@@ -22,19 +30,22 @@ dg_status dg_figures_value(dg_experiment *e, dg_program *p, dg_value v, dg_value
                            dg_tensor *t, dg_diag *why);
 
 /* f += other. */
-void dg_figures_join(dg_figures *f, const dg_figures *other);
+void dg_figures_join(dg_figures *f, const dg_figures *other, const dg_experiment *e);
 
 /* The weighted sum of all terms; one term; one metric. */
 double dg_figures_loss(const dg_figures *f, const dg_experiment *e);
 double dg_figures_term(const dg_figures *f, int term);
 double dg_figures_metric(const dg_figures *f, const dg_experiment *e, int metric);
+/* DG_EFINITE: why names the loss, or a metric, that is not what it should be: NaN or infinite (the
+ * infinite psnr of an exact match is right), or of estimates that are NaN. */
+dg_status dg_figures_sound(const dg_figures *f, const dg_experiment *e, dg_diag *why);
 
 /* The name of a loss term: its own, or that of its node. */
 const char *dg_term_name(const dg_experiment *e, int term);
 
-/* The values to keep for figures: losses, and both values of each metric. Returns their number, at
- * most DG_MOST_TERMS + 2 DG_MOST_METRICS. */
-int dg_figures_keep(const dg_experiment *e, dg_value keep[]);
+/* The values to keep for figures: losses, and both values of each metric; *n of them, to be freed.
+ * NULL: out of memory. */
+dg_value *dg_figures_keep(const dg_experiment *e, int *n);
 
 /* After dg_tangent: the perturbation of the loss, the sum of weight/K times those of its terms. */
 dg_status dg_figures_tangent(const dg_experiment *e, dg_program *p, double *sum, dg_diag *why);

@@ -1,29 +1,24 @@
 /* metrics.jsonl: a line each logged step, and one each epoch. */
+#include "train/json.h"
 #include "train/rundir.h"
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A number; JSON has no NaN and no infinity: null. */
-static json_t *number(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
 static json_t *losses(const dg_figures *f, const dg_experiment *e)
 {
     json_t *j = json_object();
-    for (int i = 0; i < dg_graph_losses(e->model->graph) && i < DG_MOST_TERMS; i++)
-        json_object_set_new(j, dg_term_name(e, i), number(dg_figures_term(f, i)));
+    for (int i = 0; i < dg_graph_losses(e->model->graph); i++)
+        json_object_set_new(j, dg_term_name(e, i), dg_json_number(dg_figures_term(f, i)));
     return j;
 }
 
 static json_t *metrics(const dg_figures *f, const dg_experiment *e)
 {
     json_t *j = json_object();
-    for (int i = 0; i < e->model->n_metrics && i < DG_MOST_METRICS; i++)
-        json_object_set_new(j, e->model->metrics[i].name, number(dg_figures_metric(f, e, i)));
+    for (int i = 0; i < e->model->n_metrics; i++)
+        json_object_set_new(j, e->model->metrics[i].name,
+                            dg_json_number(dg_figures_metric(f, e, i)));
     return j;
 }
 
@@ -39,7 +34,7 @@ static json_t *rms(dg_trainer *t, dg_part what)
         dg_value_look(g, (dg_value){id}, &info);
         if (info.kind != DG_RESULT || dg_rms(t->program, (dg_value){id}, what, &x) != DG_OK)
             continue;
-        json_array_append_new(list, json_pack("[s, o]", info.name, number(x)));
+        json_array_append_new(list, json_pack("[s, o]", info.name, dg_json_number(x)));
     }
     return list;
 }
@@ -68,7 +63,7 @@ static json_t *gradient_norms(dg_trainer *t)
             continue;
         x.data = malloc(x.bytes + 1);
         if (x.data && dg_get(t->program, (dg_value){id}, DG_GRADIENT, &x) == DG_OK)
-            json_object_set_new(j, info.name, number(norm(&x)));
+            json_object_set_new(j, info.name, dg_json_number(norm(&x)));
         free(x.data);
     }
     return j;
@@ -82,8 +77,9 @@ dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_fi
     json_t *j = json_pack(
         "{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "kind", kind, "step", (json_int_t)step, "epoch",
         (json_int_t)((step + (uint64_t)t->epoch_steps - 1) / (uint64_t)t->epoch_steps), "loss",
-        number(dg_figures_loss(f, t->e)), "terms", losses(f, t->e), "metrics", metrics(f, t->e),
-        "rate", number(rate), "samples_per_second", number(samples_per_second));
+        dg_json_number(dg_figures_loss(f, t->e)), "terms", losses(f, t->e), "metrics",
+        metrics(f, t->e), "rate", dg_json_number(rate), "samples_per_second",
+        dg_json_number(samples_per_second));
     if (measured) {
         json_object_set_new(j, "rms", rms(t, DG_VALUE));
         json_object_set_new(j, "rms_error_vector", rms(t, DG_ERROR_VECTOR));

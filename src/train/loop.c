@@ -12,6 +12,7 @@ typedef struct dg_looper {
     double begin;
     int64_t samples;
     uint64_t log_every;
+    dg_figures before, held; /* room: of the epoch before a step; of the validation part */
 } dg_looper;
 
 static double speed(const dg_looper *l)
@@ -31,19 +32,19 @@ static dg_status one_step(dg_looper *l, dg_diag *why)
 {
     dg_trainer *t = l->t;
     int measured = t->progress.step % l->log_every == 0;
-    dg_figures before = t->progress.figures;
+    dg_figures_copy(&l->before, &t->progress.figures);
     if (measured)
-        memset(&t->progress.figures, 0, sizeof t->progress.figures);
+        dg_figures_clear(&t->progress.figures);
     dg_status s = dg_trainer_step(t, measured, why);
     if (s != DG_OK) {
-        t->progress.figures = before;
+        dg_figures_copy(&t->progress.figures, &l->before);
         return s;
     }
     l->samples += t->batch;
     if (!measured)
         return DG_OK;
     s = dg_run_log(l->r, t, "step", &t->progress.figures, 1, speed(l), why);
-    dg_figures_join(&t->progress.figures, &before);
+    dg_figures_join(&t->progress.figures, &l->before, t->e);
     return s;
 }
 
@@ -56,28 +57,28 @@ static int save_is_due(const dg_looper *l)
 /* An epoch's last step is done, its end (evaluation, checkpoint) is not. */
 static int epoch_is_open(const dg_trainer *t)
 {
-    return t->progress.step > 0 && dg_trainer_epoch_ends(t) && t->progress.figures.pairs[0] > 0;
+    return t->progress.step > 0 && dg_trainer_epoch_ends(t) &&
+           !dg_figures_empty(&t->progress.figures);
 }
 
 static dg_status end_epoch(dg_looper *l, int *finished, dg_diag *why)
 {
     dg_trainer *t = l->t;
-    dg_figures held;
     int better = 0, has_held = t->validation.program != NULL;
-    dg_status s = dg_trainer_epoch(t, &held, &better, l->stop, why);
+    dg_status s = dg_trainer_epoch(t, &l->held, &better, l->stop, why);
     if (s == DG_OK)
         s = dg_run_log(l->r, t, "epoch", &t->progress.figures, 0, speed(l), why);
     if (s == DG_OK && has_held)
-        s = dg_run_log(l->r, t, "validation", &held, 0, speed(l), why);
+        s = dg_run_log(l->r, t, "validation", &l->held, 0, speed(l), why);
     if (s == DG_OK && l->report->epoch)
-        l->report->epoch(l->report->user, t, &t->progress.figures, has_held ? &held : NULL,
+        l->report->epoch(l->report->user, t, &t->progress.figures, has_held ? &l->held : NULL,
                          dg_seconds() - l->begin);
     if (s != DG_OK)
         return s;
     int64_t patience = t->e->settings.patience;
     *finished =
         t->progress.step >= t->steps || (patience > 0 && t->progress.since_best >= patience);
-    memset(&t->progress.figures, 0, sizeof t->progress.figures);
+    dg_figures_clear(&t->progress.figures);
     int save = better || *finished || t->e->settings.save_every == 0 || save_is_due(l);
     return save ? dg_run_save(l->r, t, better, why) : DG_OK;
 }
@@ -97,6 +98,28 @@ static dg_status save_and_leave(dg_looper *l, dg_status s)
     return s;
 }
 
+static dg_status loop(dg_looper *l, dg_diag *why)
+{
+    dg_trainer *t = l->t;
+    int finished = t->progress.step >= t->steps && !epoch_is_open(t);
+    while (!finished) {
+        if (l->stop && *l->stop)
+            return save_and_leave(l, dg_diag_set(why, DG_ESTOP, "stopped by a signal"));
+        dg_status s = epoch_is_open(t) ? DG_OK : one_step(l, why);
+        if (s == DG_OK && l->report->step)
+            l->report->step(l->report->user, t, dg_seconds() - l->begin, speed(l));
+        if (s == DG_OK && epoch_is_open(t))
+            s = end_epoch(l, &finished, why);
+        else if (s == DG_OK && save_is_due(l))
+            s = dg_run_save(l->r, t, 0, why);
+        if (s == DG_EFINITE || s == DG_ESTOP)
+            return save_and_leave(l, s);
+        if (s != DG_OK)
+            return s;
+    }
+    return DG_OK;
+}
+
 dg_status dg_train_loop(dg_trainer *t, dg_run_dir *r, const volatile sig_atomic_t *stop,
                         const dg_report *report, dg_diag *why)
 {
@@ -106,21 +129,12 @@ dg_status dg_train_loop(dg_trainer *t, dg_run_dir *r, const volatile sig_atomic_
                    .report = report,
                    .begin = dg_seconds(),
                    .log_every = log_interval(t)};
-    int finished = t->progress.step >= t->steps && !epoch_is_open(t);
-    while (!finished) {
-        if (stop && *stop)
-            return save_and_leave(&l, dg_diag_set(why, DG_ESTOP, "stopped by a signal"));
-        dg_status s = epoch_is_open(t) ? DG_OK : one_step(&l, why);
-        if (s == DG_OK && report->step)
-            report->step(report->user, t, dg_seconds() - l.begin, speed(&l));
-        if (s == DG_OK && epoch_is_open(t))
-            s = end_epoch(&l, &finished, why);
-        else if (s == DG_OK && save_is_due(&l))
-            s = dg_run_save(r, t, 0, why);
-        if (s == DG_EFINITE || s == DG_ESTOP)
-            return save_and_leave(&l, s);
-        if (s != DG_OK)
-            return s;
-    }
-    return DG_OK;
+    dg_status s = dg_figures_make(&l.before, t->e, why);
+    if (s == DG_OK)
+        s = dg_figures_make(&l.held, t->e, why);
+    if (s == DG_OK)
+        s = loop(&l, why);
+    dg_figures_free(&l.before);
+    dg_figures_free(&l.held);
+    return s;
 }

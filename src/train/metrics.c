@@ -6,119 +6,297 @@
 
 enum { ACCURACY, TOP, MSE, MAE, PSNR, R2, PERPLEXITY };
 
+/* A tally: the sum, of how many, and how many of these had an estimate that is NaN; r2 has COLUMN
+ * numbers more for each column: mean and squares of the targets (Welford), squared errors. */
+enum { SUM, COUNT, NANS, TALLY };
+enum { MEAN, SQUARES, ERRORS, COLUMN };
+
+#define IGNORE                                                                                     \
+    {                                                                                              \
+        .name = "ignore", .kind = DG_ATTR_INT, .max_count = 1, .low = INT32_MIN,                   \
+        .high = INT32_MAX, .preset = "",                                                           \
+        .text = "a label that does not count; by default that of the loss"                         \
+    }
+
+static const dg_attr_spec accuracy[] = {
+    {"threshold", DG_ATTR_REAL, 1, -1e30, 1e30, "", NULL,
+     "of yes-or-no components: the estimate above which it is yes"},
+    IGNORE,
+};
+
 static const dg_attr_spec top[] = {
     {"k", DG_ATTR_INT, 1, 1, 1e9, NULL, NULL, "how many of the largest estimates count"},
+    IGNORE,
 };
 
 static const dg_attr_spec psnr[] = {
     {"peak", DG_ATTR_REAL, 1, 1e-30, 1e30, "1", NULL, "the largest value there can be"},
 };
 
+static const dg_attr_spec perplexity[] = {IGNORE};
+
 const dg_word dg_metric_words[DG_METRIC_WORDS] = {
-    {"accuracy", NULL, 0}, {"top", top, 1}, {"mse", NULL, 0},        {"mae", NULL, 0},
-    {"psnr", psnr, 1},     {"r2", NULL, 0}, {"perplexity", NULL, 0},
+    {"accuracy", accuracy, 2},
+    {"top", top, 2},
+    {"mse", NULL, 0},
+    {"mae", NULL, 0},
+    {"psnr", psnr, 1},
+    {"r2", NULL, 0},
+    {"perplexity", perplexity, 1},
 };
 
-static double real_at(const dg_tensor *t, int64_t i)
+static int word(const dg_metric *m)
+{
+    return m->clause.word;
+}
+
+/* Of classes that exclude one another: labels, or a distribution a row. */
+static int of_classes(const dg_metric *m)
+{
+    int sides = word(m) == ACCURACY && m->clause.attrs.v[0].count > 0;
+    return (word(m) == ACCURACY && !sides) || word(m) == TOP || word(m) == PERPLEXITY;
+}
+
+int dg_metric_ignore(const dg_metric *m)
+{
+    return word(m) == ACCURACY || word(m) == TOP ? 1 : word(m) == PERPLEXITY ? 0 : -1;
+}
+
+static int is_ignored(const dg_metric *m, const dg_tensor *target, int64_t i)
+{
+    int k = dg_metric_ignore(m);
+    return k >= 0 && target->type == DG_I32 && m->clause.attrs.v[k].count > 0 &&
+           dg_attr_int(&m->clause.attrs, k) == ((const int32_t *)target->data)[i];
+}
+
+/* Components along the last axis; of the batch itself, or of a single number, 1. */
+static int64_t components(const dg_shape *s)
+{
+    return s->rank > 1 || (s->rank == 1 && s->dim[0] != DG_N) ? s->dim[s->rank - 1] : 1;
+}
+
+int64_t dg_metric_width(const dg_metric *m, const dg_shape *estimate)
+{
+    return TALLY + (word(m) == R2 ? COLUMN * components(estimate) : 0);
+}
+
+static double at(const dg_tensor *t, int64_t i)
 {
     if (t->type == DG_F32)
         return (double)((const float *)t->data)[i];
     return t->type == DG_F64 ? ((const double *)t->data)[i] : (double)((const int32_t *)t->data)[i];
 }
 
+/* ---- Classes --------------------------------------------------------------------------------- */
+
 static int64_t largest(const dg_tensor *t, int64_t first, int64_t n)
 {
     int64_t best = 0;
     for (int64_t i = 1; i < n; i++)
-        if (real_at(t, first + i) > real_at(t, first + best))
+        if (at(t, first + i) > at(t, first + best))
             best = i;
     return best;
 }
 
-/* How many estimates of a row are larger than that of the target. A NaN never is right. */
+static int any_nan(const dg_tensor *t, int64_t first, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (isnan(at(t, first + i)))
+            return 1;
+    return 0;
+}
+
+/* How many estimates of a row come before that of the target: larger ones, and of equal ones the
+ * first. */
 static int64_t rank_of(const dg_tensor *t, int64_t first, int64_t n, int64_t target)
 {
-    double x = target >= 0 && target < n ? real_at(t, first + target) : (double)NAN;
+    double x = at(t, first + target);
     int64_t rank = 0;
-    if (isnan(x))
-        return n;
     for (int64_t i = 0; i < n; i++)
-        rank += real_at(t, first + i) > x || (i < target && real_at(t, first + i) >= x);
+        rank += at(t, first + i) > x || (i < target && at(t, first + i) >= x);
     return rank;
 }
 
 static double cross_entropy(const dg_tensor *t, int64_t first, int64_t n, int64_t target)
 {
-    double most = real_at(t, first), sum = 0;
-    for (int64_t i = 1; i < n; i++)
-        most = real_at(t, first + i) > most ? real_at(t, first + i) : most;
+    double most = at(t, first + largest(t, first, n)), sum = 0;
     for (int64_t i = 0; i < n; i++)
-        sum += dg_exp(real_at(t, first + i) - most);
-    return dg_log(sum) + most - real_at(t, first + target);
+        sum += dg_exp(at(t, first + i) - most);
+    return dg_log(sum) + (most - at(t, first + target));
 }
 
-static void add_classes(const dg_metric *m, dg_tally *t, const dg_tensor *target,
-                        const dg_tensor *estimate)
+/* The class of label r, or the largest entry of distribution r. */
+static dg_status class_of(const dg_tensor *target, int64_t r, int64_t classes, int64_t *k,
+                          dg_diag *why)
 {
-    int64_t classes = estimate->shape.dim[estimate->shape.rank - 1];
-    int64_t rows = classes > 0 ? dg_shape_count(&estimate->shape) / classes : 0;
-    int64_t k = m->clause.word == TOP ? dg_attr_int(&m->clause.attrs, 0) : 1;
-    for (int64_t r = 0; r < rows; r++) {
-        int64_t label = target->type == DG_I32 ? ((const int32_t *)target->data)[r]
-                                               : largest(target, r * classes, classes);
-        if (label < 0)
-            continue; /* ignored */
-        if (m->clause.word == PERPLEXITY)
-            t->sum += cross_entropy(estimate, r * classes, classes, label);
+    /* as far from 1 as a loss would take a distribution of f32 */
+    const double slack = 1e-5;
+    double sum = 0, least = 0;
+    if (target->type == DG_I32) {
+        *k = ((const int32_t *)target->data)[r];
+        return *k >= 0 && *k < classes ? DG_OK
+                                       : dg_diag_set(why, DG_EDATA, "is %lld, labels are 0 to %lld",
+                                                     (long long)*k, (long long)classes - 1);
+    }
+    for (int64_t i = 0; i < classes; i++) {
+        double x = at(target, r * classes + i);
+        sum += x;
+        least = x < least ? x : least;
+    }
+    *k = largest(target, r * classes, classes);
+    if (fabs(sum - 1) <= slack && least >= -slack)
+        return DG_OK;
+    return dg_diag_set(why, DG_EDATA,
+                       "is no distribution: its entries add up to %.9g, the smallest is %.9g; "
+                       "accuracy of yes-or-no components needs threshold=0.5 (of logits: 0)",
+                       sum, least);
+}
+
+static dg_status add_classes(const dg_metric *m, double *tally, const dg_tensor *target,
+                             const dg_tensor *estimate, int64_t *row, dg_diag *why)
+{
+    int64_t classes = components(&estimate->shape), label;
+    int64_t n = classes > 0 ? dg_shape_count(&estimate->shape) / classes : 0;
+    int64_t k = word(m) == TOP ? dg_attr_int(&m->clause.attrs, 0) : 1;
+    for (int64_t r = 0; r < n; r++) {
+        *row = r;
+        if (is_ignored(m, target, r))
+            continue;
+        if (class_of(target, r, classes, &label, why) != DG_OK)
+            return why->code;
+        int wrong = any_nan(estimate, r * classes, classes);
+        if (word(m) == PERPLEXITY)
+            tally[SUM] +=
+                wrong ? (double)NAN : cross_entropy(estimate, r * classes, classes, label);
         else
-            t->sum += rank_of(estimate, r * classes, classes, label) < k;
-        t->count += 1;
+            tally[SUM] += !wrong && rank_of(estimate, r * classes, classes, label) < k;
+        tally[COUNT] += 1;
+        tally[NANS] += wrong;
     }
+    return DG_OK;
 }
 
-static void add_numbers(const dg_metric *m, dg_tally *t, const dg_tensor *target,
+/* ---- Numbers --------------------------------------------------------------------------------- */
+
+static dg_status add_sides(const dg_metric *m, double *tally, const dg_tensor *target,
+                           const dg_tensor *estimate, int64_t *row, dg_diag *why)
+{
+    double threshold = dg_attr_real(&m->clause.attrs, 0);
+    for (int64_t i = 0, n = dg_shape_count(&estimate->shape); i < n; i++) {
+        double a = at(target, i), b = at(estimate, i);
+        *row = i;
+        if (is_ignored(m, target, i))
+            continue;
+        if (target->type == DG_I32 && (a < 0 || a > 1))
+            return dg_diag_set(why, DG_EDATA, "is %g, yes-or-no labels are 0 and 1", a);
+        tally[SUM] += !isnan(a) && !isnan(b) && (a >= 0.5) == (b > threshold);
+        tally[COUNT] += 1;
+        tally[NANS] += isnan(b);
+    }
+    return DG_OK;
+}
+
+static void add_numbers(const dg_metric *m, double *tally, const dg_tensor *target,
                         const dg_tensor *estimate)
 {
-    int64_t n = dg_shape_count(&estimate->shape);
-    for (int64_t i = 0; i < n; i++) {
-        double a = real_at(target, i), d = a - real_at(estimate, i);
-        t->sum += m->clause.word == MAE ? fabs(d) : d * d;
-        t->count += 1;
-        double step = a - t->mean;
-        t->mean += step / t->count;
-        t->squares += step * (a - t->mean);
+    for (int64_t i = 0, n = dg_shape_count(&estimate->shape); i < n; i++) {
+        double d = at(target, i) - at(estimate, i);
+        tally[SUM] += word(m) == MAE ? fabs(d) : d * d;
+        tally[COUNT] += 1;
+        tally[NANS] += isnan(at(estimate, i));
     }
 }
 
-static int of_classes(const dg_metric *m)
+static void add_columns(double *tally, int64_t width, const dg_tensor *target,
+                        const dg_tensor *estimate)
 {
-    return m->clause.word == ACCURACY || m->clause.word == TOP || m->clause.word == PERPLEXITY;
+    int64_t columns = (width - TALLY) / COLUMN, n = dg_shape_count(&estimate->shape);
+    for (int64_t i = 0; i < n && columns > 0; i++) {
+        double *c = tally + TALLY + COLUMN * (i % columns), a = at(target, i);
+        double d = a - at(estimate, i), step = a - c[MEAN];
+        tally[COUNT] += i % columns == 0;
+        tally[NANS] += isnan(at(estimate, i));
+        c[MEAN] += step / tally[COUNT];
+        c[SQUARES] += step * (a - c[MEAN]);
+        c[ERRORS] += d * d;
+    }
 }
 
-void dg_metric_add(const dg_metric *m, dg_tally *t, const dg_tensor *target,
-                   const dg_tensor *estimate)
+dg_status dg_metric_add(const dg_metric *m, double *tally, int64_t width, const dg_tensor *target,
+                        const dg_tensor *estimate, int64_t *row, dg_diag *why)
 {
+    dg_status s = DG_OK;
     if (of_classes(m))
-        add_classes(m, t, target, estimate);
+        s = add_classes(m, tally, target, estimate, row, why);
+    else if (word(m) == ACCURACY)
+        s = add_sides(m, tally, target, estimate, row, why);
+    else if (word(m) == R2)
+        add_columns(tally, width, target, estimate);
     else
-        add_numbers(m, t, target, estimate);
+        add_numbers(m, tally, target, estimate);
+    int64_t n = target->shape.rank > 0 ? target->shape.dim[0] : 1;
+    if (s != DG_OK) { /* labels or distributions, counted: rows of the batch */
+        int64_t all = dg_shape_count(&estimate->shape);
+        int64_t count = of_classes(m) ? all / components(&estimate->shape) : all;
+        *row = n > 0 && count >= n ? *row / (count / n) : 0;
+    }
+    return s;
 }
 
-double dg_metric_value(const dg_metric *m, const dg_tally *t)
+/* Means of targets and their squares join as Chan, Golub and LeVeque (1979) say. */
+void dg_metric_join(double *tally, const double *other, int64_t width)
 {
-    double mean = t->count > 0 ? t->sum / t->count : (double)NAN;
-    double peak = m->clause.word == PSNR ? dg_attr_real(&m->clause.attrs, 0) : 1;
-    switch (m->clause.word) {
+    double a = tally[COUNT], b = other[COUNT], n = a + b;
+    for (int64_t i = TALLY; i < width && n > 0; i += COLUMN) {
+        double step = other[i + MEAN] - tally[i + MEAN];
+        tally[i + SQUARES] += other[i + SQUARES] + step * step * a * b / n;
+        tally[i + MEAN] += step * b / n;
+        tally[i + ERRORS] += other[i + ERRORS];
+    }
+    for (int k = 0; k < TALLY; k++)
+        tally[k] += other[k];
+}
+
+/* ---- The value ------------------------------------------------------------------------------- */
+
+static double r2_of(const double *tally, int64_t width)
+{
+    double sum = 0;
+    int64_t columns = 0;
+    for (int64_t i = TALLY; i < width; i += COLUMN, columns++) {
+        double spread = tally[i + SQUARES], errors = tally[i + ERRORS];
+        if (spread > 0 || isnan(spread) || isnan(errors))
+            sum += 1 - errors / spread;
+        else
+            sum += errors <= 0; /* a constant column: met exactly, or not */
+    }
+    return columns > 0 && tally[COUNT] > 0 ? sum / (double)columns : (double)NAN;
+}
+
+double dg_metric_value(const dg_metric *m, const double *tally, int64_t width)
+{
+    double mean = tally[COUNT] > 0 ? tally[SUM] / tally[COUNT] : (double)NAN;
+    double peak = word(m) == PSNR ? dg_attr_real(&m->clause.attrs, 0) : 1;
+    switch (word(m)) {
     case PSNR:
         return 10 * dg_log(peak * peak / mean) / dg_log(10);
     case R2:
-        return 1 - t->sum / t->squares;
+        return r2_of(tally, width);
     case PERPLEXITY:
         return dg_exp(mean);
     default:
         return mean;
     }
 }
+
+int dg_metric_sound(const dg_metric *m, const double *tally, int64_t width)
+{
+    double x = dg_metric_value(m, tally, width);
+    int exact = word(m) == PSNR && x > 0 && isinf(x);
+    return (isfinite(x) || exact) && !(tally[NANS] > 0);
+}
+
+/* ---- What fits ------------------------------------------------------------------------------- */
 
 static dg_status refuse(const dg_metric *m, const dg_shape *target, const dg_shape *estimate,
                         const char *rule, dg_diag *why)
@@ -129,23 +307,49 @@ static dg_status refuse(const dg_metric *m, const dg_shape *target, const dg_sha
                        rule);
 }
 
+/* The estimate's shape without its last axis is that of the labels. */
+static int are_labels(const dg_shape *target, const dg_shape *estimate)
+{
+    dg_shape rows = *estimate;
+    rows.rank--;
+    if (rows.rank >= 0)
+        rows.dim[rows.rank] = 0;
+    return rows.rank >= 0 && dg_shape_equal(&rows, target);
+}
+
+static dg_status check_classes(const dg_metric *m, dg_type type, const dg_shape *target,
+                               const dg_shape *estimate, dg_diag *why)
+{
+    if (type == DG_I32 && !are_labels(target, estimate))
+        return refuse(m, target, estimate, "labels have the estimate's shape without its last axis",
+                      why);
+    if (type != DG_I32 && word(m) == PERPLEXITY)
+        return refuse(m, target, estimate, "the target must be labels (int)", why);
+    if (type != DG_I32 && !dg_shape_equal(target, estimate))
+        return refuse(m, target, estimate, "both must be real and of one shape", why);
+    if (components(estimate) < 2)
+        return refuse(m, target, estimate,
+                      word(m) == ACCURACY
+                          ? "of one component accuracy needs a threshold: threshold=0.5 for "
+                            "probabilities, threshold=0 for logits"
+                          : "it needs two classes or more",
+                      why);
+    if (word(m) == TOP && dg_attr_int(&m->clause.attrs, 0) > components(estimate))
+        return refuse(m, target, estimate, "k is more than there are classes", why);
+    return DG_OK;
+}
+
 dg_status dg_metric_check(const dg_metric *m, dg_type target_type, const dg_shape *target,
                           const dg_shape *estimate, dg_diag *why)
 {
-    dg_shape rows = *estimate;
-    if (of_classes(m) && target_type == DG_I32) {
-        rows.rank--;
-        if (rows.rank >= 0)
-            rows.dim[rows.rank] = 0;
-        if (rows.rank < 0 || !dg_shape_equal(&rows, target))
-            return refuse(m, target, estimate,
-                          "labels have the estimate's shape without its last "
-                          "axis",
-                          why);
+    int one = are_labels(target, estimate) && components(estimate) == 1;
+    if (of_classes(m))
+        return check_classes(m, target_type, target, estimate, why);
+    if (word(m) == ACCURACY && target_type == DG_I32 && !one && !dg_shape_equal(target, estimate))
+        return refuse(m, target, estimate,
+                      "with a threshold a label stands for one component of the estimate", why);
+    if (word(m) == ACCURACY && target_type == DG_I32)
         return DG_OK;
-    }
-    if (m->clause.word == PERPLEXITY)
-        return refuse(m, target, estimate, "the target must be labels (int)", why);
     if (target_type == DG_I32 || !dg_shape_equal(target, estimate))
         return refuse(m, target, estimate, "both must be real and of one shape", why);
     return DG_OK;
@@ -153,5 +357,10 @@ dg_status dg_metric_check(const dg_metric *m, dg_type target_type, const dg_shap
 
 int dg_metric_rises(const dg_metric *m)
 {
-    return m->clause.word != MSE && m->clause.word != MAE && m->clause.word != PERPLEXITY;
+    return word(m) != MSE && word(m) != MAE && word(m) != PERPLEXITY;
+}
+
+int dg_metric_symmetric(const dg_metric *m)
+{
+    return word(m) == MSE || word(m) == MAE || word(m) == PSNR;
 }

@@ -33,20 +33,20 @@ static dg_status measure_run(dg_trainer *t, dg_diag *why)
 
 dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads, dg_diag *why)
 {
-    dg_value keep[DG_MOST_TERMS + 2 * DG_MOST_METRICS];
     *t = (dg_trainer){.e = e, .threads = threads};
     t->progress.best = (double)NAN;
-    if (measure_run(t, why) != DG_OK)
+    if (measure_run(t, why) != DG_OK || dg_figures_make(&t->progress.figures, e, why) != DG_OK)
         return why->code;
     dg_options o = dg_program_options(e, DG_RUN_TRAIN, t->batch);
     o.last = e->settings.drop_last ? 0 : t->rows % t->batch;
     o.threads = threads;
     o.seed = e->settings.seed;
+    dg_value *keep = dg_figures_keep(e, &o.n_keep);
     o.keep = keep;
-    o.n_keep = dg_figures_keep(e, keep);
     o.optimizer = &e->settings.optimizer;
     o.measure = 1;
-    t->program = dg_compile(e->model->graph, &o);
+    t->program = keep ? dg_compile(e->model->graph, &o) : NULL;
+    free(keep);
     t->row = malloc(((size_t)t->batch + 1) * sizeof *t->row);
     if (!t->program || !t->row)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
@@ -62,6 +62,7 @@ void dg_trainer_free(dg_trainer *t)
     dg_evaluator_free(&t->validation);
     free(t->buffer.data);
     free(t->row);
+    dg_figures_free(&t->progress.figures);
     *t = (dg_trainer){.e = NULL};
 }
 
@@ -96,7 +97,8 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
         dg_commit(t->program, &e->settings.optimizer, step) != DG_OK)
         return dg_program_status(t->program, why);
     t->progress.step++;
-    return dg_figures_add(&t->progress.figures, e, t->program, why);
+    return dg_figures_add(&t->progress.figures, e, t->program,
+                          &(dg_batch_rows){e->part[DG_TRAIN_PART].data, t->row, n}, why);
 }
 
 int dg_trainer_epoch_ends(const dg_trainer *t)
@@ -107,7 +109,7 @@ int dg_trainer_epoch_ends(const dg_trainer *t)
 dg_status dg_trainer_epoch(dg_trainer *t, dg_figures *v, int *better,
                            const volatile sig_atomic_t *stop, dg_diag *why)
 {
-    *v = t->progress.figures;
+    dg_figures_copy(v, &t->progress.figures);
     if (t->validation.program) {
         dg_status s = dg_evaluator_run(&t->validation, v, NULL, stop, why);
         if (s != DG_OK)

@@ -39,7 +39,8 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why);
 
 /* 1 right after the last step of an epoch (or of the run). */
 int dg_trainer_epoch_ends(const dg_trainer *t);
-/* Ends an epoch: evaluates the validation part if there is one (else v is the training figures),
+/* Ends an epoch: evaluates the validation part if there is one (else v, made by the caller, gets
+ * the training figures),
  * and updates best and since_best; the caller clears progress.figures afterwards. *better: this
  * epoch is the best so far. */
 dg_status dg_trainer_epoch(dg_trainer *t, dg_figures *v, int *better,

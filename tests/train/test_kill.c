@@ -255,7 +255,7 @@ static void child(const char *run, int resume, uint64_t until, long n, int repor
     while (t.progress.step < (until ? until : t.steps)) {
         must(dg_trainer_step(&t, 0, &why), &why);
         if (dg_trainer_epoch_ends(&t))
-            memset(&t.progress.figures, 0, sizeof t.progress.figures);
+            dg_figures_clear(&t.progress.figures);
     }
     calls.open = dying_open;
     calls.write = dying_write;

@@ -1,0 +1,98 @@
+/* What losses and metrics compare: a target with an estimate, in this order; and the labels that
+ * both leave out. */
+#include "train/pairs.h"
+#include "graph/graph.h"
+#include "train/metrics.h"
+#include <string.h>
+
+static int is_target(const dg_model *m, int32_t id)
+{
+    for (int i = 0; i < m->n_ports; i++)
+        if (m->ports[i].value.id == id)
+            return m->ports[i].target;
+    return 0;
+}
+
+static int changed_places(const dg_model *m, int32_t first, int32_t second)
+{
+    return is_target(m, second) && !is_target(m, first);
+}
+
+static const char *name_of(const dg_model *m, int32_t id)
+{
+    return m->graph->values[id - 1].name;
+}
+
+/* Of a symmetric loss only what is reported is wrong by name: a remark. Else it is an error. */
+static void report(dg_experiment *e, dg_span at, const char *word, int32_t second, int symmetric)
+{
+    char found[512], fits[512];
+    dg_place place;
+    const dg_model *m = e->model;
+    dg_format(found, sizeof found, "%s takes the target first, and '%s' is its second argument",
+              word, name_of(m, second));
+    dg_format(fits, sizeof fits, "%s(%s, ...)", word, name_of(m, second));
+    if (!symmetric) {
+        dg_diags_at(&e->model->diags, at, NULL, fits, "%s", found);
+    } else if (e->options.say && dg_source_place(m->diags.source, at.start, &place)) {
+        char text[1200];
+        dg_format(text, sizeof text, "%s:%d:%d: warning: %s; write %s", place.text->name,
+                  place.line, place.column, found, fits);
+        e->options.say(e->options.user, text);
+    }
+}
+
+static void check_losses(dg_experiment *e)
+{
+    const dg_graph *g = e->model->graph;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dg_node *n = &g->nodes[i];
+        if (!(n->type->flags & DG_LOSS) || !changed_places(e->model, n->in[0], n->in[1]))
+            continue;
+        report(e, (dg_span){n->start, n->end}, n->type->name, n->in[1],
+               !strstr(n->type->name, "cross_entropy"));
+    }
+}
+
+/* The label that the first loss of this target ignores; NULL: none. */
+static const dg_attr_value *ignored_by_loss(const dg_graph *g, int32_t target)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dg_node *n = &g->nodes[i];
+        for (int k = 0; k < n->type->n_attrs; k++)
+            if ((n->type->flags & DG_LOSS) && n->in[0] == target && n->attrs->v[k].count > 0 &&
+                strcmp(n->type->attrs[k].name, "ignore") == 0)
+                return &n->attrs->v[k];
+    }
+    return NULL;
+}
+
+/* The clause belongs to the model, which hands out its attributes to be read only. */
+static void take_ignore(const dg_graph *g, dg_metric *m)
+{
+    int k = dg_metric_ignore(m);
+    const dg_attr_value *ignored = k >= 0 ? ignored_by_loss(g, m->target.id) : NULL;
+    if (ignored && m->clause.attrs.v[k].count == 0)
+        ((dg_attr_value *)(uintptr_t)m->clause.attrs.v)[k] = *ignored;
+}
+
+static void check_metric(dg_experiment *e, dg_metric *m)
+{
+    dg_value_info a, b;
+    dg_diag why = {0};
+    if (dg_value_look(e->model->graph, m->target, &a) != DG_OK ||
+        dg_value_look(e->model->graph, m->estimate, &b) != DG_OK)
+        return;
+    take_ignore(e->model->graph, m);
+    if (changed_places(e->model, m->target.id, m->estimate.id))
+        report(e, m->span, m->clause.name, m->estimate.id, dg_metric_symmetric(m));
+    else if (dg_metric_check(m, a.type, &a.shape, &b.shape, &why) != DG_OK)
+        dg_diags_failure(&e->model->diags, &why, m->span);
+}
+
+void dg_experiment_pairs(dg_experiment *e)
+{
+    check_losses(e);
+    for (int i = 0; i < e->model->n_metrics; i++)
+        check_metric(e, &e->model->metrics[i]);
+}
