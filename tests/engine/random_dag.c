@@ -322,6 +322,24 @@ static dg_value slices(world *w, const char *type)
     return apply(w, type, 1, &v, attrs);
 }
 
+/* Of a value with itself, or of two projections of it. */
+static dg_value attention(world *w)
+{
+    char attrs[64];
+    dg_value v = with_rank(w, 3), in[3];
+    dg_shape s = shape_of(w, v);
+    if (s.rank != 3)
+        return bounded(w, v);
+    snprintf(attrs, sizeof attrs, "units=%d", (int)s.dim[2]);
+    in[0] = in[1] = in[2] = v;
+    if (dg_random_below(w->r, 2))
+        for (int k = 1; k < 3; k++)
+            in[k] = apply(w, "linear", 1, &v, attrs);
+    snprintf(attrs, sizeof attrs, "heads=%d causal=%s", s.dim[2] % 2 ? 1 : 2,
+             dg_random_below(w->r, 2) ? "true" : "false");
+    return apply(w, "attention", 3, in, attrs);
+}
+
 /* A loss of v against a target made for it; gives rho. */
 static dg_value loss(world *w, const char *type, dg_value v)
 {
@@ -367,6 +385,8 @@ static dg_value make(world *w, const dg_node_type *t)
         return reduction(w, t->name);
     if (is_one_of(t->name, "gather embedding position cumsum"))
         return slices(w, t->name);
+    if (is_one_of(t->name, "attention"))
+        return attention(w);
     if (is_one_of(t->name, "layernorm rmsnorm groupnorm"))
         return norm(w, t->name);
     if (is_one_of(t->name, "reshape flatten transpose concat split slice pad"))

@@ -213,6 +213,23 @@ static const rule RULES[] = {
      {{"axis", 1, {0}}},
      "[N, 5]",
      "cumsum along axis 0 of [N, 5], the batch: its rows stay apart"},
+
+    {"attention", {{"heads", 1, {2}}}, "[N, 5, 4] [N, 7, 4] [N, 7, 6]", "[N, 5, 6]"},
+    {"attention", {{"heads", 1, {2}}}, "[N, 5, 4] [N, 7, 4] [N, 7, 6] [N, 1, 1, 7]", "[N, 5, 6]"},
+    {"attention",
+     {{"heads", 1, {2}}},
+     "[N, 5, 4] [N, 7, 3] [N, 7, 6]",
+     "attention takes q [N, T, D], k [N, S, D] and v [N, S, E], found [N, 5, 4], [N, 7, 3] and "
+     "[N, 7, 6]"},
+    {"attention",
+     {{"heads", 1, {4}}},
+     "[N, 5, 4] [N, 7, 4] [N, 7, 6]",
+     "attention: 4 heads do not divide the columns of q, 4, and of v, 6"},
+    {"attention",
+     {{"heads", 1, {2}}},
+     "[N, 5, 4] [N, 7, 4] [N, 7, 6] [N, 7]",
+     "attention: mask [N, 7] does not broadcast to [N, 2, 5, 7]: rows, heads, places of q, places "
+     "of k"},
 };
 
 /* "[N, 3] [4]" */
