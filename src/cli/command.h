@@ -2,6 +2,7 @@
 #ifndef DG_CLI_COMMAND_H
 #define DG_CLI_COMMAND_H
 
+#include "base/text.h"
 #include "train/experiment.h"
 #include <signal.h>
 
@@ -53,6 +54,10 @@ int dg_need_run(const dg_command *c, const char *path);
 /* Prints the diagnostics of an experiment; returns the exit code. */
 int dg_tell_model(const dg_experiment *e);
 
+/* Appends the hash of the weights and which of a run they are: "4f1c20aa9b3e7d51 (best)  step 3200".
+ */
+void dg_weights_text(const dg_experiment *e, dg_text *out);
+
 /* 1: standard error is a terminal and NO_COLOR is not set. */
 int dg_colors(void);
 
@@ -66,7 +71,7 @@ void dg_release_signals(void);
 int dg_stopped(void);
 
 /* Opens a model file, or a run with its weights, and tells what is wrong. NULL: *code is the exit
- * code. weights as in dg_run_open, NULL: "last". Remarks go to standard error. */
+ * code. weights as in dg_run_open. Remarks go to standard error. */
 dg_experiment *dg_open_either(const dg_command *c, const char *path, const char *weights,
                               dg_experiment_options *o, int *code);
 

@@ -70,6 +70,17 @@ int dg_need_run(const dg_command *c, const char *path)
     return EXIT_USAGE;
 }
 
+void dg_weights_text(const dg_experiment *e, dg_text *out)
+{
+    char hash[17] = "";
+    dg_graph_hash(e->model->graph, hash);
+    dg_text_add(out, hash);
+    if (e->weights.which)
+        dg_text_printf(out, " (%s)", e->weights.which);
+    if (e->weights.step >= 0)
+        dg_text_printf(out, "  step %lld", (long long)e->weights.step);
+}
+
 int dg_colors(void)
 {
     const char *no = getenv("NO_COLOR");
@@ -131,8 +142,8 @@ dg_experiment *dg_open_either(const dg_command *c, const char *path, const char 
     o->path = path;
     o->say = say;
     o->user = (void *)(uintptr_t)c;
-    dg_experiment *e = dg_is_run(path) ? dg_run_open(path, weights ? weights : "last", o, &why)
-                                       : dg_experiment_open(o);
+    dg_experiment *e =
+        dg_is_run(path) ? dg_run_open(path, weights, o, &why) : dg_experiment_open(o);
     if (e && dg_experiment_status(e) != DG_OK) {
         *code = dg_tell_model(e);
     } else if (!e || why.code != DG_OK) {

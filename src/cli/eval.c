@@ -17,12 +17,10 @@ typedef struct eval_options {
     int json;
 } eval_options;
 
-static const char *const part_names[] = {"train", "validation", "test"};
-
 static int find_part(const char *name)
 {
     for (int i = 0; i < DG_DATA_PARTS; i++)
-        if (strcmp(part_names[i], name) == 0)
+        if (strcmp(dg_part_names[i], name) == 0)
             return i;
     return -1;
 }
@@ -36,10 +34,10 @@ static int choose_part(const dg_experiment *e, const char *name)
     part = name ? find_part(name) : part;
     if (e->part[part].data)
         return part;
-    fprintf(stderr, "dagrad eval: the model has no %s part; it has: ", part_names[part]);
+    fprintf(stderr, "dagrad eval: the model has no %s part; it has: ", dg_part_names[part]);
     for (int i = 0; i < DG_DATA_PARTS; i++)
         if (e->part[i].data)
-            fprintf(stderr, "%s%s", n++ ? ", " : "", part_names[i]);
+            fprintf(stderr, "%s%s", n++ ? ", " : "", dg_part_names[i]);
     fprintf(stderr, "%s\n", n ? "" : "no data at all");
     return -1;
 }
@@ -61,20 +59,21 @@ static json_t *figures_json(const dg_experiment *e, const dg_figures *f, int par
     for (int i = 0; i < e->model->n_metrics; i++)
         json_object_set_new(metrics, e->model->metrics[i].name,
                             dg_json_number(dg_figures_metric(f, e, i)));
-    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o}", "part", part_names[part], "rows",
-                     (json_int_t)e->part[part].rows, "weights", hash, "loss",
-                     dg_json_number(dg_figures_loss(f, e)), "terms", terms, "metrics", metrics);
+    json_t *step = e->weights.step >= 0 ? json_integer(e->weights.step) : json_null();
+    return json_pack("{s:s, s:I, s:s, s:s?, s:o, s:o, s:o, s:o}", "part", dg_part_names[part],
+                     "rows", (json_int_t)e->part[part].rows, "weights", hash, "which",
+                     e->weights.which, "step", step, "loss", dg_json_number(dg_figures_loss(f, e)),
+                     "terms", terms, "metrics", metrics);
 }
 
 static void print_figures(const dg_experiment *e, const dg_figures *f, int part)
 {
-    char hash[17] = "";
     int terms = dg_graph_losses(e->model->graph);
     dg_text t = dg_text_make(NULL);
-    dg_graph_hash(e->model->graph, hash);
-    dg_text_printf(&t, "part\t%s, %lld rows\nweights\t%s\n", part_names[part],
-                   (long long)e->part[part].rows, hash);
-    dg_text_printf(&t, "loss\t%.6g\n", dg_figures_loss(f, e));
+    dg_text_printf(&t, "part\t%s, %lld rows\nweights\t", dg_part_names[part],
+                   (long long)e->part[part].rows);
+    dg_weights_text(e, &t);
+    dg_text_printf(&t, "\nloss\t%.6g\n", dg_figures_loss(f, e));
     for (int i = 0; i < terms && terms > 1; i++)
         dg_text_printf(&t, "  %s\t%.6g\n", dg_term_name(e, i), dg_figures_term(f, i));
     for (int i = 0; i < e->model->n_metrics; i++)
@@ -147,11 +146,12 @@ static int check_usage(const char *run, const eval_options *o)
 
 static int eval(int argc, char **argv)
 {
-    eval_options o = {.weights = "last"};
+    eval_options o = {.weights = NULL};
     const char *place[1] = {NULL};
     const dg_flag flags[] = {
         {"part", FLAG_TEXT, &o.part, "PART", "train, validation or test; the last there is"},
-        {"weights", FLAG_TEXT, &o.weights, "FILE", "last, best, or a safetensors file"},
+        {"weights", FLAG_TEXT, &o.weights, "FILE",
+         "last, best (the default where there is a validation part), or a file"},
         {"worst", FLAG_COUNT, &o.worst, "N", "the N samples with the largest loss"},
         {"json", FLAG_ON, &o.json, NULL, "as JSON, on one line"},
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},

@@ -345,7 +345,7 @@ static int run(grad *k)
     dg_diag why = {.code = DG_OK};
     dg_status s = DG_OK;
     if (k->o->weights && !dg_is_run(k->e->options.path))
-        s = dg_weights_read(k->e, k->o->weights, 0, NULL, &why);
+        s = dg_weights_read(k->e, k->o->weights, 0, NULL, NULL, &why);
     if (s == DG_OK && !choose_values(k))
         return EXIT_USAGE;
     dg_options o = k->options;

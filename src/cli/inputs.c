@@ -182,6 +182,8 @@ static dg_status read_weights(dg_experiment *e, const char *run, const char *wei
 {
     char file[4096];
     dg_checkpoint *c = NULL;
+    if (!weights)
+        weights = dg_run_known_by(e, run);
     dg_run_weights_file(run, weights, file, sizeof file);
     dg_status s = dg_checkpoint_load(&c, file, 0, why);
     if (s == DG_OK)
@@ -261,6 +263,7 @@ static int from_part(dg_inputs *in, const dg_command *c, const char *run, const 
         return code;
     while (part > 0 && !in->e->part[part].data)
         part--;
+    in->part = dg_part_names[part];
     in->rows_of = in->e->part[part].data;
     in->first_row = in->e->part[part].first;
     in->rows = in->e->part[part].rows;

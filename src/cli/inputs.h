@@ -11,6 +11,7 @@ typedef struct dg_inputs {
     dg_experiment *e;     /* with weights and statistics */
     dg_experiment *first; /* owner of the store of the rows, if it is another; may be NULL */
     dg_dataset *rows_of;  /* not to be freed: it belongs to e */
+    const char *part;     /* of the data that the rows are of; NULL: of files */
     int64_t first_row, rows;
     dg_dimension sizes[DG_MOST_FREE]; /* of free dimensions, for e */
 } dg_inputs;

@@ -335,6 +335,18 @@ static dg_status check_format(const prediction *p, const predict_options *o, dg_
     return check_top(p, o->top, why);
 }
 
+/* On standard error: which weights predict, and from which rows. */
+static void tell_origin(const prediction *p)
+{
+    dg_text t = dg_text_make(NULL);
+    dg_weights_text(p->in.e, &t);
+    dg_text_printf(&t, ", %lld rows", (long long)p->in.rows);
+    if (p->in.part && p->in.rows_of)
+        dg_text_printf(&t, " of the %s part", p->in.part);
+    fprintf(stderr, "dagrad predict: weights %s\n", t.data);
+    dg_text_free(&t);
+}
+
 static int run_prediction(prediction *p, const predict_options *o)
 {
     dg_diag why = {.code = DG_OK};
@@ -345,6 +357,8 @@ static int run_prediction(prediction *p, const predict_options *o)
         s = run_program(p, (int)o->threads, &why);
     if (s == DG_OK)
         s = write_results(p, o, &why);
+    if (s == DG_OK)
+        tell_origin(p);
     for (int i = 0; i < p->n; i++)
         free(p->of[i].all.data);
     return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_predict, &why);
@@ -366,7 +380,7 @@ static int check_usage(const char *run, const predict_options *o)
 
 static int predict(int argc, char **argv)
 {
-    predict_options o = {.out = "-", .weights = "last"};
+    predict_options o = {.out = "-", .weights = NULL};
     const char *place[1] = {NULL};
     const dg_flag flags[] = {
         {"input", FLAG_LIST, &o.input, "NAME=FILE",
@@ -375,7 +389,8 @@ static int predict(int argc, char **argv)
         {"out", FLAG_TEXT, &o.out, "FILE", ".npy, .npz or .csv; -: CSV to standard output"},
         {"output", FLAG_TEXT, &o.output, "NAME", "this output alone"},
         {"top", FLAG_COUNT, &o.top, "K", "the K largest entries of each row and their indices"},
-        {"weights", FLAG_TEXT, &o.weights, "FILE", "last, best, or a safetensors file"},
+        {"weights", FLAG_TEXT, &o.weights, "FILE",
+         "last, best (the default where there is a validation part), or a file"},
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},

@@ -8,22 +8,26 @@
 #include "train/checkpoint.h"
 #include "train/json.h"
 #include "train/loop.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct train_options {
-    const char *out, *resume, *weights;
+    const char *model, *out, *resume, *weights;
     dg_list set, data, require, allow, node;
     int64_t epochs, steps, batch, seed, threads;
     int quiet, json;
     char made[4][64]; /* --epochs 5 as "epochs=5" */
 } train_options;
 
-/* What the run ends with: figures of the test part, else validation, else training. */
+/* What the run ends with: weights, and their figures of the test part, else validation, else
+ * training. */
 typedef struct outcome {
     dg_figures figures;
-    const char *part;
+    const char *part, *which;
+    uint64_t step;
+    char hash[17];
 } outcome;
 
 static void add_set(train_options *o, int k, const char *key, int64_t value)
@@ -99,6 +103,18 @@ static int meet_requirements(const dg_experiment *e, const dg_list *require, con
     return code;
 }
 
+/* The weights that the run is known by: the best, where there are such. */
+static dg_status choose_weights(dg_trainer *t, const dg_run_dir *run, outcome *r, dg_diag *why)
+{
+    dg_graph *g = t->e->model->graph;
+    r->which = run->best ? "best" : "last";
+    r->step = run->best ? t->progress.best_step : t->progress.step;
+    if (run->best && dg_weights_apply(g, run->best, 0, NULL, why) != DG_OK)
+        return why->code;
+    return dg_graph_hash(g, r->hash) == DG_OK ? DG_OK
+                                              : dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
 static dg_status final_figures(dg_trainer *t, outcome *r, dg_diag *why)
 {
     static const char *const name[] = {"training", "validation", "test"};
@@ -119,92 +135,110 @@ static dg_status final_figures(dg_trainer *t, outcome *r, dg_diag *why)
     return s;
 }
 
-/* The last line, also with --quiet. */
-static void last_line(const dg_trainer *t, const train_options *o, const outcome *r,
-                      const char *run)
+static dg_status last_line_json(const dg_trainer *t, const outcome *r, const char *run,
+                                dg_diag *why)
 {
-    char hash[17] = "";
     const dg_experiment *e = t->e;
-    dg_graph_hash(e->model->graph, hash);
+    char *path = dg_path_encode(run);
+    json_t *metrics = json_object();
+    for (int i = 0; i < e->model->n_metrics; i++)
+        dg_json_set(metrics, e->model->metrics[i].name,
+                    dg_json_number(dg_figures_metric(&r->figures, e, i)), why);
+    json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o}", "weights", r->hash, "which",
+                          r->which, "steps", (json_int_t)r->step, "of", (json_int_t)t->steps, "run",
+                          path, "part", r->part, "loss",
+                          dg_json_number(dg_figures_loss(&r->figures, e)), "metrics", metrics);
+    char *text = j && why->code == DG_OK ? json_dumps(j, JSON_COMPACT) : NULL;
+    if (text)
+        printf("%s\n", text);
+    else
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+    free(text);
+    free(path);
+    json_decref(j);
+    return why->code;
+}
+
+/* The last line, also with --quiet: hash, step and figures of the same weights. */
+static dg_status last_line(const dg_trainer *t, const train_options *o, const outcome *r,
+                           const char *run, dg_diag *why)
+{
+    const dg_experiment *e = t->e;
     int n = e->model->n_metrics;
-    if (o->json) {
-        char *path = dg_path_encode(run);
-        json_t *j = json_pack("{s:s, s:I, s:s*, s:o}", "weights", hash, "steps",
-                              (json_int_t)t->progress.step, "run", path, "metrics", json_object());
-        free(path);
-        json_object_set_new(j, "part", json_string(r->part));
-        for (int i = 0; i < n; i++)
-            json_object_set_new(json_object_get(j, "metrics"), e->model->metrics[i].name,
-                                dg_json_number(dg_figures_metric(&r->figures, e, i)));
-        char *text = json_dumps(j, JSON_COMPACT);
-        printf("%s\n", text ? text : "");
-        free(text);
-        json_decref(j);
-        return;
-    }
-    printf("weights %s  steps %llu", hash, (unsigned long long)t->progress.step);
+    if (o->json)
+        return last_line_json(t, r, run, why);
+    printf("weights %s (%s)  steps %" PRIu64 " of %" PRIu64 "  %s", r->hash, r->which, r->step,
+           t->steps, r->part);
     for (int i = 0; i < n; i++)
-        printf("  %s %.4f", e->model->metrics[i].name, dg_figures_metric(&r->figures, e, i));
+        printf("%s %s %.4f", i ? " " : "", e->model->metrics[i].name,
+               dg_figures_metric(&r->figures, e, i));
+    if (n == 0)
+        printf(" loss %.6g", dg_figures_loss(&r->figures, e));
     printf("\n");
+    return DG_OK;
 }
 
 /* Until the run is there nothing is to be saved, and a signal ends the program whatever it waits
  * for. */
 static dg_status start(dg_trainer *t, dg_run_dir *r, const train_options *o, dg_diag *why)
 {
-    if (o->weights && dg_weights_read(t->e, o->weights, o->allow.n, o->allow.item, why) != DG_OK)
+    const dg_change change = {.set = o->set.item,
+                              .n_set = o->set.n,
+                              .dirs = o->data.item,
+                              .n_dirs = o->data.n,
+                              .model = o->model};
+    if (o->weights &&
+        dg_weights_read(t->e, o->weights, o->allow.n, o->allow.item, NULL, why) != DG_OK)
         return why->code;
     dg_catch_signals();
-    return o->resume ? dg_run_resume(r, o->resume, t, o->set.n, o->set.item, why)
-                     : dg_run_create(r, o->out, t, why);
+    return o->resume ? dg_run_resume(r, t, &change, why) : dg_run_create(r, o->out, t, why);
 }
 
-static int run_trainer(dg_experiment *e, const train_options *o)
+static int run_trainer(dg_experiment *e, dg_run_dir *r, const train_options *o)
 {
     dg_trainer t;
-    dg_run_dir r = {.path = NULL};
     dg_diag why = {.code = DG_OK};
     dg_progress_line line = {.quiet = o->quiet};
     dg_report report = dg_report_make(&line);
     outcome result = {.part = "training"};
     dg_status s = dg_trainer_make(&t, e, (int)o->threads, &why);
     if (s == DG_OK)
-        s = start(&t, &r, o, &why);
+        s = start(&t, r, o, &why);
     if (s == DG_OK && !o->quiet)
-        fprintf(stderr, "run %s\n", r.path);
+        fprintf(stderr, "run %s\n", r->path);
     if (s == DG_OK)
-        s = dg_train_loop(&t, &r, &dg_stop_signal, &report, &why);
+        s = dg_train_loop(&t, r, &dg_stop_signal, &report, &why);
     dg_report_end(&line);
     if (s == DG_OK)
+        s = choose_weights(&t, r, &result, &why);
+    if (s == DG_OK)
         s = final_figures(&t, &result, &why);
-    int code = EXIT_DONE;
-    if (s == DG_OK) {
-        code = meet_requirements(e, &o->require, &result);
+    if (s == DG_OK)
         dg_release_signals(); /* all is saved */
-        last_line(&t, o, &result, r.path);
-        if (dg_figures_sound(&result.figures, e, &why) != DG_OK)
-            code = dg_tell(&dg_command_train, &why);
-    } else {
+    if (s == DG_OK)
+        s = last_line(&t, o, &result, r->path, &why);
+    int code = s == DG_OK ? meet_requirements(e, &o->require, &result) : EXIT_DONE;
+    if (s == DG_OK)
+        s = dg_figures_sound(&result.figures, e, &why);
+    if (s != DG_OK)
         code = s == DG_ESTOP ? dg_stopped() : dg_tell(&dg_command_train, &why);
-        if (t.progress.step == 0)
-            dg_run_discard(&r); /* so that the same --out can be tried again */
-    }
+    if (s != DG_OK && s != DG_ESTOP && t.progress.step == 0)
+        dg_run_discard(r); /* so that the same --out can be tried again */
     dg_figures_free(&result.figures);
-    dg_run_close(&r);
     dg_trainer_free(&t);
     return code;
 }
 
-static int check_usage(const train_options *o, const char *model)
+static int check_usage(const train_options *o)
 {
     const char *wrong = NULL;
-    if (!model)
+    if (!o->model && !o->resume)
         wrong = "a model is missing";
     else if (o->resume && (o->out || o->weights))
         wrong = "--resume goes without --out and --weights";
     else if (o->out && strcmp(o->out, "-") == 0)
         wrong = "--out is '-', and a run is a folder (./- if it is to have that name)";
-    else if (!o->resume && dg_is_run(model))
+    else if (o->model && dg_is_run(o->model))
         wrong = "this is a run; --resume goes on with it";
     else if (o->resume && !dg_is_run(o->resume))
         wrong = "--resume names no run directory";
@@ -212,6 +246,44 @@ static int check_usage(const train_options *o, const char *model)
         fprintf(stderr, "dagrad train: %s; usage: dagrad train %s\n", wrong,
                 dg_command_train.usage);
     return !wrong;
+}
+
+static void say(void *user, const char *text)
+{
+    (void)user;
+    fprintf(stderr, "dagrad train: %s\n", text);
+}
+
+/* Opens the model, or that of the run, and trains. A run is held before anything of it is read. */
+static int train_model(const train_options *o, const dg_plugins *plugins)
+{
+    int code = EXIT_DONE;
+    dg_diag why = {.code = DG_OK};
+    dg_run_dir r = dg_run_none((dg_say){say, NULL});
+    dg_list dirs = o->data; /* a model of one's own finds what the run found */
+    if (o->resume && dg_run_hold(&r, o->resume, &why) != DG_OK)
+        code = dg_tell(&dg_command_train, &why);
+    char *place = NULL;
+    for (int k = 0; o->model && dirs.n < DG_MOST_LIST && (place = dg_run_place(&r, k)); k++)
+        dirs.item[dirs.n++] = place;
+    dg_experiment_options eo = {.set = o->set.item,
+                                .n_set = o->set.n,
+                                .dirs = o->resume ? dirs.item : o->data.item,
+                                .n_dirs = o->resume ? dirs.n : o->data.n,
+                                .types = plugins->type,
+                                .n_types = plugins->n};
+    dg_experiment *e = NULL;
+    if (code == EXIT_DONE)
+        e = dg_open_either(&dg_command_train, o->model ? o->model : o->resume, "", &eo, &code);
+    if (e)
+        code = check_requirements(e, &o->require);
+    if (e && code == EXIT_DONE)
+        code = run_trainer(e, &r, o);
+    for (int k = o->data.n; k < dirs.n; k++)
+        free((char *)(uintptr_t)dirs.item[k]);
+    dg_run_close(&r);
+    dg_experiment_free(e);
+    return code;
 }
 
 static int train(int argc, char **argv)
@@ -239,9 +311,8 @@ static int train(int argc, char **argv)
                              argc, argv);
     if (code >= 0)
         return code;
-    if (!place[0])
-        place[0] = o.resume; /* the run knows its model */
-    if (!check_usage(&o, place[0]))
+    o.model = place[0];
+    if (!check_usage(&o))
         return EXIT_USAGE;
     add_set(&o, 0, "epochs", o.epochs);
     add_set(&o, 1, "steps", o.steps);
@@ -251,20 +322,7 @@ static int train(int argc, char **argv)
     code = dg_plugins_load(&dg_command_train, &o.node, &plugins);
     if (code >= 0)
         return code;
-    dg_experiment_options eo = {.set = o.set.item,
-                                .n_set = o.set.n,
-                                .dirs = o.data.item,
-                                .n_dirs = o.data.n,
-                                .types = plugins.type,
-                                .n_types = plugins.n};
-    dg_experiment *e = dg_open_either(&dg_command_train, place[0], "", &eo, &code);
-    if (!e)
-        return code;
-    code = check_requirements(e, &o.require);
-    if (code == EXIT_DONE)
-        code = run_trainer(e, &o);
-    dg_experiment_free(e);
-    return code;
+    return train_model(&o, &plugins);
 }
 
 const dg_command dg_command_train = {"train", "MODEL [--out RUN] [--resume RUN] [options]",

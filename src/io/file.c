@@ -35,6 +35,8 @@ const dg_file_calls dg_system_calls = {
     .rename = rename,
     .unlink = unlink,
     .close = close,
+    .ftruncate = ftruncate,
+    .mkdir = mkdir,
 };
 
 _Thread_local const dg_file_calls *dg_calls = &dg_system_calls;
@@ -92,6 +94,43 @@ ssize_t dg_read_at(int fd, void *to, size_t n, int64_t at)
         got += (size_t)k;
     }
     return (ssize_t)got;
+}
+
+int dg_write_all(int fd, const void *from, size_t n)
+{
+    const char *bytes = from;
+    while (n > 0) {
+        ssize_t k = dg_calls->write(fd, bytes, n < (1U << 30) ? n : 1U << 30);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k == 0)
+            errno = EIO;
+        if (k <= 0)
+            return -1;
+        bytes += k;
+        n -= (size_t)k;
+    }
+    return 0;
+}
+
+int dg_sync(int fd)
+{
+    int code;
+    do
+        code = dg_calls->fsync(fd);
+    while (code != 0 && errno == EINTR);
+    return code == 0 || errno == EINVAL ? 0 : -1;
+}
+
+int dg_sync_folder(const char *folder)
+{
+    int fd = dg_open(folder, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return errno == EACCES ? 0 : -1;
+    int code = dg_sync(fd), error = errno;
+    dg_calls->close(fd);
+    errno = error;
+    return code;
 }
 
 enum { HASH_BLOCK = 1 << 16 };

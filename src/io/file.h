@@ -27,6 +27,8 @@ typedef struct {
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
     int (*close)(int fd);
+    int (*ftruncate)(int fd, off_t n);
+    int (*mkdir)(const char *path, mode_t mode);
 } dg_file_calls;
 
 extern _Thread_local const dg_file_calls *dg_calls;
@@ -45,6 +47,13 @@ dg_status dg_file_errno(dg_diag *why, const char *file, const char *verb, int er
  * ones, for pipes); fewer only at the end of the file; -1 with errno. */
 int dg_open(const char *path, int flags, mode_t mode);
 ssize_t dg_read_at(int fd, void *to, size_t n, int64_t at);
+/* Writes all n bytes at the descriptor's place: 0, or -1 with errno. */
+int dg_write_all(int fd, const void *from, size_t n);
+/* Forces a file to the disk: 0, or -1 with errno. What cannot be forced (a pipe, /dev/null, some
+ * network folders) is none the worse. */
+int dg_sync(int fd);
+/* Forces a folder's names to the disk; one that may be written but not read is passed over. */
+int dg_sync_folder(const char *folder);
 
 /* SHA-256 of the bytes of a file as 64 hex digits and a 0, and its size. size may be NULL. */
 dg_status dg_file_sha256(const char *path, char hex[65], uint64_t *size, dg_diag *why);

@@ -157,14 +157,18 @@ static dg_status check_finite(const dg_tensors *t, const char *path, dg_status c
     return DG_OK;
 }
 
+dg_status dg_checkpoint_status(const dg_checkpoint *c, dg_diag *why)
+{
+    if (c->first.code != DG_OK && why && why->code == DG_OK)
+        *why = c->first;
+    return c->first.code;
+}
+
 dg_status dg_checkpoint_save(dg_checkpoint *c, const char *path, dg_diag *why)
 {
-    if (c->first.code != DG_OK) {
-        if (why && why->code == DG_OK)
-            *why = c->first;
-        return c->first.code;
-    }
-    dg_status status = check_finite(&c->all, path, DG_EFINITE, why);
+    dg_status status = dg_checkpoint_status(c, why);
+    if (status == DG_OK)
+        status = check_finite(&c->all, path, DG_EFINITE, why);
     if (status != DG_OK)
         return status;
     dg_writer *w;

@@ -151,15 +151,8 @@ static dg_status open_path(dg_writer *w)
 
 static dg_status write_all(dg_writer *w, const unsigned char *bytes, size_t n)
 {
-    while (n > 0 && w->status == DG_OK) {
-        ssize_t k = dg_calls->write(w->fd, bytes, n < (1U << 30) ? n : 1U << 30);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0)
-            return fail(w, "write", k < 0 ? errno : EIO);
-        bytes += k;
-        n -= (size_t)k;
-    }
+    if (w->status == DG_OK && dg_write_all(w->fd, bytes, n) != 0)
+        fail(w, "write", errno);
     return w->status;
 }
 
@@ -222,32 +215,11 @@ static dg_status read_back(dg_writer *w)
     return fail_text(w, DG_EFILE, "what was written reads back differently");
 }
 
-/* EINVAL: this file system cannot flush it (a pipe, /dev/null, some network folders). */
-static int sync_fd(int fd)
-{
-    int code;
-    do
-        code = dg_calls->fsync(fd);
-    while (code != 0 && errno == EINTR);
-    return code == 0 || errno == EINVAL ? 0 : -1;
-}
-
-static dg_status sync_folder(dg_writer *w)
-{
-    int fd = dg_open(w->folder, O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0) /* a folder that may be written but not read */
-        return errno == EACCES ? DG_OK : fail(w, "flush the folder of", errno);
-    if (sync_fd(fd) != 0)
-        fail(w, "flush the folder of", errno);
-    dg_calls->close(fd);
-    return w->status;
-}
-
 static dg_status replace(dg_writer *w)
 {
     if (flush(w) != DG_OK)
         return w->status;
-    if (sync_fd(w->fd) != 0)
+    if (dg_sync(w->fd) != 0)
         return fail(w, "flush", errno);
     if (read_back(w) != DG_OK)
         return w->status;
@@ -255,7 +227,7 @@ static dg_status replace(dg_writer *w)
         return fail(w, "replace", errno);
     free(w->temporary); /* it is not there any more */
     w->temporary = NULL;
-    return sync_folder(w);
+    return dg_sync_folder(w->folder) == 0 ? DG_OK : fail(w, "flush the folder of", errno);
 }
 
 static void discard(dg_writer *w)

@@ -3,7 +3,6 @@
 #include "train/checkpoint.h"
 #include "base/text.h"
 #include "io/file.h"
-#include "io/weights.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -108,62 +107,128 @@ static int read_figures(const char *text, dg_figures *f)
     return i == f->n && end[strspn(end, " ")] == 0;
 }
 
-dg_status dg_checkpoint_write(dg_trainer *t, const char *path, int64_t metrics_bytes, dg_diag *why)
+/* Which metrics the tallies belong to. */
+static void metrics_text(const dg_experiment *e, dg_text *out)
+{
+    for (int i = 0; i < e->model->n_metrics; i++) {
+        const dg_metric *m = &e->model->metrics[i];
+        dg_value_info target = {.name = NULL}, estimate = {.name = NULL};
+        dg_value_look(e->model->graph, m->target, &target);
+        dg_value_look(e->model->graph, m->estimate, &estimate);
+        dg_text_printf(out, "%s(%s, %s)", m->clause.name, target.name, estimate.name);
+        for (int k = 0; k < m->clause.attrs.n; k++)
+            dg_text_printf(out, " %a", m->clause.attrs.v[k].number[0]);
+        dg_text_add(out, "; ");
+    }
+}
+
+static void note_progress(dg_checkpoint *c, const dg_trainer *t, const dg_checkpoint_of *of)
+{
+    const dg_progress *p = &t->progress;
+    dg_checkpoint_note(c, "run", "%s", of->run);
+    dg_checkpoint_note(c, "step", "%" PRIu64, p->step);
+    dg_checkpoint_note(c, "closed", "%" PRIu64, p->closed);
+    dg_checkpoint_note(c, "best", "%a", p->best);
+    dg_checkpoint_note(c, "best_step", "%" PRIu64, p->best_step);
+    dg_checkpoint_note(c, "best_epoch", "%" PRIu64, p->best_epoch);
+    dg_checkpoint_note(c, "since_best", "%" PRId64, p->since_best);
+    dg_checkpoint_note(c, "ended", "%" PRIu64, p->ended);
+    dg_checkpoint_note(c, "metrics_bytes", "%" PRId64, of->metrics_bytes);
+}
+
+dg_status dg_checkpoint_write(dg_trainer *t, const char *path, const dg_checkpoint_of *of,
+                              dg_diag *why)
 {
     dg_checkpoint *c = dg_checkpoint_new();
-    dg_text figures = dg_text_make(NULL);
+    dg_text figures = dg_text_make(NULL), metrics = dg_text_make(NULL);
     if (!c)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     dg_checkpoint_add_graph(c, t->e->model->graph);
     each_moment(t, c, put_moment, why);
     add_states(c, t->e);
     figures_text(&t->progress.figures, &figures);
-    dg_checkpoint_note(c, "step", "%" PRIu64, t->progress.step);
-    dg_checkpoint_note(c, "best", "%a", t->progress.best);
-    dg_checkpoint_note(c, "best_step", "%" PRIu64, t->progress.best_step);
-    dg_checkpoint_note(c, "since_best", "%" PRId64, t->progress.since_best);
-    dg_checkpoint_note(c, "metrics_bytes", "%" PRId64, metrics_bytes);
+    metrics_text(t->e, &metrics);
+    note_progress(c, t, of);
     dg_checkpoint_note(c, "figures", "%s", figures.data);
-    dg_status s = figures.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory")
-                                 : dg_checkpoint_save(c, path, why);
+    dg_checkpoint_note(c, "metrics", "%s", metrics.data);
+    dg_status s = figures.failed || metrics.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory")
+                                                   : dg_checkpoint_save(c, path, why);
     dg_text_free(&figures);
+    dg_text_free(&metrics);
     dg_checkpoint_free(c);
     return s;
 }
 
-static dg_status read_progress(const dg_checkpoint *c, dg_progress *p, int64_t *metrics_bytes,
-                               dg_diag *why)
+/* A note that is a whole number, not negative. */
+static dg_status read_number(const dg_checkpoint *c, const char *key, int64_t *number, dg_diag *why)
 {
-    const char *key[] = {"step", "best_step", "since_best", "metrics_bytes", "best", "figures"};
-    int64_t number[4];
-    for (int i = 0; i < 6; i++) {
-        const char *text = dg_checkpoint_text(c, key[i]);
-        if (!text || (i < 4 && (!dg_read_i64(text, &number[i]) || number[i] < 0)))
-            return dg_diag_set(why, DG_EDATA,
-                               "the checkpoint has no note '%s', or a wrong one: it is "
-                               "not one of a run",
-                               key[i]);
-    }
-    p->step = (uint64_t)number[0];
-    p->best_step = (uint64_t)number[1];
-    p->since_best = number[2];
-    *metrics_bytes = number[3];
-    p->best = strtod(dg_checkpoint_text(c, "best"), NULL);
-    if (read_figures(dg_checkpoint_text(c, "figures"), &p->figures))
+    const char *text = dg_checkpoint_text(c, key), *end = text ? dg_read_i64(text, number) : NULL;
+    if (end && !*end && *number >= 0)
         return DG_OK;
-    return dg_diag_set(why, DG_EDATA,
-                       "the figures in the checkpoint are of other losses and metrics, or another "
-                       "version of dagrad wrote it");
+    return dg_diag_set(why, DG_EDATA, "it has no note '%s', or a wrong one: no checkpoint of a run",
+                       key);
 }
 
-dg_status dg_checkpoint_restore(dg_trainer *t, const char *path, int64_t *metrics_bytes,
-                                dg_diag *why)
+/* With other metrics than those of the checkpoint the epoch's figures begin here. */
+static dg_status read_tallies(const dg_checkpoint *c, dg_trainer *t, dg_diag *why)
+{
+    const char *text = dg_checkpoint_text(c, "figures"), *was = dg_checkpoint_text(c, "metrics");
+    dg_figures *f = &t->progress.figures;
+    dg_text metrics = dg_text_make(NULL);
+    metrics_text(t->e, &metrics);
+    dg_status s = metrics.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory") : DG_OK;
+    int same = was && strcmp(was, metrics.data) == 0;
+    if (s == DG_OK && !same)
+        dg_figures_clear(f);
+    else if (s == DG_OK && (!text || !read_figures(text, f)))
+        s = dg_diag_set(why, DG_EDATA,
+                        "its figures are of other losses, or another version of dagrad wrote it");
+    dg_text_free(&metrics);
+    return s;
+}
+
+static dg_status read_progress(const dg_checkpoint *c, dg_trainer *t, dg_progress *p,
+                               dg_checkpoint_of *of, dg_diag *why)
+{
+    const char *const key[] = {"step",       "closed", "best_step",    "best_epoch",
+                               "since_best", "ended",  "metrics_bytes"};
+    int64_t number[7] = {0};
+    for (int i = 0; i < 7; i++)
+        if (read_number(c, key[i], &number[i], why) != DG_OK)
+            return why->code;
+    p->step = (uint64_t)number[0];
+    p->closed = (uint64_t)number[1];
+    p->best_step = (uint64_t)number[2];
+    p->best_epoch = (uint64_t)number[3];
+    p->since_best = number[4];
+    p->ended = (uint64_t)number[5];
+    of->metrics_bytes = number[6];
+    const char *best = dg_checkpoint_text(c, "best");
+    p->best = best ? strtod(best, NULL) : (double)NAN;
+    return read_tallies(c, t, why);
+}
+
+/* Weights of the same shapes may be another run's. */
+static dg_status check_run(const dg_checkpoint *c, const char *run, dg_diag *why)
+{
+    const char *id = dg_checkpoint_text(c, "run");
+    if (!*run || (id && strcmp(id, run) == 0))
+        return DG_OK;
+    return dg_diag_set(why, DG_EDATA, "it is of another run (%.16s, not %s)", id ? id : "unknown",
+                       run);
+}
+
+dg_status dg_checkpoint_restore(dg_trainer *t, const char *path, const char *run,
+                                dg_checkpoint_of *of, dg_diag *why)
 {
     dg_checkpoint *c = NULL;
+    char shown[DG_PATH_SHOWN];
     dg_progress progress = t->progress;
     dg_status s = dg_checkpoint_load(&c, path, 1, why);
     if (s == DG_OK)
-        s = read_progress(c, &progress, metrics_bytes, why);
+        s = check_run(c, run, why);
+    if (s == DG_OK)
+        s = read_progress(c, t, &progress, of, why);
     if (s == DG_OK)
         s = dg_weights_apply(t->e->model->graph, c, 0, NULL, why);
     if (s == DG_OK)
@@ -172,16 +237,68 @@ dg_status dg_checkpoint_restore(dg_trainer *t, const char *path, int64_t *metric
         s = restore_states(c, t->e, why);
     if (s == DG_OK)
         t->progress = progress;
+    if (s != DG_OK && !why->file[0])
+        dg_format(why->file, sizeof why->file, "%s", dg_path_shown(path, shown));
     dg_checkpoint_free(c);
     return s;
 }
 
+/* ---- The best weights ------------------------------------------------------------------------ */
+
+dg_checkpoint *dg_best_take(const dg_trainer *t, const char *run, dg_diag *why)
+{
+    dg_checkpoint *c = dg_checkpoint_new();
+    if (!c) {
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+        return NULL;
+    }
+    dg_checkpoint_add_graph(c, t->e->model->graph);
+    add_states(c, t->e);
+    dg_checkpoint_note(c, "run", "%s", run);
+    dg_checkpoint_note(c, "step", "%" PRIu64, t->progress.best_step);
+    dg_checkpoint_note(c, "best", "%a", t->progress.best);
+    if (dg_checkpoint_status(c, why) == DG_OK)
+        return c;
+    dg_checkpoint_free(c);
+    return NULL;
+}
+
+dg_checkpoint *dg_best_read(const char *path, const char *run, uint64_t step, dg_diag *why)
+{
+    dg_checkpoint *c = NULL;
+    int64_t at = 0;
+    dg_status s = dg_checkpoint_load(&c, path, 1, why);
+    if (s == DG_OK)
+        s = check_run(c, run, why);
+    if (s == DG_OK)
+        s = read_number(c, "step", &at, why);
+    if (s == DG_OK && (uint64_t)at != step)
+        s = dg_diag_set(why, DG_EDATA, "it is of step %" PRId64 ", not %" PRIu64, at, step);
+    if (s == DG_OK)
+        return c;
+    dg_checkpoint_free(c);
+    return NULL;
+}
+
+uint64_t dg_best_step(const char *path, const char *run)
+{
+    dg_checkpoint *c = NULL;
+    int64_t at = 0;
+    if (dg_checkpoint_load(&c, path, 1, NULL) != DG_OK || check_run(c, run, NULL) != DG_OK ||
+        read_number(c, "step", &at, NULL) != DG_OK)
+        at = 0;
+    dg_checkpoint_free(c);
+    return (uint64_t)at;
+}
+
 dg_status dg_weights_read(dg_experiment *e, const char *path, int n, const char *const allow[],
-                          dg_diag *why)
+                          int64_t *step, dg_diag *why)
 {
     dg_checkpoint *c = NULL;
     char shown[DG_PATH_SHOWN];
     dg_status s = dg_checkpoint_load(&c, path, 0, why);
+    if (s == DG_OK && step && read_number(c, "step", step, NULL) != DG_OK)
+        *step = -1;
     if (s == DG_OK)
         s = dg_weights_apply(e->model->graph, c, n, allow, why);
     if (s == DG_OK)

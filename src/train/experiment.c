@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const dg_part_names[DG_DATA_PARTS] = {"train", "validation", "test"};
+
 dg_status dg_experiment_status(const dg_experiment *e)
 {
     return dg_diags_status(&e->model->diags);
@@ -227,6 +229,7 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o)
     if (!e)
         return NULL;
     e->options = *o;
+    e->weights.step = -1;
     e->folder = folder_of(o->path);
     e->store = e->folder ? dg_store_new(e->folder, o->n_dirs, o->dirs) : NULL;
     e->host = (dg_host){.size = sizeof e->host, .user = e, .log = log_line};

@@ -47,9 +47,16 @@ typedef struct dg_experiment {
     dg_dataset *block[DG_DATA_PARTS]; /* by dg_data */
     dg_part_rows part[DG_DATA_PARTS];
     dg_experiment_options options;
-    char *folder; /* of the model */
-    dg_host host; /* of its graph: malloc, remarks */
+    struct {
+        const char *which; /* "best", "last"; NULL: of a file, or of none */
+        int64_t step;      /* -1: not known */
+    } weights;             /* set by dg_run_weights */
+    char *folder;          /* of the model */
+    dg_host host;          /* of its graph: malloc, remarks */
 } dg_experiment;
+
+/* "train", "validation", "test", as eval takes them. */
+extern const char *const dg_part_names[DG_DATA_PARTS];
 
 /* NULL only out of memory. ok: dg_diags_status(&e->model->diags) is DG_OK. */
 dg_experiment *dg_experiment_open(const dg_experiment_options *o);

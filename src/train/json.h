@@ -1,11 +1,24 @@
-/* Numbers in JSON. */
+/* JSON that is whole or refused: jansson leaves out what it finds no memory for. */
 #ifndef DG_TRAIN_JSON_H
 #define DG_TRAIN_JSON_H
 
+#include <dagrad/status.h>
 #include <jansson.h>
 #include <math.h>
 
-/* JSON has no NaN and no infinity: null. */
+static inline void dg_json_append(json_t *list, json_t *item, dg_diag *why)
+{
+    if (json_array_append_new(list, item) != 0)
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
+static inline void dg_json_set(json_t *object, const char *key, json_t *item, dg_diag *why)
+{
+    if (json_object_set_new(object, key, item) != 0)
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
+/* A number; JSON has no NaN and no infinity: null. */
 static inline json_t *dg_json_number(double x)
 {
     return isfinite(x) ? json_real(x) : json_null();

@@ -16,8 +16,9 @@ typedef struct dg_report {
     void (*say)(void *user, const char *text);
 } dg_report;
 
-/* Runs to the end. stop: set by a signal: what is there is saved, DG_ESTOP. On DG_EFINITE the files
- * are those of the last checkpoint, which is written for the step before first. */
+/* Runs to the end; a run that has ended is told so, and left as it is. Saves every 30 seconds, or
+ * every save_every steps, and at the end. stop: set by a signal: what is there is saved, DG_ESTOP.
+ * So it is after DG_EFINITE, as of the step before. */
 dg_status dg_train_loop(dg_trainer *t, dg_run_dir *r, const volatile sig_atomic_t *stop,
                         const dg_report *report, dg_diag *why);
 

@@ -1,415 +1,514 @@
-/* A run directory; see rundir.h. What is in a checkpoint: checkpoint.c; in metrics.jsonl: log.c. */
+/* A run directory as train makes and writes it; see rundir.h. What is in a checkpoint:
+ * checkpoint.c; in metrics.jsonl: log.c. */
 #include "train/rundir.h"
-#include "base/sha256.h"
+#include "base/clock.h"
 #include "base/text.h"
+#include "io/file.h"
 #include "io/file.h"
 #include "io/writer.h"
 #include "train/checkpoint.h"
+#include "train/json.h"
 #include <dagrad/dagrad.h>
 #include <dirent.h>
 #include <errno.h>
-#include <jansson.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-char *dg_run_file(const dg_run_dir *r, const char *name, char *room, size_t size)
+dg_run_dir dg_run_none(dg_say say)
 {
-    if (snprintf(room, size, "%s/%s", r->path, name) >= (int)size)
-        *room = 0; /* a name that long cannot be opened anyway */
-    return room;
+    return (dg_run_dir){.say = say, .lock = -1, .metrics = -1};
 }
 
-int dg_is_run(const char *path)
+static dg_status no_memory(dg_diag *why)
 {
-    char file[4096];
-    struct stat s;
-    snprintf(file, sizeof file, "%s/run.json", path);
-    return stat(path, &s) == 0 && S_ISDIR(s.st_mode) && stat(file, &s) == 0;
+    return dg_diag_set(why, DG_EMEMORY, "out of memory");
 }
 
-/* The folders on the way to path. */
-static dg_status make_parents(const char *path, dg_diag *why)
+/* ---- The folder ------------------------------------------------------------------------------ */
+
+/* The path without slashes at its end. */
+static dg_status set_path(dg_run_dir *r, const char *path, dg_diag *why)
 {
-    char *part = strdup(path);
-    if (!part)
-        return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    dg_status s = DG_OK;
-    for (char *p = *part ? part + 1 : part; *p && s == DG_OK; p++) {
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    r->path = strndup(path, n);
+    return r->path ? DG_OK : no_memory(why);
+}
+
+/* Makes path; its name is forced to the disk. -1 with errno. */
+static int make_one(const char *path)
+{
+    char parent[PATH_MAX];
+    if (dg_calls->mkdir(path, 0777) != 0)
+        return -1;
+    const char *slash = strrchr(path, '/');
+    dg_format(parent, sizeof parent, "%.*s", slash > path ? (int)(slash - path) : 1,
+              slash ? path : ".");
+    return dg_sync_folder(parent);
+}
+
+/* Every folder on the way; *there: the last one was there before. */
+static dg_status make_folder(const char *path, int *there, dg_diag *why)
+{
+    char part[PATH_MAX];
+    *there = 0;
+    if (dg_format(part, sizeof part, "%s", path) >= (int)sizeof part)
+        return dg_file_errno(why, path, "make folder", ENAMETOOLONG);
+    for (char *p = part + 1; *p; p++) {
         if (*p != '/')
             continue;
         *p = 0;
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            s = dg_file_errno(why, part, "make folder", errno);
+        if (make_one(part) != 0 && errno != EEXIST)
+            return dg_file_errno(why, part, "make folder", errno);
         *p = '/';
     }
-    free(part);
-    return s;
+    *there = make_one(path) != 0;
+    return !*there || errno == EEXIST ? DG_OK : dg_file_errno(why, path, "make folder", errno);
 }
 
-/* The last one must be new. */
-static dg_status make_folder(const char *path, dg_diag *why)
+/* What making a run writes; a temporary of one of them is ".NAME.tmp". */
+static const char *const start_files[] = {"run.json", "model.dag", "last.safetensors",
+                                          "metrics.jsonl", "lock"};
+enum { START_FILES = sizeof start_files / sizeof start_files[0] };
+
+static int is_start_file(const char *name)
 {
-    char shown[DG_PATH_SHOWN];
-    if (make_parents(path, why) != DG_OK || mkdir(path, 0777) == 0)
-        return why->code;
-    if (errno != EEXIST)
-        return dg_file_errno(why, path, "make folder", errno);
+    char temporary[64];
+    for (int i = 0; i < START_FILES; i++) {
+        dg_format(temporary, sizeof temporary, ".%s.tmp", start_files[i]);
+        if (strcmp(name, start_files[i]) == 0 || strcmp(name, temporary) == 0)
+            return 1;
+    }
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* 1: nothing but what making a run writes, and nothing trained. */
+static int is_bare(const char *path)
+{
+    char file[PATH_MAX];
+    struct stat s;
+    DIR *folder = opendir(path);
+    int bare = folder != NULL;
+    for (const struct dirent *e; bare && (e = readdir(folder));)
+        bare = is_start_file(e->d_name);
+    if (folder)
+        closedir(folder);
+    dg_run_file(path, "metrics.jsonl", file, sizeof file);
+    return bare && (stat(file, &s) != 0 || s.st_size == 0);
+}
+
+/* A folder that is there: one that a process began and did not get to be a run is taken over. */
+static dg_status take_over(const char *path, dg_diag *why)
+{
+    char lock[PATH_MAX], shown[DG_PATH_SHOWN];
+    dg_run_file(path, "lock", lock, sizeof lock);
+    if (!dg_is_run(path) && access(lock, F_OK) == 0 && is_bare(path))
+        return DG_OK;
+    int run = dg_is_run(path);
     path = dg_path_shown(path, shown);
-    return dg_diag_set(why, DG_EUSAGE,
-                       "'%s' is there already; --resume %s goes on with it, --out names another",
-                       path, path);
+    if (run)
+        return dg_diag_set(
+            why, DG_EUSAGE,
+            "'%s' is there already; --resume %s goes on with it, --out names another", path, path);
+    return dg_diag_set(why, DG_EUSAGE, "'%s' is there already and is no run; --out names another",
+                       path);
 }
 
 static dg_status make_default(dg_run_dir *r, const char *model, dg_diag *why)
 {
-    char path[1024];
-    if (make_parents("runs/", why) != DG_OK)
-        return why->code;
-    for (int i = 1; i < 1000000; i++) { /* another run may take a number at the same moment */
-        snprintf(path, sizeof path, "runs/%s-%d", model, i);
-        if (mkdir(path, 0777) == 0) {
-            r->path = strdup(path);
-            return r->path ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
-        }
-        if (errno != EEXIST)
-            return dg_file_errno(why, path, "make folder", errno);
+    char path[PATH_MAX];
+    int there = 1;
+    for (int i = 1; there && i < 1000000; i++) {
+        dg_format(path, sizeof path, "runs/%s-%d", model, i);
+        if (make_folder(path, &there, why) != DG_OK)
+            return why->code;
     }
-    return dg_diag_set(why, DG_EFILE, "runs/ is full of runs of %s", model);
+    return there ? dg_diag_set(why, DG_EFILE, "runs/ is full of runs of %s", model)
+                 : set_path(r, path, why);
 }
 
-/* A path as a JSON string; NULL: out of memory. */
-static json_t *path_json(const char *path)
+static dg_status make_run(dg_run_dir *r, const char *out, const dg_trainer *t, dg_diag *why)
 {
-    char *text = dg_path_encode(path);
+    int there = 0;
+    dg_status s = out ? set_path(r, out, why) : make_default(r, t->e->model->name, why);
+    if (s == DG_OK && out)
+        s = make_folder(r->path, &there, why);
+    if (s == DG_OK && there)
+        s = take_over(r->path, why);
+    if (s == DG_OK)
+        s = dg_lock_take(r->path, &r->lock, &r->say, why);
+    if (s == DG_OK && there) /* another may have made it a run before it was locked */
+        s = take_over(r->path, why);
+    r->made = s == DG_OK || (!there && r->path);
+    return s;
+}
+
+void dg_run_discard(dg_run_dir *r)
+{
+    char file[PATH_MAX];
+    if (!r->made || !r->path || !is_bare(r->path))
+        return;
+    for (int i = 0; i < START_FILES; i++)
+        unlink(dg_run_file(r->path, start_files[i], file, sizeof file));
+    rmdir(r->path);
+}
+
+/* ---- model.dag, run.json --------------------------------------------------------------------- */
+
+/* Appends a path as text, absolute where it is there; not one that the list has. */
+static void add_path(json_t *list, const char *path, dg_diag *why)
+{
+    char absolute[PATH_MAX];
+    char *text = dg_path_encode(realpath(path, absolute) ? absolute : path);
+    json_t *item = text ? json_string(text) : NULL;
+    size_t i;
+    const json_t *other;
+    free(text);
+    json_array_foreach(list, i, other) if (item && json_equal(other, item))
+    {
+        json_decref(item);
+        return;
+    }
+    dg_json_append(list, item, why);
+}
+
+/* The options of this call, after those that the run had. */
+static json_t *options(const json_t *was, const dg_change *c, dg_diag *why)
+{
+    json_t *list = was ? json_copy(json_object_get(was, "set")) : json_array();
+    for (int i = 0; i < c->n_set; i++) {
+        char *text = dg_path_encode(c->set[i]);
+        dg_json_append(list, text ? json_string(text) : NULL, why);
+        free(text);
+    }
+    return list;
+}
+
+/* Where data are looked for: as this call says, then as those before it said. */
+static json_t *folders(const dg_run_dir *r, const dg_change *c, dg_diag *why)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < c->n_dirs; i++)
+        add_path(list, c->dirs[i], why);
+    char *path;
+    for (int k = 0; (path = dg_run_place(r, k)); k++) {
+        add_path(list, path, why);
+        free(path);
+    }
+    return list;
+}
+
+static json_t *folder_of(const dg_run_dir *r, const dg_trainer *t, const dg_change *c)
+{
+    char absolute[PATH_MAX];
+    if (r->was && !c->model)
+        return json_incref(json_object_get(r->was, "folder"));
+    char *text = dg_path_encode(realpath(t->e->folder, absolute) ? absolute : t->e->folder);
     json_t *j = text ? json_string(text) : NULL;
     free(text);
     return j;
 }
 
-static json_t *data_files(dg_experiment *e, dg_diag *why)
+static json_t *name_of(const dg_run_dir *r, const dg_trainer *t, const dg_change *c)
 {
-    json_t *list = json_array();
-    for (int k = 0; dg_store_file(e->store, k); k++) {
-        char hex[65];
-        uint64_t size;
-        if (dg_store_hash(e->store, k, hex, &size, why) != DG_OK)
-            break;
-        json_array_append_new(list, json_pack("{s:o, s:s, s:I}", "path",
-                                              path_json(dg_store_file(e->store, k)), "sha256", hex,
-                                              "bytes", (json_int_t)size));
-    }
-    return list;
+    if (r->was && !c->model)
+        return json_incref(json_object_get(r->was, "name"));
+    char *text = dg_path_encode(t->e->model->name);
+    json_t *j = text ? json_string(text) : NULL;
+    free(text);
+    return j;
 }
 
-static json_t *strings(const char *const *text, int n)
+/* run.json; id is taken over. NULL: why says it. */
+static json_t *describe(const dg_run_dir *r, const dg_trainer *t, const dg_change *c, json_t *id,
+                        dg_diag *why)
 {
-    json_t *list = json_array();
-    for (int i = 0; i < n; i++)
-        json_array_append_new(list, json_string(text[i]));
-    return list;
-}
-
-/* Folders as absolute paths: a run may be looked at from anywhere. */
-static json_t *folders(const char *const *path, int n)
-{
-    char absolute[4096];
-    json_t *list = json_array();
-    for (int i = 0; i < n; i++)
-        json_array_append_new(list, path_json(realpath(path[i], absolute) ? absolute : path[i]));
-    return list;
-}
-
-static void hash_text(const dg_text *text, char hash[DG_SHA256_TEXT])
-{
-    dg_sha256 s;
-    uint8_t bytes[DG_SHA256_BYTES];
-    dg_sha256_start(&s);
-    dg_sha256_add(&s, text->data, text->length);
-    dg_sha256_end(&s, bytes);
-    dg_sha256_text(bytes, hash);
-}
-
-/* What a resumed run must share with this one. */
-static json_t *identity(dg_trainer *t, dg_diag *why)
-{
-    char hash[DG_SHA256_TEXT];
-    dg_experiment *e = t->e;
-    dg_text model = dg_text_make(NULL);
-    dg_model_write(e->model, &model);
-    hash_text(&model, hash);
-    dg_text_free(&model);
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:s}", "model", hash, "data", data_files(e, why),
-                     "seed", (json_int_t)e->settings.seed, "batch", (json_int_t)t->batch, "steps",
-                     (json_int_t)t->steps, "precision",
-                     dg_type_name(dg_graph_real(e->model->graph)));
-}
-
-static dg_status write_json(const char *path, json_t *j, dg_diag *why)
-{
-    char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+    dg_program_info info = {.size = sizeof info};
+    dg_program_look(t->program, &info);
+    json_t *j = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:i}}", "dagrad", DG_VERSION,
+                          "name", name_of(r, t, c), "folder", folder_of(r, t, c), "run", id, "set",
+                          options(r->was, c, why), "dirs", folders(r, c, why), "machine",
+                          "instructions", info.isa, "threads", info.threads);
+    if (!j)
+        no_memory(why);
+    if (why->code == DG_OK)
+        return j;
     json_decref(j);
+    return NULL;
+}
+
+static dg_status write_json(const dg_run_dir *r, const json_t *j, dg_diag *why)
+{
+    char file[PATH_MAX];
+    char *text = json_dumps(j, JSON_INDENT(2));
     if (!text)
-        return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    dg_status s = dg_file_write(path, text, strlen(text), why);
+        return no_memory(why);
+    dg_run_file(r->path, "run.json", file, sizeof file);
+    dg_status s = dg_file_write(file, text, strlen(text), why);
     free(text);
     return s;
 }
 
-static dg_status write_run(dg_run_dir *r, dg_trainer *t, dg_diag *why)
+/* 1: the file has just these bytes. */
+static int has_bytes(const char *file, const dg_text *text)
 {
-    char file[4096], folder[4096];
-    dg_experiment *e = t->e;
-    dg_program_info info = {.size = sizeof info};
-    dg_program_look(t->program, &info);
-    dg_text model = dg_text_make(NULL);
-    dg_model_write(e->model, &model);
-    dg_status s = model.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory")
-                               : dg_file_write(dg_run_file(r, "model.dag", file, sizeof file),
-                                               model.data, model.length, why);
-    dg_text_free(&model);
-    if (s != DG_OK)
-        return s;
-    json_t *id = identity(t, why);
-    if (why->code != DG_OK) {
-        json_decref(id);
-        return why->code;
+    char block[4096];
+    size_t at = 0;
+    int fd = dg_open(file, O_RDONLY, 0), same = fd >= 0;
+    for (ssize_t n = 1; same && n > 0; at += n > 0 ? (size_t)n : 0) {
+        n = dg_read_at(fd, block, sizeof block, -1);
+        same = n >= 0 && (size_t)n <= text->length - at &&
+               memcmp(block, text->data + at, (size_t)n) == 0;
     }
-    const char *place = realpath(e->folder, folder);
-    json_t *j =
-        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:i}}", "dagrad", DG_VERSION, "name",
-                  path_json(e->model->name), "folder", path_json(place ? place : e->folder), "run",
-                  id, "set", strings(e->options.set, e->options.n_set), "dirs",
-                  folders(e->options.dirs, e->options.n_dirs), "machine", "instructions", info.isa,
-                  "threads", info.threads);
-    return write_json(dg_run_file(r, "run.json", file, sizeof file), j, why);
+    if (fd >= 0)
+        dg_calls->close(fd);
+    return same && at == text->length;
 }
 
-static dg_status open_metrics(dg_run_dir *r, dg_diag *why)
+/* Writes model.dag; *changed: it was not there, or another one. */
+static dg_status model_text(const dg_run_dir *r, const dg_trainer *t, dg_text *text, int *changed,
+                            dg_diag *why)
 {
-    char file[4096];
-    r->metrics = fopen(dg_run_file(r, "metrics.jsonl", file, sizeof file), "a");
-    return r->metrics ? DG_OK
-                      : dg_diag_set(why, DG_EFILE, "cannot write %s: %s", file, strerror(errno));
+    char file[PATH_MAX];
+    dg_model_write(t->e->model, text);
+    *changed = !has_bytes(dg_run_file(r->path, "model.dag", file, sizeof file), text);
+    return text->failed ? no_memory(why) : DG_OK;
+}
+
+static dg_status write_model(const dg_run_dir *r, const dg_text *text, dg_diag *why)
+{
+    char file[PATH_MAX];
+    return dg_file_write(dg_run_file(r->path, "model.dag", file, sizeof file), text->data,
+                         text->length, why);
+}
+
+/* ---- metrics.jsonl --------------------------------------------------------------------------- */
+
+/* Opens it and cuts what is behind the first `bytes`. */
+static dg_status open_metrics(dg_run_dir *r, int64_t bytes, dg_diag *why)
+{
+    char file[PATH_MAX];
+    struct stat s;
+    dg_run_file(r->path, "metrics.jsonl", file, sizeof file);
+    r->metrics = dg_open(file, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (r->metrics < 0 || dg_calls->fstat(r->metrics, &s) != 0)
+        return dg_file_errno(why, file, "write", errno);
+    r->metrics_bytes = s.st_size < bytes ? s.st_size : bytes;
+    if (s.st_size > bytes && dg_calls->ftruncate(r->metrics, bytes) != 0)
+        return dg_file_errno(why, file, "cut", errno);
+    return DG_OK;
+}
+
+/* ---- A new run ------------------------------------------------------------------------------- */
+
+static void set_id(dg_run_dir *r, const json_t *identity)
+{
+    const char *id = json_string_value(json_object_get(identity, "id"));
+    dg_format(r->id, sizeof r->id, "%s", id ? id : "");
+}
+
+static dg_status write_start(dg_run_dir *r, dg_trainer *t, dg_diag *why)
+{
+    const dg_experiment *e = t->e;
+    int changed;
+    dg_change c = {.set = e->options.set,
+                   .n_set = e->options.n_set,
+                   .dirs = e->options.dirs,
+                   .n_dirs = e->options.n_dirs};
+    json_t *id = dg_identity(t, why);
+    set_id(r, id);
+    json_t *j = id ? describe(r, t, &c, id, why) : NULL;
+    dg_text text = dg_text_make(NULL);
+    dg_status s = j ? model_text(r, t, &text, &changed, why) : why->code;
+    if (s == DG_OK)
+        s = write_model(r, &text, why);
+    if (s == DG_OK)
+        s = open_metrics(r, 0, why);
+    if (s == DG_OK)
+        s = dg_run_save(r, t, why);
+    if (s == DG_OK)
+        s = write_json(r, j, why);
+    dg_text_free(&text);
+    json_decref(j);
+    return s;
 }
 
 dg_status dg_run_create(dg_run_dir *r, const char *out, dg_trainer *t, dg_diag *why)
 {
-    *r = (dg_run_dir){.path = out ? strdup(out) : NULL};
-    if (out && !r->path)
-        return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    for (size_t n = out ? strlen(out) : 0; n > 1 && r->path[n - 1] == '/'; n--)
-        r->path[n - 1] = 0;
-    dg_status s = out ? make_folder(r->path, why) : make_default(r, t->e->model->name, why);
-    r->made = s == DG_OK;
-    if (s == DG_OK)
-        s = write_run(r, t, why);
-    return s == DG_OK ? open_metrics(r, why) : s;
+    dg_status s = make_run(r, out, t, why);
+    return s == DG_OK ? write_start(r, t, why) : s;
 }
 
-/* 1: nothing but model.dag, run.json and an empty metrics.jsonl. */
-static int is_bare(const char *path)
-{
-    char file[4096];
-    struct stat s;
-    DIR *folder = opendir(path);
-    int bare = folder != NULL;
-    for (const struct dirent *e; bare && (e = readdir(folder));) {
-        int own = strcmp(e->d_name, "model.dag") == 0 || strcmp(e->d_name, "run.json") == 0;
-        int metrics = strcmp(e->d_name, "metrics.jsonl") == 0;
-        snprintf(file, sizeof file, "%s/%s", path, e->d_name);
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        bare = own || (metrics && stat(file, &s) == 0 && s.st_size == 0);
-    }
-    if (folder)
-        closedir(folder);
-    return bare;
-}
+/* ---- A run that is taken up again ------------------------------------------------------------ */
 
-void dg_run_discard(dg_run_dir *r)
+dg_status dg_run_hold(dg_run_dir *r, const char *path, dg_diag *why)
 {
-    static const char *const name[] = {"metrics.jsonl", "run.json", "model.dag"};
-    char file[4096];
-    if (!r->made || !is_bare(r->path))
-        return;
-    for (int i = 0; i < 3; i++)
-        unlink(dg_run_file(r, name[i], file, sizeof file));
-    rmdir(r->path);
-}
-
-/* A change that one of set names is meant. */
-static int is_named(const char *key, int n_set, const char *const set[])
-{
-    size_t n = strlen(key);
-    for (int i = 0; i < n_set; i++)
-        if (strncmp(set[i], key, n) == 0 && (set[i][n] == '=' || set[i][n] == '.'))
-            return 1;
-    return 0;
-}
-
-static dg_status compare(json_t *was, json_t *is, const char *path, int n_set,
-                         const char *const set[], dg_diag *why)
-{
-    const char *key;
-    json_t *old;
-    json_object_foreach(was, key, old)
-    {
-        json_t *now = json_object_get(is, key);
-        if (json_equal(old, now) || is_named(key, n_set, set))
-            continue;
-        if (strcmp(key, "model") == 0 && n_set > 0)
-            continue; /* the options are written into the model; what they change is named */
-        if (strcmp(key, "steps") == 0 &&
-            (is_named("epochs", n_set, set) || is_named("batch", n_set, set)))
-            continue;
-        if (strcmp(key, "model") == 0)
-            return dg_diag_set(why, DG_EUSAGE,
-                               "the model is not the one of the run in '%s', whose text is in %s/"
-                               "model.dag",
-                               path, path);
-        char *a = json_dumps(old, JSON_ENCODE_ANY | JSON_COMPACT);
-        char *b = json_dumps(now, JSON_ENCODE_ANY | JSON_COMPACT);
-        dg_diag_set(why, DG_EUSAGE,
-                    "%s of the run in '%s' was %.160s and is %.160s now; --set %s=... "
-                    "says that this is meant",
-                    key, path, a ? a : "", b ? b : "", strcmp(key, "steps") == 0 ? "epochs" : key);
-        free(a);
-        free(b);
+    if (set_path(r, path, why) != DG_OK || dg_lock_take(r->path, &r->lock, &r->say, why) != DG_OK)
         return why->code;
-    }
+    r->was = dg_run_json(r->path, why);
+    return why->code;
+}
+
+char *dg_run_place(const dg_run_dir *r, int k)
+{
+    const json_t *dirs = json_object_get(r->was, "dirs");
+    size_t n = json_array_size(dirs), i = (size_t)k;
+    const json_t *item = i < n    ? json_array_get(dirs, i)
+                         : i == n ? json_object_get(r->was, "folder")
+                                  : NULL;
+    return json_is_string(item) ? dg_path_decode(json_string_value(item)) : NULL;
+}
+
+/* What can be done without the checkpoint that a run goes on from. */
+static dg_status advise(const dg_run_dir *r, dg_diag *why)
+{
+    char best[PATH_MAX], reason[300];
+    if (why->code != DG_EDATA)
+        return why->code;
+    int has_best = access(dg_run_weights_file(r->path, "best", best, sizeof best), F_OK) == 0;
+    dg_format(reason, sizeof reason, "%s", why->text);
+    dg_format(why->text, sizeof why->text,
+              "%s; the run cannot go on without the checkpoint that it left, and nothing was "
+              "changed; a new run%s: dagrad train MODEL %s%.150s%s--out NEW",
+              reason, has_best ? " can start from its best weights" : "",
+              has_best ? "--weights " : "", has_best ? best : "", has_best ? " " : "");
+    return why->code;
+}
+
+/* The best weights that the checkpoint speaks of. Those of a later step were written just before a
+ * kill, and will be found again if all goes the same way. */
+static dg_status restore_best(dg_run_dir *r, dg_trainer *t, int changed, dg_diag *why)
+{
+    char file[PATH_MAX], text[700];
+    dg_diag lost = {.code = DG_OK};
+    dg_progress *p = &t->progress;
+    if (!t->validation.program || p->best_step == 0)
+        return DG_OK;
+    dg_run_weights_file(r->path, "best", file, sizeof file);
+    r->best = dg_best_read(file, r->id, p->best_step, &lost);
+    if (!r->best && lost.code != DG_EDATA)
+        return dg_diag_set(why, lost.code, "%s: %s", file, lost.text);
+    uint64_t later = r->best ? 0 : dg_best_step(file, r->id);
+    if (r->best || (!changed && later > p->step && !dg_trainer_is_finished(t)))
+        return DG_OK;
+    dg_format(text, sizeof text, "%.200s: %.300s: the best weights of step %llu are lost", file,
+              lost.text, (unsigned long long)p->best_step);
+    dg_say_text(&r->say, text);
+    p->best = (double)NAN;
+    p->best_step = p->best_epoch = 0;
     return DG_OK;
 }
 
-static json_t *read_json(const char *file, dg_diag *why)
+static dg_status restore(dg_run_dir *r, dg_trainer *t, int changed, dg_checkpoint_of *of,
+                         dg_diag *why)
 {
-    json_error_t error;
-    json_t *j = json_load_file(file, JSON_REJECT_DUPLICATES, &error);
-    if (!j)
-        dg_diag_set(why, DG_EDATA, "%s:%d: %s", file, error.line, error.text);
-    return j;
+    char file[PATH_MAX];
+    dg_progress *p = &t->progress;
+    dg_run_weights_file(r->path, "last", file, sizeof file);
+    if (dg_checkpoint_restore(t, file, r->id, of, why) != DG_OK)
+        return advise(r, why);
+    if (p->ended && !dg_trainer_is_finished(t) && p->ended != t->steps)
+        p->since_best = 0; /* longer now: it has all its patience again */
+    if (!dg_trainer_is_finished(t))
+        p->ended = 0;
+    if (t->steps < p->step)
+        t->steps = p->step;
+    return restore_best(r, t, changed, why);
 }
 
-static dg_status cut_metrics(dg_run_dir *r, int64_t bytes, dg_diag *why)
+/* model.dag and run.json say what is trained from now on. While both are written run.json says
+ * either, so that a kill between them leaves a run that can be taken up as it was or as it is. */
+static dg_status begin(dg_run_dir *r, dg_trainer *t, const dg_change *c, json_t *is, dg_diag *why)
 {
-    char file[4096];
-    struct stat s;
-    dg_run_file(r, "metrics.jsonl", file, sizeof file);
-    if (stat(file, &s) == 0 && s.st_size > bytes && truncate(file, bytes) != 0)
-        return dg_diag_set(why, DG_EFILE, "cannot cut %s: %s", file, strerror(errno));
-    return open_metrics(r, why);
+    int changed = 0;
+    json_t *now = describe(r, t, c, json_incref(is), why);
+    dg_text text = dg_text_make(NULL);
+    dg_status s = now ? model_text(r, t, &text, &changed, why) : why->code;
+    if (s == DG_OK && changed) {
+        json_object_set(r->was, "next", is);
+        s = write_json(r, r->was, why);
+        if (s == DG_OK)
+            s = write_model(r, &text, why);
+        if (s == DG_OK)
+            s = write_json(r, now, why);
+    } else if (s == DG_OK && !json_equal(r->was, now)) {
+        s = write_json(r, now, why);
+    }
+    dg_text_free(&text);
+    json_decref(now);
+    return s;
 }
 
-dg_status dg_run_resume(dg_run_dir *r, const char *path, dg_trainer *t, int n_set,
-                        const char *const set[], dg_diag *why)
+dg_status dg_run_resume(dg_run_dir *r, dg_trainer *t, const dg_change *c, dg_diag *why)
 {
-    char file[4096];
-    int64_t bytes = 0;
-    *r = (dg_run_dir){.path = strdup(path)};
-    if (!r->path)
-        return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    json_t *j = read_json(dg_run_file(r, "run.json", file, sizeof file), why);
-    if (!j)
+    dg_checkpoint_of of = {.metrics_bytes = 0};
+    const json_t *was = json_object_get(r->was, "run"), *next = json_object_get(r->was, "next");
+    dg_diag other = {.code = DG_OK};
+    set_id(r, was);
+    json_t *is = dg_identity(t, why);
+    if (!is)
         return why->code;
-    json_t *is = identity(t, why);
-    if (why->code == DG_OK)
-        compare(json_object_get(j, "run"), is, path, n_set, set, why);
-    json_decref(is);
-    json_decref(j);
-    if (why->code != DG_OK)
-        return why->code;
-    struct stat s;
-    dg_run_file(r, "last.safetensors", file, sizeof file);
-    if (stat(file, &s) == 0 && dg_checkpoint_restore(t, file, &bytes, why) != DG_OK)
-        return why->code;
-    return cut_metrics(r, bytes, why); /* no checkpoint yet: from the start */
-}
-
-dg_status dg_run_save(dg_run_dir *r, dg_trainer *t, int best, dg_diag *why)
-{
-    char file[4096];
-    if (fflush(r->metrics) != 0 || fsync(fileno(r->metrics)) != 0)
-        return dg_diag_set(why, DG_EFILE, "cannot write %s: %s",
-                           dg_run_file(r, "metrics.jsonl", file, sizeof file), strerror(errno));
-    int64_t bytes = ftell(r->metrics);
-    dg_status s = DG_OK;
-    if (best)
-        s = dg_checkpoint_write(t, dg_run_file(r, "best.safetensors", file, sizeof file), bytes,
-                                why);
+    if (dg_identity_compare(was, is, r->path, t->e, c, why) == DG_EUSAGE && next &&
+        dg_identity_compare(next, is, r->path, t->e, c, &other) == DG_OK)
+        *why = other;
+    json_object_set(is, "id", json_object_get(was, "id"));
+    dg_status s = why->code;
     if (s == DG_OK)
-        s = dg_checkpoint_write(t, dg_run_file(r, "last.safetensors", file, sizeof file), bytes,
+        s = restore(r, t, !json_equal(was, is), &of, why);
+    if (s == DG_OK && !dg_trainer_is_finished(t))
+        s = begin(r, t, c, is, why);
+    if (s == DG_OK && !dg_trainer_is_finished(t))
+        s = open_metrics(r, of.metrics_bytes, why);
+    json_decref(is);
+    r->saved = dg_seconds();
+    return s;
+}
+
+/* ---- Saving ---------------------------------------------------------------------------------- */
+
+dg_status dg_run_keep_best(dg_run_dir *r, const dg_trainer *t, dg_diag *why)
+{
+    dg_checkpoint *c = dg_best_take(t, r->id, why);
+    if (!c)
+        return why->code;
+    dg_checkpoint_free(r->best);
+    r->best = c;
+    r->best_is_new = 1;
+    return DG_OK;
+}
+
+dg_status dg_run_save(dg_run_dir *r, dg_trainer *t, dg_diag *why)
+{
+    char file[PATH_MAX];
+    dg_checkpoint_of of = {.metrics_bytes = r->metrics_bytes};
+    dg_format(of.run, sizeof of.run, "%s", r->id);
+    if (r->metrics >= 0 && dg_sync(r->metrics) != 0)
+        return dg_file_errno(why, dg_run_file(r->path, "metrics.jsonl", file, sizeof file), "flush",
+                             errno);
+    dg_status s = DG_OK;
+    if (r->best && r->best_is_new)
+        s = dg_checkpoint_save(r->best, dg_run_weights_file(r->path, "best", file, sizeof file),
+                               why);
+    if (s == DG_OK)
+        r->best_is_new = 0;
+    if (s == DG_OK)
+        s = dg_checkpoint_write(t, dg_run_weights_file(r->path, "last", file, sizeof file), &of,
                                 why);
+    r->saved = dg_seconds();
     return s;
 }
 
 void dg_run_close(dg_run_dir *r)
 {
-    if (r->metrics)
-        fclose(r->metrics);
+    if (r->metrics >= 0)
+        dg_calls->close(r->metrics);
+    dg_lock_drop(r->lock);
+    dg_checkpoint_free(r->best);
+    json_decref(r->was);
     free(r->path);
-    *r = (dg_run_dir){.path = NULL};
-}
-
-/* The paths of a JSON list, to be freed. */
-static int paths(const json_t *list, const char *to[], int most)
-{
-    int n = 0;
-    for (size_t i = 0; i < json_array_size(list) && n < most; i++) {
-        const char *text = json_string_value(json_array_get(list, i));
-        to[n] = text ? dg_path_decode(text) : NULL;
-        n += to[n] != NULL;
-    }
-    return n;
-}
-
-char *dg_run_weights_file(const char *path, const char *weights, char *room, size_t size)
-{
-    if (strcmp(weights, "last") != 0 && strcmp(weights, "best") != 0)
-        snprintf(room, size, "%s", weights);
-    else if (snprintf(room, size, "%s/%s.safetensors", path, weights) >= (int)size)
-        *room = 0;
-    return room;
-}
-
-dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights, dg_diag *why)
-{
-    char file[4096];
-    return dg_weights_read(e, dg_run_weights_file(path, weights, file, sizeof file), 0, NULL, why);
-}
-
-dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
-                           dg_diag *why)
-{
-    char file[4096], model[4096];
-    const char *dirs[64];
-    dg_run_dir r = {.path = (char *)(uintptr_t)path};
-    json_t *j = read_json(dg_run_file(&r, "run.json", file, sizeof file), why);
-    if (!j)
-        return NULL;
-    dg_experiment_options all = *o;
-    int n = 0;
-    for (int i = 0; i < o->n_dirs && n < 32; i++)
-        dirs[n++] = o->dirs[i]; /* the caller's come first */
-    const int given = n;
-    n += paths(json_object_get(j, "dirs"), dirs + n, 63 - n);
-    const char *folder = json_string_value(json_object_get(j, "folder"));
-    if (folder && (dirs[n] = dg_path_decode(folder)))
-        n++; /* the model has moved, its data have not */
-    all.dirs = dirs;
-    all.n_dirs = n;
-    all.path = dg_run_file(&r, "model.dag", model, sizeof model);
-    dg_experiment *e = dg_experiment_open(&all);
-    json_decref(j);
-    for (int i = given; i < n; i++)
-        free((char *)(uintptr_t)dirs[i]);
-    if (!e)
-        dg_diag_set(why, DG_EMEMORY, "out of memory");
-    if (!e || dg_experiment_status(e) != DG_OK)
-        return e;
-    e->options.path = NULL;
-    e->options.n_dirs = 0; /* they were the file's */
-    if (*weights)
-        dg_run_weights(e, path, weights, why);
-    return e;
+    *r = dg_run_none(r->say);
 }

@@ -1,40 +1,56 @@
 /* A run directory: model.dag (resolved), run.json, metrics.jsonl, last.safetensors,
- * best.safetensors.
+ * best.safetensors, lock.
  *
- * run.json holds what a run is: options, seed, batch, steps, data with their hashes, machine. A
- * checkpoint holds parameters, moments, statistics of the data, and the progress; metrics.jsonl is
- * cut to what the checkpoint records when a run is taken up again. */
+ * It is true at any moment: model.dag and run.json describe what is trained, also after a resume
+ * that changed something; last.safetensors is there from step 0 on; best.safetensors are the
+ * weights with the best figure of the validation part, and without one there are none. run.json is
+ * written last when a run is made: a folder without it is no run yet. A checkpoint says how much of
+ * metrics.jsonl belongs to it; the rest is cut when the run is taken up again. Who reads a run
+ * (eval, predict, show) neither locks nor writes. */
 #ifndef DG_TRAIN_RUNDIR_H
 #define DG_TRAIN_RUNDIR_H
 
-#include "train/trainer.h"
-#include <stdio.h>
+#include "io/weights.h"
+#include "train/identity.h"
+#include "train/lock.h"
 
 typedef struct dg_run_dir {
     char *path;
-    FILE *metrics;
-    int made; /* dg_run_create made the folder */
+    dg_say say;
+    int lock, metrics; /* descriptors, -1: none */
+    int made;          /* dg_run_create made the folder */
+    char id[17];       /* identity.h */
+    json_t *was;       /* run.json as it was found; NULL: a new run */
+    int64_t metrics_bytes;
+    dg_checkpoint *best; /* the best weights; NULL: none */
+    int best_is_new;     /* they are not on the disk yet */
+    double saved;        /* dg_seconds() of the last checkpoint */
 } dg_run_dir;
 
-/* The path of a file of a run; room for it. */
-char *dg_run_file(const dg_run_dir *r, const char *name, char *room, size_t size);
+/* A run that is not there yet; members say and nothing else may be set before the calls below. */
+dg_run_dir dg_run_none(dg_say say);
 
-/* Makes a new one: out, which must not exist, or (NULL) runs/MODEL-1, -2, ... Writes model.dag and
- * run.json. */
+/* Makes a new one: out, which must not exist, or (NULL) runs/MODEL-1, -2, ... Takes its lock,
+ * writes the checkpoint of the start, model.dag and run.json. A folder in which a killed process
+ * had got no farther is taken over. */
 dg_status dg_run_create(dg_run_dir *r, const char *out, dg_trainer *t, dg_diag *why);
 
-/* Opens an old one to go on: compares model, data, seed, batch and steps with run.json, and refuses
- * a change unless one of set names it (DG_EUSAGE); then restores the trainer from last.safetensors
- * and cuts metrics.jsonl. */
-dg_status dg_run_resume(dg_run_dir *r, const char *path, dg_trainer *t, int n_set,
-                        const char *const set[], dg_diag *why);
+/* Opens an old one to train on: takes its lock (held: DG_EUSAGE says by whom), reads run.json. */
+dg_status dg_run_hold(dg_run_dir *r, const char *path, dg_diag *why);
+/* Restores the trainer from last.safetensors after comparing network, data and settings with those
+ * of run.json (identity.h). Unless the run is finished, model.dag and run.json are made to say what
+ * is trained from now on, and metrics.jsonl is cut; of a finished one nothing changes. */
+dg_status dg_run_resume(dg_run_dir *r, dg_trainer *t, const dg_change *c, dg_diag *why);
+/* The k-th folder in which a run that is held looked for its data, to be freed; NULL: no more. */
+char *dg_run_place(const dg_run_dir *r, int k);
 
-/* Writes last.safetensors, and best.safetensors too if best. Atomic; metrics.jsonl is synced
- * first. */
-dg_status dg_run_save(dg_run_dir *r, dg_trainer *t, int best, dg_diag *why);
+/* Keeps the weights as they are as the best ones, in memory until the next save. */
+dg_status dg_run_keep_best(dg_run_dir *r, const dg_trainer *t, dg_diag *why);
+/* Forces metrics.jsonl to the disk, writes best.safetensors if it is new, and last.safetensors. */
+dg_status dg_run_save(dg_run_dir *r, dg_trainer *t, dg_diag *why);
 
-/* A line of metrics.jsonl: kind "step" (measured: with rms and norms) or "epoch". figures as in
- * trainer.h; seconds since the run began. */
+/* A line of metrics.jsonl, whole and at once: kind "step" (measured: with rms and norms), "epoch"
+ * or "validation". */
 dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_figures *f,
                      int measured, double samples_per_second, dg_diag *why);
 
@@ -43,15 +59,26 @@ void dg_run_close(dg_run_dir *r);
  * else is in it than what that wrote. */
 void dg_run_discard(dg_run_dir *r);
 
-/* Opens the experiment of a run for eval, predict, show: model.dag with the options of run.json,
- * and its weights ("last", "best", a file, or "": none). NULL only out of memory. */
-dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
-                           dg_diag *why);
-/* The file of the weights of a run; room for it. */
-char *dg_run_weights_file(const char *path, const char *weights, char *room, size_t size);
-/* Reads the weights of a run, and the statistics of the data blocks that the experiment has now. */
-dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights, dg_diag *why);
+/* The path of a file of a run; room for it. */
+char *dg_run_file(const char *run, const char *name, char *room, size_t size);
 /* 1 if path is a directory with a run.json. */
 int dg_is_run(const char *path);
+
+/* ---- Reading one (runread.c) ----------------------------------------------------------------- */
+
+json_t *dg_run_json(const char *path, dg_diag *why); /* NULL: why says it */
+
+/* Opens the experiment of a run for eval, predict, show: model.dag with the options of run.json,
+ * and its weights ("last", "best", a file, NULL: those that a run is known by, "": none). NULL only
+ * out of memory. */
+dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
+                           dg_diag *why);
+/* "best" where the model has a validation part and an epoch has ended, else "last". */
+const char *dg_run_known_by(const dg_experiment *e, const char *path);
+/* The file of the weights of a run; room for it. */
+char *dg_run_weights_file(const char *path, const char *weights, char *room, size_t size);
+/* Reads the weights of a run, and the statistics of the data blocks that the experiment has now;
+ * e->weights then says which they are. */
+dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights, dg_diag *why);
 
 #endif

@@ -101,9 +101,27 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
                           &(dg_batch_rows){e->part[DG_TRAIN_PART].data, t->row, n}, why);
 }
 
-int dg_trainer_epoch_ends(const dg_trainer *t)
+int dg_trainer_epoch_is_open(const dg_trainer *t)
 {
-    return t->progress.step % (uint64_t)t->epoch_steps == 0 || t->progress.step == t->steps;
+    uint64_t step = t->progress.step;
+    int ends = step % (uint64_t)t->epoch_steps == 0 || step == t->steps;
+    return step > 0 && ends && t->progress.closed != step;
+}
+
+int dg_trainer_is_finished(const dg_trainer *t)
+{
+    const dg_progress *p = &t->progress;
+    int64_t patience = t->e->settings.patience;
+    if (dg_trainer_epoch_is_open(t))
+        return 0;
+    return p->step >= t->steps ||
+           (p->ended == t->steps && patience > 0 && p->since_best >= patience);
+}
+
+uint64_t dg_trainer_epoch_number(const dg_trainer *t)
+{
+    uint64_t each = (uint64_t)t->epoch_steps;
+    return (t->progress.step + each - 1) / each;
 }
 
 dg_status dg_trainer_epoch(dg_trainer *t, dg_figures *v, int *better,
@@ -115,12 +133,17 @@ dg_status dg_trainer_epoch(dg_trainer *t, dg_figures *v, int *better,
         if (s != DG_OK)
             return s;
     }
+    dg_progress *p = &t->progress;
     double loss = dg_figures_loss(v, t->e);
-    *better = dg_better(loss, t->progress.best, 0);
+    *better = dg_better(loss, p->best, 0);
     if (*better) {
-        t->progress.best = loss;
-        t->progress.best_step = t->progress.step;
+        p->best = loss;
+        p->best_step = p->step;
+        p->best_epoch = dg_trainer_epoch_number(t);
     }
-    t->progress.since_best = *better ? 0 : t->progress.since_best + 1;
+    p->since_best = *better ? 0 : p->since_best + 1;
+    p->closed = p->step;
+    int64_t patience = t->e->settings.patience;
+    p->ended = patience > 0 && p->since_best >= patience ? t->steps : 0;
     return DG_OK;
 }

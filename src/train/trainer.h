@@ -11,9 +11,11 @@
 typedef struct dg_progress {
     uint64_t step;      /* steps that are done */
     dg_figures figures; /* of the current epoch, training part */
+    uint64_t closed;    /* the step whose epoch was ended last: evaluated, logged */
     double best;        /* best loss of an epoch so far (validation, else training); NaN: none */
-    uint64_t best_step;
+    uint64_t best_step, best_epoch;
     int64_t since_best; /* epochs */
+    uint64_t ended; /* steps that the run was to have when it was stopped early; 0: it was not */
 } dg_progress;
 
 typedef struct dg_trainer {
@@ -37,12 +39,16 @@ void dg_trainer_free(dg_trainer *t);
  * parameters and moments are those of the step before. */
 dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why);
 
-/* 1 right after the last step of an epoch (or of the run). */
-int dg_trainer_epoch_ends(const dg_trainer *t);
+/* 1 after the last step of an epoch (or of the run), until dg_trainer_epoch has ended it. */
+int dg_trainer_epoch_is_open(const dg_trainer *t);
+/* 1: all steps are done, or the run was stopped early. */
+int dg_trainer_is_finished(const dg_trainer *t);
+/* The epoch of the last step, from 1. */
+uint64_t dg_trainer_epoch_number(const dg_trainer *t);
 /* Ends an epoch: evaluates the validation part if there is one (else v, made by the caller, gets
  * the training figures),
- * and updates best and since_best; the caller clears progress.figures afterwards. *better: this
- * epoch is the best so far. */
+ * and updates best, since_best and ended; the caller clears progress.figures afterwards. *better:
+ * this epoch is the best so far. */
 dg_status dg_trainer_epoch(dg_trainer *t, dg_figures *v, int *better,
                            const volatile sig_atomic_t *stop, dg_diag *why);
 

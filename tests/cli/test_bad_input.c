@@ -544,7 +544,9 @@ static const bad cases[] = {
     {"train good.dag --require 'acuracy>=0.5'", 2,
      "dagrad train: --require names 'acuracy'; the model has: loss, accuracy\n"},
     {"train good.dag --out old", 2,
-     "dagrad train: 'old' is there already; --resume old goes on with it, --out names "
+     "dagrad train: 'old' is there already and is no run; --out names another\n"},
+    {"train good.dag --out run", 2,
+     "dagrad train: 'run' is there already; --resume run goes on with it, --out names "
      "another\n"},
     {"train --resume nowhere", 2,
      "dagrad train: --resume names no run directory; usage: dagrad train MODEL [--out "
@@ -560,8 +562,9 @@ static const bad cases[] = {
      "    x=1\n"
      "    ^\n"},
     {"train other.dag --resume run", 2,
-     "dagrad train: the model is not the one of the run in 'run', whose text is in "
-     "run/model.dag\n"},
+     "dagrad train: the network is not the one of the run in 'run': that has `parameter "
+     "logits.linear.weight [64, 10] f32`, this has `parameter logits.linear.weight [64, 16] f32`; "
+     "--out begins a run of its own, --weights from these weights\n"},
     {"train good.dag --weights none.safetensors --out w1", 3,
      "dagrad train: none.safetensors: cannot read: No such file or directory\n"},
     {"train good.dag --weights text.txt --out w2", 3,

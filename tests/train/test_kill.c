@@ -241,21 +241,23 @@ static void child(const char *run, int resume, uint64_t until, long n, int repor
 {
     dg_diag why = {.code = DG_OK};
     dg_trainer t;
-    dg_run_dir r;
+    dg_run_dir r = dg_run_none((dg_say){NULL, NULL});
+    dg_change change = {.n_set = 0};
     char hash[17];
     dg_file_calls calls = dg_system_calls;
     dg_experiment_options o = {.path = model};
     dg_experiment *e = dg_experiment_open(&o);
     must(dg_experiment_status(e), &why);
     must(dg_trainer_make(&t, e, 1, &why), &why);
-    must(resume ? dg_run_resume(&r, run, &t, 0, NULL, &why) : dg_run_create(&r, run, &t, &why),
-         &why);
-    if (!resume)
-        must(dg_run_save(&r, &t, 0, &why), &why);
+    if (resume)
+        must(dg_run_hold(&r, run, &why), &why);
+    must(resume ? dg_run_resume(&r, &t, &change, &why) : dg_run_create(&r, run, &t, &why), &why);
     while (t.progress.step < (until ? until : t.steps)) {
         must(dg_trainer_step(&t, 0, &why), &why);
-        if (dg_trainer_epoch_ends(&t))
+        if (dg_trainer_epoch_is_open(&t)) {
             dg_figures_clear(&t.progress.figures);
+            t.progress.closed = t.progress.step;
+        }
     }
     calls.open = dying_open;
     calls.write = dying_write;
@@ -265,7 +267,7 @@ static void child(const char *run, int resume, uint64_t until, long n, int repor
     calls.close = dying_close;
     dg_calls = &calls;
     calls_left = n;
-    must(dg_run_save(&r, &t, 0, &why), &why);
+    must(dg_run_save(&r, &t, &why), &why);
     dg_graph_hash(e->model->graph, hash);
     if (report >= 0)
         _exit(write(report, hash, 17) == 17 ? 0 : 51);

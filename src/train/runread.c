@@ -1,0 +1,133 @@
+/* A run directory as eval, predict and show read it; see rundir.h. */
+#include "base/text.h"
+#include "io/file.h"
+#include "train/checkpoint.h"
+#include "train/rundir.h"
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MOST_PLACES = 64 };
+
+char *dg_run_file(const char *run, const char *name, char *room, size_t size)
+{
+    if (dg_format(room, size, "%s/%s", run, name) >= (int)size)
+        *room = 0; /* a name that long cannot be opened anyway */
+    return room;
+}
+
+int dg_is_run(const char *path)
+{
+    char file[PATH_MAX];
+    struct stat s;
+    dg_run_file(path, "run.json", file, sizeof file);
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode) && stat(file, &s) == 0;
+}
+
+json_t *dg_run_json(const char *path, dg_diag *why)
+{
+    char file[PATH_MAX];
+    json_error_t error;
+    dg_run_file(path, "run.json", file, sizeof file);
+    json_t *j = json_load_file(file, JSON_REJECT_DUPLICATES, &error);
+    if (!j && json_error_code(&error) == json_error_out_of_memory)
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+    else if (!j)
+        dg_diag_set(why, DG_EDATA, "%s:%d: %s", file, error.line, error.text);
+    return j;
+}
+
+char *dg_run_weights_file(const char *path, const char *weights, char *room, size_t size)
+{
+    char name[32];
+    if (strcmp(weights, "last") != 0 && strcmp(weights, "best") != 0)
+        dg_format(room, size, "%s", weights);
+    else {
+        dg_format(name, sizeof name, "%s.safetensors", weights);
+        dg_run_file(path, name, room, size);
+    }
+    return room;
+}
+
+static int has_validation(const dg_experiment *e)
+{
+    for (int i = 0; i < e->model->n_blocks; i++)
+        if (e->model->blocks[i].data == DG_DATA_VALIDATION)
+            return 1;
+    return e->settings.split > 0;
+}
+
+const char *dg_run_known_by(const dg_experiment *e, const char *path)
+{
+    char file[PATH_MAX];
+    dg_run_weights_file(path, "best", file, sizeof file);
+    return has_validation(e) && access(file, F_OK) == 0 ? "best" : "last";
+}
+
+dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights, dg_diag *why)
+{
+    char file[PATH_MAX];
+    if (!weights)
+        weights = dg_run_known_by(e, path);
+    if (strcmp(weights, "best") == 0 && !has_validation(e))
+        return dg_diag_set(why, DG_EUSAGE,
+                           "the run has no validation part, by which weights would be the best; "
+                           "--weights last are those that it has");
+    dg_run_weights_file(path, weights, file, sizeof file);
+    e->weights.which = strcmp(weights, "best") == 0   ? "best"
+                       : strcmp(weights, "last") == 0 ? "last"
+                                                      : NULL;
+    return dg_weights_read(e, file, 0, NULL, &e->weights.step, why);
+}
+
+/* The folders of run.json, decoded: the caller's come first, the model's own last, since a model
+ * that has moved may have left its data. Returns their number; from *own on they are to be freed. */
+static int find_places(const json_t *j, const dg_experiment_options *o, const char *place[],
+                       int *own, dg_diag *why)
+{
+    int n = 0;
+    for (int i = 0; i < o->n_dirs && n < MOST_PLACES / 2; i++)
+        place[n++] = o->dirs[i];
+    *own = n;
+    const json_t *dirs = json_object_get(j, "dirs");
+    for (size_t i = 0; i <= json_array_size(dirs) && n < MOST_PLACES; i++) {
+        const json_t *item =
+            i < json_array_size(dirs) ? json_array_get(dirs, i) : json_object_get(j, "folder");
+        char *path = json_is_string(item) ? dg_path_decode(json_string_value(item)) : NULL;
+        if (path)
+            place[n++] = path;
+        else if (json_is_string(item))
+            dg_diag_set(why, DG_EMEMORY, "out of memory");
+    }
+    return n;
+}
+
+dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
+                           dg_diag *why)
+{
+    char model[PATH_MAX];
+    const char *place[MOST_PLACES];
+    int own = 0;
+    json_t *j = dg_run_json(path, why);
+    if (!j)
+        return NULL;
+    dg_experiment_options all = *o;
+    all.dirs = place;
+    all.n_dirs = find_places(j, o, place, &own, why);
+    all.path = dg_run_file(path, "model.dag", model, sizeof model);
+    dg_experiment *e = dg_experiment_open(&all);
+    json_decref(j);
+    for (int i = own; i < all.n_dirs; i++)
+        free((char *)(uintptr_t)place[i]);
+    if (!e)
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (!e || dg_experiment_status(e) != DG_OK)
+        return e;
+    e->options.path = NULL;
+    e->options.n_dirs = 0; /* they were the file's */
+    if (!weights || *weights)
+        dg_run_weights(e, path, weights, why);
+    return e;
+}
