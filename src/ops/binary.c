@@ -363,14 +363,14 @@ static void pow_a_run(const DG_T(dg_run) * r, int64_t n, real *y)
 
 DG_INLINE vec pow_b(vec e, vec a, vec b, vec x)
 {
-    (void)b;
     vec zero = vec_set1(0), slope = x * vec_log(a);
-    return unless_zero(e, e * vec_select((ivec)(x == zero), zero, slope));
+    ivec none = (ivec)(x == zero) | ((ivec)(a == zero) & (ivec)(b == zero));
+    return unless_zero(e, e * vec_select(none, zero, slope));
 }
 
 static void pow_b_run(const DG_T(dg_run) * r, int64_t n, real *y)
 {
-    dg_run_product(r, n, y, DG_USES_A | DG_USES_X, pow_b);
+    dg_run_product(r, n, y, DG_USES_A | DG_USES_B | DG_USES_X, pow_b);
 }
 
 static const DG_T(dg_binary) pow_runs = {pow_run, {pow_a_run, pow_b_run}};

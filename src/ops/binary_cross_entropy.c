@@ -4,7 +4,8 @@
  *     eps = -a/b + (1 - a)/(1 - b) for the estimate, log(1 - b) - log b for the target
  *     drho = the sum of both times db and da
  *
- * b = 0 where a is not, or b = 1 where a is not: the loss is infinite, DG_EFINITE.
+ * b = 0 where a is not, or b = 1 where a is not: the loss is infinite, DG_EFINITE, as for a b outside
+ * [0, 1].
  *
  * See ops/loss.h for pairs, weights and `over`. */
 #include "ops/loss.h"
@@ -50,7 +51,8 @@ static vec rho(vec a, vec b, const real *k)
     vec zero = vec_set1(0), rest = 1 - a;
     vec one = vec_select((ivec)(a == 0), zero, a * vec_log(b));
     vec other = vec_select((ivec)(rest == 0), zero, rest * vec_log1p(-b));
-    return vec_select(dg_probability(a), -(one + other), zero / zero);
+    ivec inside = dg_probability(a) & (ivec)(b >= zero) & (ivec)(b <= 1);
+    return vec_select(inside, -(one + other), zero / zero);
 }
 
 static vec for_target(vec a, vec b, const real *k)
@@ -75,6 +77,8 @@ static dg_status explain(const dg_call *c, const dg_pairs *p, int64_t pair)
     for (int64_t i = 0; i < p->size; i++) {
         if (!dg_probability(vec_set1(a[i]))[0])
             return dg_target_bad(c, pair, i, (double)a[i]);
+        if (!(b[i] >= 0 && b[i] <= 1))
+            return dg_outside_bad(c, pair, i, (double)b[i]);
         if ((!(b[i] > 0) && !(a[i] >= 0 && a[i] <= 0)) ||
             (!(b[i] < 1) && !(a[i] >= 1 && a[i] <= 1)))
             return dg_estimate_bad(c, pair, i, (double)b[i], (double)a[i]);

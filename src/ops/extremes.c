@@ -4,7 +4,7 @@
  *     dx_k = dz of that element
  *
  * Of several equal ones it is the first, in the order of memory; of NaN too: one NaN makes x_k
- * NaN. Over no elements max is -infinity and min infinity, as in ONNX. */
+ * NaN. Of no elements there is neither: refused. */
 #include "ops/op.h"
 #include "ops/over.h"
 
@@ -33,7 +33,7 @@ const dg_node_type dg_op_max = {
     .flags = DG_ROWS,
     .saves_in = 1,
     .saves_out = 1,
-    .shape = dg_over_shape,
+    .shape = dg_over_some_shape,
     .flops = dg_over_flops,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
@@ -52,7 +52,7 @@ const dg_node_type dg_op_min = {
     .flags = DG_ROWS,
     .saves_in = 1,
     .saves_out = 1,
-    .shape = dg_over_shape,
+    .shape = dg_over_some_shape,
     .flops = dg_over_flops,
     .cases = cases,
     .n_cases = DG_COUNT(cases),

@@ -8,19 +8,29 @@
 const dg_input_spec dg_loss_inputs[DG_LOSS_INPUTS] = {
     {.name = "target"}, {.name = "estimate"}, {.name = "weight", .flags = DG_IN_OPTIONAL}};
 
-const dg_input_spec dg_label_inputs[DG_LOSS_INPUTS] = {{.name = "target", .flags = DG_IN_ANY},
-                                                       {.name = "estimate"},
-                                                       {.name = "weight", .flags = DG_IN_OPTIONAL}};
+const dg_input_spec dg_label_inputs[DG_LABEL_INPUTS] = {
+    {.name = "target", .flags = DG_IN_ANY},
+    {.name = "estimate"},
+    {.name = "weight", .flags = DG_IN_OPTIONAL},
+    {.name = "class_weight", .flags = DG_IN_OPTIONAL}};
 
 const dg_attr_spec dg_loss_attrs[1] = {DG_LOSS_OVER};
-const dg_attr_spec dg_label_attrs[2] = {DG_LOSS_OVER,
-                                        {.name = "ignore",
-                                         .kind = DG_ATTR_INT,
-                                         .max_count = 1,
-                                         .low = INT32_MIN,
-                                         .high = INT32_MAX,
-                                         .preset = "",
-                                         .text = "a label that does not count"}};
+const dg_attr_spec dg_label_attrs[DG_LABEL_ATTRS] = {
+    DG_LOSS_OVER,
+    {.name = "ignore",
+     .kind = DG_ATTR_INT,
+     .max_count = 1,
+     .low = INT32_MIN,
+     .high = INT32_MAX,
+     .preset = "",
+     .text = "a label that does not count"},
+    {.name = "label_smoothing",
+     .kind = DG_ATTR_REAL,
+     .max_count = 1,
+     .low = 0,
+     .high = 1,
+     .preset = "0",
+     .text = "share of the target that is spread evenly over all classes"}};
 
 static dg_status check_weight(const char *of, const dg_shape *weight, const dg_shape *rho,
                               dg_diag *why)
@@ -54,8 +64,18 @@ static dg_shape without_last(const dg_shape *s)
     return r;
 }
 
-dg_status dg_label_shape(const char *of, const dg_attrs *a, const dg_shape in[], dg_shape out[],
-                         dg_diag *why)
+static dg_status check_class_weight(const char *of, const dg_shape *weight, int64_t classes,
+                                    dg_diag *why)
+{
+    char found[128];
+    if (weight->rank < 0 || (weight->rank == 1 && weight->dim[0] == classes))
+        return DG_OK;
+    return dg_diag_set(why, DG_EMODEL, "%s: class_weight %s must be one number a class, [%lld]", of,
+                       dg_shape_text(weight, found, sizeof found), (long long)classes);
+}
+
+dg_status dg_label_shape(const char *of, const dg_attrs *a, int n_in, const dg_shape in[],
+                         dg_shape out[], dg_diag *why)
 {
     const dg_shape *b = &in[DG_ESTIMATE];
     char target[128], estimate[128], label[128];
@@ -66,6 +86,9 @@ dg_status dg_label_shape(const char *of, const dg_attrs *a, const dg_shape in[],
             why, DG_EMODEL,
             "%s: the last axis of the estimate %s is that of the classes; it needs one", of,
             estimate);
+    if (n_in > DG_CLASS_WEIGHT &&
+        check_class_weight(of, &in[DG_CLASS_WEIGHT], b->dim[b->rank - 1], why) != DG_OK)
+        return DG_EMODEL;
     dg_shape labels = without_last(b);
     if (dg_shape_equal(&in[DG_TARGET], &labels)) {
         out[0] = labels;
@@ -186,6 +209,21 @@ dg_status dg_estimate_bad(const dg_call *c, int64_t p, int64_t i, double estimat
         "loss is not finite; give logits to softmax_cross_entropy or "
         "sigmoid_cross_entropy instead",
         dg_pair_text(c, p, where, sizeof where), (long long)i, estimate, target);
+}
+
+dg_status dg_outside_bad(const dg_call *c, int64_t p, int64_t i, double estimate)
+{
+    char where[64];
+    return dg_diag_set(c->why, DG_EFINITE,
+                       "the estimate of %s, component %lld, is %.9g; a probability is 0 to 1: give "
+                       "logits to softmax_cross_entropy or sigmoid_cross_entropy instead",
+                       dg_pair_text(c, p, where, sizeof where), (long long)i, estimate);
+}
+
+dg_status dg_class_weight_bad(const dg_call *c, int64_t k, double weight)
+{
+    return dg_diag_set(c->why, DG_EDATA, "class_weight of class %lld is %.9g; it is 0 or more",
+                       (long long)k, weight);
 }
 
 #endif

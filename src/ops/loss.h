@@ -13,9 +13,10 @@
 
 #include "ops/op.h"
 
-enum { DG_TARGET, DG_ESTIMATE, DG_WEIGHT, DG_LOSS_INPUTS }; /* the inputs */
-enum { DG_OVER = 0, DG_IGNORE = 1 };                        /* attributes of dg_label_attrs */
-enum { DG_OVER_PAIRS, DG_OVER_ELEMENTS };                   /* words of DG_OVER */
+enum { DG_TARGET, DG_ESTIMATE, DG_WEIGHT, DG_LOSS_INPUTS };    /* the inputs */
+enum { DG_CLASS_WEIGHT = DG_LOSS_INPUTS, DG_LABEL_INPUTS };    /* and those of label losses */
+enum { DG_OVER = 0, DG_IGNORE, DG_SMOOTHING, DG_LABEL_ATTRS }; /* attributes of dg_label_attrs */
+enum { DG_OVER_PAIRS, DG_OVER_ELEMENTS };                      /* words of DG_OVER */
 
 /* Where a call's pairs are: pair p has its components at p size .. (p + 1) size - 1 of the
  * estimate, and of a target that is no label. Pairs begin .. end - 1 are the call's. */
@@ -29,8 +30,8 @@ typedef struct dg_pairs {
 /* over: the index of the attribute of that name. */
 dg_pairs dg_pairs_of(const dg_call *c, int over);
 
-extern const dg_input_spec dg_loss_inputs[DG_LOSS_INPUTS];  /* real targets */
-extern const dg_input_spec dg_label_inputs[DG_LOSS_INPUTS]; /* real targets or labels */
+extern const dg_input_spec dg_loss_inputs[DG_LOSS_INPUTS];   /* real targets */
+extern const dg_input_spec dg_label_inputs[DG_LABEL_INPUTS]; /* real targets or labels */
 /* The attribute `over`, as an initialiser. */
 #define DG_LOSS_OVER                                                                               \
     {                                                                                              \
@@ -38,13 +39,13 @@ extern const dg_input_spec dg_label_inputs[DG_LOSS_INPUTS]; /* real targets or l
         .words = "pairs elements", .text = "mean over pairs, or over their components too"         \
     }
 
-extern const dg_attr_spec dg_loss_attrs[1];  /* over */
-extern const dg_attr_spec dg_label_attrs[2]; /* over, ignore */
+extern const dg_attr_spec dg_loss_attrs[1]; /* over */
+extern const dg_attr_spec dg_label_attrs[DG_LABEL_ATTRS];
 
 /* Shape rules: target like estimate; and, second, labels or distributions over the last axis. */
 dg_status dg_loss_shape(const char *of, const dg_shape in[], dg_shape out[], dg_diag *why);
-dg_status dg_label_shape(const char *of, const dg_attrs *a, const dg_shape in[], dg_shape out[],
-                         dg_diag *why);
+dg_status dg_label_shape(const char *of, const dg_attrs *a, int n_in, const dg_shape in[],
+                         dg_shape out[], dg_diag *why);
 
 /* dg_node_type.flops, and for label losses .pairs (ignored labels do not count) and .limit: -1
  * where the input takes real values, also the target, where its shape is that of distributions. */
@@ -63,11 +64,13 @@ char *dg_pair_text(const dg_call *c, int64_t p, char *text, size_t n);
 
 /* Each records what is wrong with pair p and returns the status: its label is out of range; the
  * target distribution d of it is none; its target or estimate at component i may not be what it
- * is. */
+ * is; its estimate there is no probability. And of class k, that its weight is none. */
 dg_status dg_label_bad(const dg_call *c, int64_t p, int32_t label, int64_t classes);
 dg_status dg_simplex_bad(const dg_call *c, int64_t p, int64_t d, double sum, double size);
 dg_status dg_target_bad(const dg_call *c, int64_t p, int64_t i, double target);
 dg_status dg_estimate_bad(const dg_call *c, int64_t p, int64_t i, double estimate, double target);
+dg_status dg_outside_bad(const dg_call *c, int64_t p, int64_t i, double estimate);
+dg_status dg_class_weight_bad(const dg_call *c, int64_t k, double weight);
 
 #ifdef DG_REAL
 

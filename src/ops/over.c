@@ -8,11 +8,7 @@
 
 const dg_input_spec dg_over_input[1] = {{.name = "z"}};
 
-const dg_attr_spec dg_over_attrs[DG_OVER_ATTRS] = {
-    {"axis", DG_ATTR_INT, DG_MAX_RANK, -DG_MAX_RANK, DG_MAX_RANK - 1, "", NULL,
-     "the axes; all by default"},
-    {"keepdims", DG_ATTR_BOOL, 1, 0, 1, "false", NULL, "whether they stay, with size 1"},
-};
+const dg_attr_spec dg_over_attrs[DG_OVER_ATTRS] = {DG_OVER_SPECS};
 
 const dg_case dg_over_cases[DG_OVER_CASES] = {
     {"n,a", "axis=1", "uniform(-2,2)", HUGE_VAL},
@@ -67,6 +63,19 @@ dg_status dg_over_shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_sha
                            dg_shape_text(&in[0], text, sizeof text), -in[0].rank, in[0].rank - 1);
     out[0] = without(&in[0], mask, keeps(a));
     return DG_OK;
+}
+
+dg_status dg_over_some_shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
+                             dg_diag *why)
+{
+    char text[128];
+    dg_status s = dg_over_shape(a, n_in, in, out, why);
+    int mask = s == DG_OK ? mask_of(a, in[0].rank) : 0;
+    for (int k = 0; s == DG_OK && k < in[0].rank; k++)
+        if ((mask >> k & 1) && in[0].dim[k] == 0)
+            s = dg_diag_set(why, DG_EMODEL, "there is nothing along axis %d of %s", k,
+                            dg_shape_text(&in[0], text, sizeof text));
+    return s;
 }
 
 static dg_walk walk_of(const dg_attrs *a, const dg_shape *z)

@@ -13,11 +13,21 @@ enum { DG_OVER_AXIS, DG_OVER_KEEP, DG_OVER_ATTRS, DG_OVER_CASES = 7 };
 
 extern const dg_input_spec dg_over_input[1];
 extern const dg_attr_spec dg_over_attrs[DG_OVER_ATTRS];
+/* The same as initialisers, for a node with more attributes behind them. */
+#define DG_OVER_SPECS                                                                              \
+    {"axis",          DG_ATTR_INT, DG_MAX_RANK, -DG_MAX_RANK,                                      \
+     DG_MAX_RANK - 1, "",          NULL,        "the axes; all by default"},                       \
+    {                                                                                              \
+        "keepdims", DG_ATTR_BOOL, 1, 0, 1, "false", NULL, "whether they stay, with size 1"         \
+    }
 extern const dg_case dg_over_cases[DG_OVER_CASES];
 
 /* Fields of dg_node_type. */
 dg_status dg_over_shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
                         dg_diag *why);
+/* The same for nodes that refuse to make something of nothing. */
+dg_status dg_over_some_shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
+                             dg_diag *why);
 int dg_over_parts(const dg_sizes *of, int input);
 double dg_over_flops(const dg_sizes *of, int input);
 

@@ -8,22 +8,24 @@
  *
  * Exactly, eps = A b - a with A = sum of a, which is 1 but for rounding. The largest logit m is
  * taken out of exponents and logarithm. forward saves m, sum e^(z - m) and A of each distribution,
- * so that the adjoint makes b from z in one pass. See ops/loss.h for pairs, weights, `over`. */
-#include "ops/loss.h"
+ * so that the adjoint makes b from z in one pass. See ops/loss.h for pairs, weights, `over`; ops/blend.h for label_smoothing
+ * and class_weight. */
+#include "ops/blend.h"
 
 #ifndef DG_REAL
 
 static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
                        dg_diag *why)
 {
-    (void)n_in;
-    return dg_label_shape("softmax_cross_entropy", a, in, out, why);
+    return dg_label_shape("softmax_cross_entropy", a, n_in, in, out, why);
 }
 
 static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
     dg_shape lead = of->in[DG_ESTIMATE];
     lead.rank--;
+    bytes->scratch =
+        DG_BLEND_ROOM * (size_t)of->in[DG_ESTIMATE].dim[lead.rank] * dg_type_bytes(of->real);
     bytes->saved = 3 * (size_t)dg_shape_count(&lead) * dg_type_bytes(of->real);
 }
 
@@ -39,6 +41,10 @@ static const dg_case cases[] = {
     {"n; n,4; -", "ignore=1", "labels(4); uniform(-2,2)", 2},
     {"n,17; n,17; -", "", "simplex; uniform(-2,2)", 2},
     {"n,t,3; n,t,3; n", "over=elements", "simplex; uniform(-2,2); uniform(0.5,2)", 2},
+    {"n; n,5; n; 5", "ignore=2, label_smoothing=0.2",
+     "labels(5); uniform(-2,2); uniform(0.5,2); uniform(0.5,2)", 2},
+    {"n,t,17; n,t,17; -; 17", "label_smoothing=0.1",
+     "simplex; uniform(-2,2); uniform(0.5,2); uniform(0.5,2)", 2},
 };
 
 const dg_node_type dg_op_softmax_cross_entropy = {
@@ -49,10 +55,10 @@ const dg_node_type dg_op_softmax_cross_entropy = {
     .attrs = dg_label_attrs,
     .n_attrs = DG_COUNT(dg_label_attrs),
     .inputs = dg_label_inputs,
-    .n_inputs = DG_LOSS_INPUTS,
+    .n_inputs = DG_LABEL_INPUTS,
     .n_out = 1,
     .flags = DG_ROWS | DG_LOSS,
-    .saves_in = 1 << DG_TARGET | 1 << DG_ESTIMATE | 1 << DG_WEIGHT,
+    .saves_in = 1 << DG_TARGET | 1 << DG_ESTIMATE | 1 << DG_WEIGHT | 1 << DG_CLASS_WEIGHT,
     .shape = shape,
     .bytes = bytes,
     .flops = flops,
@@ -69,7 +75,7 @@ const dg_node_type dg_op_softmax_cross_entropy = {
 enum { TOP, SHARE, LOG, CONSTANTS };
 
 /* What forward saved for distribution d. */
-static void constants(const dg_call *c, int64_t d, real k[CONSTANTS])
+static void constants(const dg_call *c, int64_t d, real *k)
 {
     const real *saved = (const real *)c->saved + 3 * d;
     k[TOP] = saved[0];
@@ -79,7 +85,7 @@ static void constants(const dg_call *c, int64_t d, real k[CONSTANTS])
 
 /* The same at first, for n logits z and targets a (NULL: a label); saved where there is memory. */
 static void first_constants(const dg_call *c, int64_t d, int64_t n, const real *a, const real *z,
-                            real k[CONSTANTS])
+                            real *k)
 {
     real top = DG_T(dg_row_max)(n, z), sum = DG_T(dg_row_exp)(n, z, top, NULL);
     real whole = a ? (real)dg_loss_sum(n, a, a, NULL, NULL, dg_loss_target) : 1;
@@ -271,21 +277,30 @@ static dg_status tangent_distributions(const dg_call *c, const dg_pairs *p)
 
 /* ---- Both ------------------------------------------------------------------------------------ */
 
+static const dg_blend_rule blended = {rho,       log_share, softmax_less_target, first_constants,
+                                      constants, 0};
+
 static dg_status forward(const dg_call *c)
 {
     dg_pairs p = dg_pairs_of(c, DG_OVER);
+    if (!dg_blend_none(c))
+        return dg_blend_forward(c, &blended);
     return p.labels ? dg_each_label(c, &p, forward_label) : forward_distributions(c, &p);
 }
 
 static dg_status adjoint(const dg_call *c)
 {
     dg_pairs p = dg_pairs_of(c, DG_OVER);
+    if (!dg_blend_none(c))
+        return dg_blend_adjoint(c, &blended);
     return p.labels ? dg_each_label(c, &p, adjoint_label) : adjoint_distributions(c, &p);
 }
 
 static dg_status tangent(const dg_call *c)
 {
     dg_pairs p = dg_pairs_of(c, DG_OVER);
+    if (!dg_blend_none(c))
+        return dg_blend_tangent(c, &blended);
     return p.labels ? dg_each_label(c, &p, tangent_label) : tangent_distributions(c, &p);
 }
 

@@ -4,8 +4,8 @@
  *     mean  x_k = that sum / n                 d = eps_k / n
  *
  * n is the number of elements that one x_k is made of. Both are linear: dx is the same of dz. The
- * order of a sum is that of ops/fold.h; in f32 it does not stick at 2^24. A sum, and a mean, of
- * no elements is 0. */
+ * order of a sum is that of ops/fold.h; in f32 it does not stick at 2^24. A sum of no elements is
+ * 0, a mean of none is refused. */
 #include "ops/op.h"
 #include "ops/over.h"
 
@@ -40,7 +40,7 @@ const dg_node_type dg_op_mean = {
     .n_inputs = 1,
     .n_out = 1,
     .flags = DG_ROWS | DG_LINEAR,
-    .shape = dg_over_shape,
+    .shape = dg_over_some_shape,
     .parts = dg_over_parts,
     .flops = dg_over_flops,
     .cases = dg_over_cases,

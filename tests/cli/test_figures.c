@@ -97,6 +97,19 @@ static const figure_case cases[] = {
      "accuracy 0.5000|the metric 'accuracy' is 0.5, of estimates that are NaN|"},
     {LABELS("mean(square(y))", "perplexity(t, log(y))"), "a,b,c,t\n.5,-1,.3,0\n.5,.1,.1,0\n",
      "train m.dag --out run --quiet", 4, "perplexity nan|"},
+    /* a probability is 0 to 1: logits are told from it */
+    {NUMBERS("binary_cross_entropy(t, y)", "mse(t, y)"), "a,t\n.3,1\n2.5,1\n",
+     "train m.dag --out run --quiet", 4,
+     "the estimate of row 1, component 0, is 2.5; a probability is 0 to 1|"},
+    {NUMBERS("binary_cross_entropy(t, y)", "mse(t, y)"), "a,t\n.3,1\n.5,0\n-.001,0\n",
+     "train m.dag --out run --quiet", 4, "the estimate of row 2, component 0, is -0.001|"},
+    {LABELS("cross_entropy(t, y)", "accuracy(t, y)"), "a,b,c,t\n.5,.2,.3,0\n.2,1.5,.1,1\n",
+     "train m.dag --out run --quiet", 4, "the estimate of row 1, component 1, is 1.5|"},
+    {LABELS("cross_entropy(t, y)", "accuracy(t, y)"), "a,b,c,t\n.5,-.2,.3,0\n.2,.5,.1,1\n",
+     "train m.dag --out run --quiet", 4, "the estimate of row 0, component 1, is -0.2|"},
+    /* of nothing there is no mean */
+    {NUMBERS("mean(slice(square(t - y), 1, 0, 0))", "mse(t, y)"), "a,t\n1,1\n",
+     "train m.dag --out run --quiet", 2, "there is nothing along axis 1 of [N, 0]|"},
     /* target and estimate in their places */
     {NUMBERS("mse(y, t)", "r2(t, y)"), "a,t\n1,1\n2,3\n", "train m.dag --out run --quiet", 0,
      "m.dag:6:6: warning: mse takes the target first, and 't' is its second argument; write "

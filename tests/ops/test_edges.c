@@ -142,12 +142,16 @@ static const point POINTS[] = {
     {"max", "", 5, {1, 3, -2, 3, 0}, {2}, {3}, {0, 2, 0, 0, 0}},
     {"max", "", 3, {1, NOT, NOT}, {2}, {NOT}, {0, 2, 0}},
     {"max", "", 2, {-INF, -INF}, {2}, {-INF}, {2, 0}},
-    {"max", "", 0, {0}, {2}, {-INF}, {0}},
     {"min", "", 5, {1, 3, -2, -2, 0}, {2}, {-2}, {0, 0, 2, 0, 0}},
     {"min", "", 3, {1, NOT, 0}, {2}, {NOT}, {0, 2, 0}},
-    {"min", "", 0, {0}, {2}, {INF}, {0}},
     {"sum", "", 0, {0}, {2}, {0}, {0}},
-    {"mean", "", 0, {0}, {2}, {0}, {0}},
+    {"norm", "", 2, {3, -4}, {2}, {5}, {1.2, -1.6}},
+    {"norm", "", 2, {3e30, -4e30}, {2}, {5e30}, {1.2, -1.6}},
+    {"norm", "", 2, {3e-30, -4e-30}, {2}, {5e-30}, {1.2, -1.6}},
+    {"norm", "p=1", 3, {3, -4, 0}, {2}, {7}, {2, -2, 0}},
+    {"norm", "", 3, {0, -0.0, 0}, {1}, {0}, {0, 0, 0}},
+    {"norm", "", 2, {NOT, 1}, {0}, {NOT}, {0, 0}},
+    {"norm", "", 0, {0}, {2}, {0}, {0}},
     {"mean", "", 4, {1, 2, 3, 6}, {2}, {3}, {0.5, 0.5, 0.5, 0.5}},
     {"sum", "", 3, {INF, 1, -INF}, {2}, {NOT}, {2, 2, 2}},
     {"pad", "pads=[1, 2], value=7", 2, {NOT, 3}, {NOT, 1, 2, NOT, NOT}, {7, NOT, 3, 7, 7}, {1, 2}},
@@ -202,7 +206,7 @@ static const pair PAIRS[] = {
      {1, 1, 1, 1, 1, 1, 0, 1},
      {1, 0, 0, 1, 4, -8, INF, INF},
      {0, 1, 0, 0, -4, 12, 0, 1},
-     {-INF, 0, 0, 0.69314718055994531, NOT, NOT, 0, INF}},
+     {0, 0, 0, 0.69314718055994531, NOT, NOT, 0, INF}},
     {"maximum",
      7,
      {1, 2, 0, -INF, NOT, 1, NOT},
@@ -323,12 +327,28 @@ static void test_long_sums(void **state)
     free(ones);
 }
 
+/* Of nothing there is no mean and no extreme. */
+static void test_nothing(void **state)
+{
+    static const char *const nodes[] = {"mean", "max", "min"};
+    const dg_attr_value v[2] = {{.count = 1, .word = -1, .number = {1}}, {.count = 1, .word = -1}};
+    const dg_attrs attrs = {2, v};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        const dg_node_type *t = dg_builtin_at(dg_builtin_find(nodes[i]));
+        dg_shape empty = {2, {DG_N, 0}}, some = {2, {DG_N, 1}}, out;
+        dg_diag why = {.code = DG_OK};
+        assert_int_equal(t->shape(&attrs, 1, &some, &out, &why), DG_OK);
+        assert_int_equal(t->shape(&attrs, 1, &empty, &out, &why), DG_EMODEL);
+        assert_string_equal(why.text, "there is nothing along axis 1 of [N, 0]");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_points),
-        cmocka_unit_test(test_pairs),
-        cmocka_unit_test(test_masked_column),
+        cmocka_unit_test(test_nothing),   cmocka_unit_test(test_points),
+        cmocka_unit_test(test_pairs),     cmocka_unit_test(test_masked_column),
         cmocka_unit_test(test_long_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
