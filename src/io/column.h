@@ -33,6 +33,7 @@ struct dg_dataset {
     int64_t begin, rows; /* the part, in the order of the permutation */
     int shuffled;
     dg_permutation permutation;
+    int64_t *order; /* rows in another order, before all else; NULL: as they are */
 };
 
 /* The number in the source of row `row` of the dataset. */

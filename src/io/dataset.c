@@ -26,6 +26,7 @@ void dg_dataset_free(dg_dataset *d)
     if (!d)
         return;
     dg_arena_free(&d->arena);
+    free(d->order);
     free(d->column);
     free(d);
 }
@@ -331,7 +332,7 @@ int64_t dg_dataset_rows(const dg_dataset *d)
 
 int64_t dg_dataset_place(const dg_dataset *d, int64_t row)
 {
-    row += d->begin;
+    row = d->begin + (d->order ? d->order[row] : row);
     return d->shuffled ? dg_permutation_at(&d->permutation, row) : row;
 }
 

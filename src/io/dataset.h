@@ -79,6 +79,14 @@ dg_status dg_dataset_take(dg_dataset *d, const char *name, dg_array *array, int 
  * given; an empty part is DG_EDATA. 0 <= a < b <= 1. */
 dg_status dg_dataset_seal(dg_dataset *d, double a, double b, const uint64_t *shuffle, dg_diag *why);
 
+/* Puts `held` of the rows behind all others, drawn by seed; of each class of the column `label` (one
+ * number a row; NULL: none) the same share. Both parts keep the order of their rows. */
+dg_status dg_dataset_hold_out(dg_dataset *d, int64_t held, uint64_t seed, const char *label,
+                              dg_diag *why);
+/* 1: in the source each class of the column lies together, so a part of the rows has other classes
+ * than the rest. */
+int dg_dataset_is_sorted(dg_dataset *d, const char *label);
+
 int64_t dg_dataset_rows(const dg_dataset *d);
 /* The number of a row in its file, from 0. */
 int64_t dg_dataset_source_row(const dg_dataset *d, int64_t row);

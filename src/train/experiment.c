@@ -1,5 +1,6 @@
 /* An experiment: a model with its data; see experiment.h. */
 #include "train/experiment.h"
+#include "base/text.h"
 #include "graph/make.h"
 #include "train/pairs.h"
 #include <stdio.h>
@@ -94,9 +95,21 @@ static void read_block(dg_experiment *e, const dg_block *b)
         dg_diags_failure(&e->model->diags, &why, b->span);
 }
 
-/* split takes its share from the end of the training part. */
+/* The target by whose classes rows are told apart: the first with one whole number a row. */
+static const char *label_of(const dg_experiment *e)
+{
+    for (int i = 0; i < e->model->n_ports; i++) {
+        const dg_port *p = &e->model->ports[i];
+        if (p->target && p->type == DG_I32 && p->shape.rank == 1 && p->shape.dim[0] == DG_N)
+            return p->name;
+    }
+    return NULL;
+}
+
+/* split holds rows out of the training part; they lie behind those that stay. */
 static void divide(dg_experiment *e)
 {
+    dg_diag why = {.code = DG_OK};
     for (int i = 0; i < DG_DATA_PARTS; i++)
         if (e->block[i])
             e->part[i] = (dg_part_rows){e->block[i], 0, dg_dataset_rows(e->block[i])};
@@ -106,10 +119,34 @@ static void divide(dg_experiment *e)
     int64_t n = (int64_t)(e->settings.split * (double)train->rows);
     *held = (dg_part_rows){train->data, train->rows - n, n};
     train->rows -= n;
+    dg_span place = e->model->settings[DG_KEY_SPLIT].span;
     if (train->rows < 1 || n < 1)
-        dg_diags_at(&e->model->diags, e->model->settings[DG_KEY_SPLIT].span, NULL, NULL,
+        dg_diags_at(&e->model->diags, place, NULL, NULL,
                     "split=%g leaves no rows of %lld for one of both parts", e->settings.split,
                     (long long)(train->rows + n));
+    else if (dg_dataset_hold_out(train->data, n, e->settings.seed, label_of(e), &why) != DG_OK)
+        dg_diags_failure(&e->model->diags, &why, place);
+}
+
+/* Parts of rows that lie sorted by class have other classes: said once. */
+static void warn_of_sorted(dg_experiment *e)
+{
+    const char *label = label_of(e);
+    char text[300];
+    for (int i = 0; i < e->model->n_blocks && label && e->options.say; i++) {
+        const dg_block *b = &e->model->blocks[i];
+        const dg_attr_value *part = &b->head.attrs.v[DG_BLOCK_PART];
+        int whole = part->count < 2 || (part->number[0] <= 0 && part->number[1] >= 1);
+        if (whole || b->head.attrs.v[DG_BLOCK_SHUFFLE].count > 0 ||
+            !dg_dataset_is_sorted(e->block[b->data], label))
+            continue;
+        dg_format(text, sizeof text,
+                  "data %s: part= takes rows as they lie, and they are sorted by '%.80s': a part "
+                  "lacks classes; shuffle=1 in all blocks draws them",
+                  dg_part_names[b->data], label);
+        e->options.say(e->options.user, text);
+        return;
+    }
 }
 
 /* The line of a data block that fills a column. */
@@ -134,6 +171,7 @@ static void read_data(dg_experiment *e)
     if (dg_experiment_status(e) != DG_OK)
         return;
     divide(e);
+    warn_of_sorted(e);
     dg_dataset *train = e->block[DG_TRAIN_PART];
     if (train && dg_dataset_fit(train, e->part[DG_TRAIN_PART].rows, e->options.say, e->options.user,
                                 &why) != DG_OK)

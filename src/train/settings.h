@@ -14,7 +14,7 @@ typedef struct dg_settings {
     int exact, shuffle, drop_last;
     double split;
     const char *freeze; /* patterns, separated by newlines; "" */
-    int64_t save_every; /* steps; 0: each epoch */
+    int64_t save_every; /* steps; 0: each 30 seconds */
     int64_t patience;   /* epochs; 0: no early end */
 } dg_settings;
 
