@@ -106,6 +106,8 @@ static void put_node(const network *n, int k)
         dg_text_add(n->out, i ? ", " : "");
         if (node->in[i])
             put_value(n, node->in[i]);
+        else
+            dg_text_add(n->out, "none");
     }
     for (int i = 0; i < node->type->n_attrs; i++) {
         dg_text_add(n->out, ", ");

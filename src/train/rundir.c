@@ -415,8 +415,12 @@ static dg_status restore(dg_run_dir *r, dg_trainer *t, int changed, dg_checkpoin
         p->since_best = 0; /* longer now: it has all its patience again */
     if (!dg_trainer_is_finished(t))
         p->ended = 0;
-    if (t->steps < p->step)
-        t->steps = p->step;
+    if (t->steps < p->step) { /* nothing is left to do: the run stays as long as it was */
+        t->steps =
+            (uint64_t)json_integer_value(json_object_get(json_object_get(r->was, "run"), "steps"));
+        if (!dg_trainer_is_finished(t))
+            t->steps = p->step;
+    }
     return restore_best(r, t, changed, why);
 }
 
