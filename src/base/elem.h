@@ -13,13 +13,18 @@
  *   f32   0.98  0.83  1.98  1.65     0.51   0.51   0.51      0.51  0.51  0.51
  *   f64   1.07  0.75  1.75  1.55     1.68   0.78   1.55      0.76  0.77  1.10
  *
+ *         erf   bell  normal  normal with tanh
+ *   f32   0.51  0.51  0.51    0.51
+ *   f64   1.31  1.56  3.57    1.33
+ *
  * Special values as in C99, Annex F: a NaN that goes in comes out (quiet, of either sign); one that
  * is made is NAN; overflow gives inf; results that are subnormal are correct to the same errors.
- * sigmoid(x) = 1 / (1 + e^-x); softplus(x) = log(1 + e^x). */
+ * sigmoid(x) = 1 / (1 + e^-x); softplus(x) = log(1 + e^x); bell(x) = e^(-x^2). */
 #ifndef DG_BASE_ELEM_H
 #define DG_BASE_ELEM_H
 
 #include "base/elem64.h"
+#include "base/elem64_normal.h"
 #include "base/elem64_pow.h"
 #include "base/elem64_trig.h"
 
@@ -75,6 +80,22 @@ DG_INLINE vec vec_pow(vec x, vec y)
     return vec64_pow(x, y);
 }
 
+DG_INLINE vec vec_erf(vec x)
+{
+    return vec64_erf(x);
+}
+
+DG_INLINE vec vec_bell(vec x)
+{
+    return vec64_bell(x);
+}
+
+/* Phi(x) and its derivative; tanh: with tanh in place of erf. */
+DG_INLINE vec vec_normal(vec x, int tanh, vec *density)
+{
+    return tanh ? vec64_normal_tanh(x, density) : vec64_normal(x, density);
+}
+
 #else
 
 #include "base/elem32.h"
@@ -109,6 +130,25 @@ DG_INLINE vec vec_pow(vec x, vec y)
 {
     return vec_from64(vec64_pow(vec_low64(x), vec_low64(y)),
                       vec64_pow(vec_high64(x), vec_high64(y)));
+}
+
+DG_INLINE vec vec_erf(vec x)
+{
+    return vec_from64(vec64_erf(vec_low64(x)), vec64_erf(vec_high64(x)));
+}
+
+DG_INLINE vec vec_bell(vec x)
+{
+    return vec_from64(vec64_bell(vec_low64(x)), vec64_bell(vec_high64(x)));
+}
+
+DG_INLINE vec vec_normal(vec x, int tanh, vec *density)
+{
+    vec64 low = vec_low64(x), high = vec_high64(x), d[2];
+    low = tanh ? vec64_normal_tanh(low, &d[0]) : vec64_normal(low, &d[0]);
+    high = tanh ? vec64_normal_tanh(high, &d[1]) : vec64_normal(high, &d[1]);
+    *density = vec_from64(d[0], d[1]);
+    return vec_from64(low, high);
 }
 
 #endif

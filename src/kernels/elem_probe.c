@@ -14,6 +14,18 @@ DG_INLINE void map(unary *fn, int64_t n, const real *x, real *out)
         vec_store_n(out + i, (int)(n - i), fn(vec_load_n(x + i, (int)(n - i))));
 }
 
+DG_INLINE vec normal(vec x)
+{
+    vec density;
+    return vec_normal(x, 0, &density);
+}
+
+DG_INLINE vec normal_tanh(vec x)
+{
+    vec density;
+    return vec_normal(x, 1, &density);
+}
+
 static void map_pow(int64_t n, const real *x, const real *y, real *out)
 {
     for (int64_t i = 0; i < n; i += VEC_N) {
@@ -51,6 +63,18 @@ void DG_T(dg_elem_probe)(int fn, int64_t n, const real *x, const real *y, real *
         break;
     case DG_ELEM_COS:
         map(vec_cos, n, x, out);
+        break;
+    case DG_ELEM_ERF:
+        map(vec_erf, n, x, out);
+        break;
+    case DG_ELEM_BELL:
+        map(vec_bell, n, x, out);
+        break;
+    case DG_ELEM_NORMAL:
+        map(normal, n, x, out);
+        break;
+    case DG_ELEM_NORMAL_TANH:
+        map(normal_tanh, n, x, out);
         break;
     case DG_ELEM_POW:
         map_pow(n, x, y, out);

@@ -14,7 +14,11 @@ enum dg_elem_fn {
     DG_ELEM_SOFTPLUS,
     DG_ELEM_SIN,
     DG_ELEM_COS,
-    DG_ELEM_POW,
+    DG_ELEM_ERF,
+    DG_ELEM_BELL,
+    DG_ELEM_NORMAL,
+    DG_ELEM_NORMAL_TANH,
+    DG_ELEM_POW, /* the only one of two arguments, last */
     DG_ELEM_FNS
 };
 

@@ -45,6 +45,22 @@ static double softplus_f64(double x)
     return x != x ? x : fmax(x, 0) + log1p(exp(-fabs(x)));
 }
 
+static double bell_f64(double x)
+{
+    return exp(-x * x);
+}
+
+static double normal_f64(double x)
+{
+    return 0.5 * erfc(-x * sqrt(0.5));
+}
+
+static double normal_tanh_f64(double x)
+{
+    double a = fmax(-40, fmin(40, x));
+    return x != x ? x : sigmoid_f64(sqrt(8 / acos(-1)) * (a + 0.044715 * a * a * a));
+}
+
 static long double sigmoid_big(long double x)
 {
     return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x));
@@ -53,6 +69,22 @@ static long double sigmoid_big(long double x)
 static long double softplus_big(long double x)
 {
     return x != x ? x : (x > 0 ? x : 0) + log1pl(expl(-fabsl(x)));
+}
+
+static long double bell_big(long double x)
+{
+    return expl(-x * x);
+}
+
+static long double normal_big(long double x)
+{
+    return 0.5L * erfcl(-x * sqrtl(0.5L));
+}
+
+static long double normal_tanh_big(long double x)
+{
+    long double a = fmaxl(-40, fminl(40, x));
+    return x != x ? x : sigmoid_big(sqrtl(8 / acosl(-1)) * (a + 0.044715L * a * a * a));
 }
 
 /* Most units of error allowed: what was attained (base/elem.h), rounded up. */
@@ -71,6 +103,10 @@ static const struct {
     [DG_ELEM_SOFTPLUS] = {"softplus", softplus_f64, softplus_big, 0.51, 1.8},
     [DG_ELEM_SIN] = {"sin", sin, sinl, 0.51, 0.9},
     [DG_ELEM_COS] = {"cos", cos, cosl, 0.51, 0.9},
+    [DG_ELEM_ERF] = {"erf", erf, erfl, 0.51, 2},
+    [DG_ELEM_BELL] = {"bell", bell_f64, bell_big, 0.51, 2},
+    [DG_ELEM_NORMAL] = {"normal", normal_f64, normal_big, 0.51, 4},
+    [DG_ELEM_NORMAL_TANH] = {"norm_t", normal_tanh_f64, normal_tanh_big, 0.51, 4},
     [DG_ELEM_POW] = {"pow", NULL, NULL, 0.51, 1.2},
 };
 
@@ -522,6 +558,10 @@ static void keep_their_bits(void **state)
         [DG_ELEM_SOFTPLUS] = {0x9c539e1be663120a, 0x8eeb6d48c19fca6e},
         [DG_ELEM_SIN] = {0x2aba8fa670448a42, 0x26c947a1ec66722c},
         [DG_ELEM_COS] = {0x4b9a4e928f4af5f2, 0xc581bcf7b6f81cb7},
+        [DG_ELEM_ERF] = {0x657a18a2819c96eb, 0x7595dfb17630f985},
+        [DG_ELEM_BELL] = {0xdc2b46118634a6d2, 0xe692f93635d47c44},
+        [DG_ELEM_NORMAL] = {0x7bf4881478442e6a, 0x8bfe6c0f1566df5d},
+        [DG_ELEM_NORMAL_TANH] = {0xa0cd58d3e5470acc, 0x5175bdfb5efc701c},
         [DG_ELEM_POW] = {0xd27cca88e056fdef, 0xf26f11137232ec7d},
 
     };
