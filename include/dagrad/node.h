@@ -94,8 +94,11 @@ typedef struct dg_bytes {
  *     by parts   all else: work on part `part` of `parts`, a number that comes from sizes alone;
  *                rows are then 0 to all of the outputs. Of a node that is cut by rows that is the
  *                adjoint of each input without the batch (a parameter): it sums over all rows. */
+enum { DG_CALL_FORWARD, DG_CALL_ADJOINT, DG_CALL_TANGENT };
+
 typedef struct dg_call {
     size_t size;
+    int direction; /* which function this is a call of: one may serve as all three */
     const dg_attrs *attrs;
     int n_in, n_out;
     const dg_shape *in_shape, *out_shape; /* of the whole batch; no DG_N in them */

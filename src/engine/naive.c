@@ -183,6 +183,7 @@ static void back_one(dg_naive *n, int32_t k, dg_frame *f, int only)
         int want = node->in[i] && n->depends[node->in[i] - 1] && (only < 0 || only == i);
         f->delta[i] = want ? fresh(n, node->in[i]) : NULL;
     }
+    f->c.direction = DG_CALL_ADJOINT;
     if (!n->failed)
         call(n, math_of(n, node)->adjoint, f, only < 0 ? 1 : parts_of(n, node, f, only));
     for (int i = 0; i < node->n_in; i++)

@@ -163,8 +163,12 @@ void dg_probe_free(dg_probe *p)
     free(p->c.scratch);
 }
 
-static void run(dg_probe *p, dg_fn fn, int parts)
+static void run(dg_probe *p, int direction, int parts)
 {
+    dg_fn fn = direction == DG_CALL_FORWARD   ? p->math->forward
+               : direction == DG_CALL_ADJOINT ? p->math->adjoint
+                                              : p->math->tangent;
+    p->c.direction = direction;
     p->c.parts = parts;
     for (p->c.part = 0; p->c.part < parts && p->failed == DG_OK; p->c.part++)
         p->failed = fn(&p->c);
@@ -198,7 +202,7 @@ static void forward(dg_probe *p)
     if (p->type->flags & DG_VIEW)
         memcpy(p->out[0], p->in[0], (size_t)dg_probe_in(p, 0) * dg_type_bytes(p->real));
     else
-        run(p, p->math->forward, parts_of(p, -1));
+        run(p, DG_CALL_FORWARD, parts_of(p, -1));
 }
 
 /* What the type says it saves, and nothing else. */
@@ -229,7 +233,7 @@ static void own_tangent(dg_probe *p, int input)
             memset(p->din[i], 0, (size_t)dg_probe_in(p, i) * dg_type_bytes(p->real));
     }
     point_at(p, in, (const void *const *)p->dout);
-    run(p, p->math->forward, parts_of(p, -1));
+    run(p, DG_CALL_FORWARD, parts_of(p, -1));
 }
 
 /* Results start at `before`: NaN, which no right node leaves. */
@@ -251,7 +255,7 @@ static void tangent_from(dg_probe *p, int input, const double *v, double before,
     else if (dg_is_own_tangent(p->type, p->math))
         own_tangent(p, input);
     else
-        run(p, p->math->tangent, parts_of(p, -1));
+        run(p, DG_CALL_TANGENT, parts_of(p, -1));
     flatten(p, p->dout, jv);
 }
 
@@ -276,7 +280,7 @@ static void adjoint_into(dg_probe *p, int input, const double *w, void *to)
     if (p->type->flags & DG_VIEW)
         memcpy(to, p->eps[0], (size_t)dg_probe_in(p, 0) * dg_type_bytes(p->real));
     else
-        run(p, p->math->adjoint, parts_of(p, input));
+        run(p, DG_CALL_ADJOINT, parts_of(p, input));
 }
 
 static void adjoint_from(dg_probe *p, int input, const double *w, double before, double *jtw)

@@ -20,12 +20,20 @@
 #include <string.h>
 
 #define DG_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+#define DG_ATTRS(list) .attrs = list, .n_attrs = DG_COUNT(list) /* members of a type */
 
 #ifdef DG_REAL
 #include "base/elem.h"
 #include "base/real.h"
 #include "base/vec.h"
 #include "kernels/kernels.h"
+
+/* The product, and 0 where the error vector e is 0, also at a pole. */
+DG_INLINE vec dg_unless_zero(vec e, vec product)
+{
+    vec zero = vec_set1(0);
+    return vec_select((ivec)(e == zero), zero, product);
+}
 #endif
 
 #endif

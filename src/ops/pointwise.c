@@ -9,6 +9,7 @@
  *     reciprocal  x = 1 / z         d = -x^2 eps
  *     sin         x = sin z         d = cos(z) eps
  *     cos         x = cos z         d = -sin(z) eps
+ *     erf         x = erf z         d = 2 / sqrt(pi) e^(-z^2) eps
  *     clip        x = min(max(z, min), max)    d = eps where min <= z <= max, else 0
  *
  * NaN gives NaN, and error vector 0 in abs and clip. An error vector of 0 comes back as 0 also
@@ -37,139 +38,26 @@ static const dg_case positive_cases[] = {{"n,a", "", "uniform(0.5,3)", 0.5},
                                          {"n,a,b", "", "uniform(0.5,3)", 0.5},
                                          {"", "", "uniform(0.5,3)", 0.5}};
 
-const dg_node_type dg_op_neg = {
-    .size = sizeof(dg_node_type),
-    .name = "neg",
-    .formula = "x = -z",
-    .onnx = "Neg",
-    .inputs = dg_pointwise_input,
-    .n_inputs = 1,
-    .n_out = 1,
-    .flags = DG_ROWS | DG_POINTWISE | DG_LINEAR,
-    .shape = dg_pointwise_shape,
-    .cases = smooth_cases,
-    .n_cases = DG_COUNT(smooth_cases),
-};
-
-const dg_node_type dg_op_abs = {
-    .size = sizeof(dg_node_type),
-    .name = "abs",
-    .formula = "x = |z|; sign(0) = 0",
-    .onnx = "Abs",
-    .inputs = dg_pointwise_input,
-    .n_inputs = 1,
-    .n_out = 1,
-    .flags = DG_ROWS | DG_POINTWISE,
-    .saves_in = 1,
-    .shape = dg_pointwise_shape,
-    .cases = kink_cases,
-    .n_cases = DG_COUNT(kink_cases),
-};
-
-const dg_node_type dg_op_exp = {
-    .size = sizeof(dg_node_type),
-    .name = "exp",
-    .formula = "x = e^z",
-    .onnx = "Exp",
-    .inputs = dg_pointwise_input,
-    .n_inputs = 1,
-    .n_out = 1,
-    .flags = DG_ROWS | DG_POINTWISE,
-    .saves_out = 1,
-    .shape = dg_pointwise_shape,
-    .cases = smooth_cases,
-    .n_cases = DG_COUNT(smooth_cases),
-};
-
-const dg_node_type dg_op_log = {
-    .size = sizeof(dg_node_type),
-    .name = "log",
-    .formula = "x = ln z",
-    .onnx = "Log",
-    .inputs = dg_pointwise_input,
-    .n_inputs = 1,
-    .n_out = 1,
-    .flags = DG_ROWS | DG_POINTWISE,
-    .saves_in = 1,
-    .shape = dg_pointwise_shape,
-    .cases = positive_cases,
-    .n_cases = DG_COUNT(positive_cases),
-};
-
-const dg_node_type dg_op_sqrt = {
-    .size = sizeof(dg_node_type),
-    .name = "sqrt",
-    .formula = "x = z^(1/2)",
-    .onnx = "Sqrt",
-    .inputs = dg_pointwise_input,
-    .n_inputs = 1,
-    .n_out = 1,
-    .flags = DG_ROWS | DG_POINTWISE,
-    .saves_out = 1,
-    .shape = dg_pointwise_shape,
-    .cases = positive_cases,
-    .n_cases = DG_COUNT(positive_cases),
-};
-
-const dg_node_type dg_op_square = {
-    .size = sizeof(dg_node_type),
-    .name = "square",
-    .formula = "x = z^2",
-    .onnx = "Mul",
-    .inputs = dg_pointwise_input,
-    .n_inputs = 1,
-    .n_out = 1,
-    .flags = DG_ROWS | DG_POINTWISE,
-    .saves_in = 1,
-    .shape = dg_pointwise_shape,
-    .cases = smooth_cases,
-    .n_cases = DG_COUNT(smooth_cases),
-};
-
-const dg_node_type dg_op_reciprocal = {
-    .size = sizeof(dg_node_type),
-    .name = "reciprocal",
-    .formula = "x = 1 / z",
-    .onnx = "Reciprocal",
-    .inputs = dg_pointwise_input,
-    .n_inputs = 1,
-    .n_out = 1,
-    .flags = DG_ROWS | DG_POINTWISE,
-    .saves_out = 1,
-    .shape = dg_pointwise_shape,
-    .cases = positive_cases,
-    .n_cases = DG_COUNT(positive_cases),
-};
-
-const dg_node_type dg_op_sin = {
-    .size = sizeof(dg_node_type),
-    .name = "sin",
-    .formula = "x = sin z",
-    .onnx = "Sin",
-    .inputs = dg_pointwise_input,
-    .n_inputs = 1,
-    .n_out = 1,
-    .flags = DG_ROWS | DG_POINTWISE,
-    .saves_in = 1,
-    .shape = dg_pointwise_shape,
-    .cases = smooth_cases,
-    .n_cases = DG_COUNT(smooth_cases),
-};
-
-const dg_node_type dg_op_cos = {
-    .size = sizeof(dg_node_type),
-    .name = "cos",
-    .formula = "x = cos z",
-    .onnx = "Cos",
-    .inputs = dg_pointwise_input,
-    .n_inputs = 1,
-    .n_out = 1,
-    .flags = DG_ROWS | DG_POINTWISE,
-    .saves_in = 1,
-    .shape = dg_pointwise_shape,
-    .cases = smooth_cases,
-    .n_cases = DG_COUNT(smooth_cases),
-};
+const dg_node_type dg_op_neg =
+    DG_POINTWISE_TYPE("neg", "x = -z", "Neg", DG_LINEAR, smooth_cases, .saves_in = 0);
+const dg_node_type dg_op_abs =
+    DG_POINTWISE_TYPE("abs", "x = |z|; sign(0) = 0", "Abs", 0, kink_cases, .saves_in = 1);
+const dg_node_type dg_op_exp =
+    DG_POINTWISE_TYPE("exp", "x = e^z", "Exp", 0, smooth_cases, .saves_out = 1);
+const dg_node_type dg_op_log =
+    DG_POINTWISE_TYPE("log", "x = ln z", "Log", 0, positive_cases, .saves_in = 1);
+const dg_node_type dg_op_sqrt =
+    DG_POINTWISE_TYPE("sqrt", "x = z^(1/2)", "Sqrt", 0, positive_cases, .saves_out = 1);
+const dg_node_type dg_op_square =
+    DG_POINTWISE_TYPE("square", "x = z^2", "Mul", 0, smooth_cases, .saves_in = 1);
+const dg_node_type dg_op_reciprocal =
+    DG_POINTWISE_TYPE("reciprocal", "x = 1 / z", "Reciprocal", 0, positive_cases, .saves_out = 1);
+const dg_node_type dg_op_sin =
+    DG_POINTWISE_TYPE("sin", "x = sin z", "Sin", 0, smooth_cases, .saves_in = 1);
+const dg_node_type dg_op_cos =
+    DG_POINTWISE_TYPE("cos", "x = cos z", "Cos", 0, smooth_cases, .saves_in = 1);
+const dg_node_type dg_op_erf =
+    DG_POINTWISE_TYPE("erf", "x = erf z", "Erf", 0, smooth_cases, .saves_in = 1);
 
 static const dg_attr_spec clip_attrs[] = {
     {"min", DG_ATTR_REAL, 1, -HUGE_VAL, HUGE_VAL, "", NULL, "lower bound; none by default"},
@@ -193,8 +81,6 @@ const dg_node_type dg_op_clip = {
     .name = "clip",
     .formula = "x = min(max(z, min), max); error vector 0 outside, kept at the bounds",
     .onnx = "Clip",
-    .attrs = clip_attrs,
-    .n_attrs = DG_COUNT(clip_attrs),
     .inputs = dg_pointwise_input,
     .n_inputs = 1,
     .n_out = 1,
@@ -203,313 +89,204 @@ const dg_node_type dg_op_clip = {
     .shape = clip_shape,
     .cases = clip_cases,
     .n_cases = DG_COUNT(clip_cases),
+    DG_ATTRS(clip_attrs),
 };
 
 #else
 
-DG_INLINE vec neg(vec z, const vec *p)
+DG_INLINE vec neg(dg_point t)
 {
-    (void)p;
-    return -z;
+    return -t.z;
 }
 
-DG_INLINE vec neg_slope(vec e, vec s, const vec *p)
+DG_INLINE vec neg_slope(dg_point t)
 {
-    (void)s, (void)p;
-    return -e;
+    return -t.e;
 }
 
-static dg_status neg_forward(const dg_call *c)
+static dg_status neg_call(const dg_call *c)
 {
-    return dg_pointwise(c, neg, NULL);
+    return dg_pointwise(c, neg, neg_slope, NULL);
 }
 
-static dg_status neg_adjoint(const dg_call *c)
+const dg_math DG_T(dg_math_neg) = {neg_call, neg_call, neg_call};
+
+DG_INLINE vec abs_value(dg_point t)
 {
-    return dg_pointwise_adjoint(c, neg_slope, NULL, NULL);
+    return vec_abs(t.z);
 }
 
-static dg_status neg_tangent(const dg_call *c)
+DG_INLINE vec abs_slope(dg_point t)
 {
-    return dg_pointwise_tangent(c, neg_slope, NULL, NULL);
-}
-
-const dg_math DG_T(dg_math_neg) = {neg_forward, neg_adjoint, neg_tangent};
-
-DG_INLINE vec abs_value(vec z, const vec *p)
-{
-    (void)p;
-    return vec_abs(z);
-}
-
-DG_INLINE vec abs_slope(vec e, vec z, const vec *p)
-{
-    (void)p;
     vec zero = vec_set1(0);
-    return vec_select((ivec)(z > zero), e, vec_select((ivec)(z < zero), -e, zero));
+    return vec_select((ivec)(t.z > zero), t.e, vec_select((ivec)(t.z < zero), -t.e, zero));
 }
 
-static dg_status abs_forward(const dg_call *c)
+static dg_status abs_call(const dg_call *c)
 {
-    return dg_pointwise(c, abs_value, NULL);
+    return dg_pointwise(c, abs_value, abs_slope, NULL);
 }
 
-static dg_status abs_adjoint(const dg_call *c)
+const dg_math DG_T(dg_math_abs) = {abs_call, abs_call, abs_call};
+
+DG_INLINE vec exponential(dg_point t)
 {
-    return dg_pointwise_adjoint(c, abs_slope, c->in[0], NULL);
+    return vec_exp(t.z);
 }
 
-static dg_status abs_tangent(const dg_call *c)
+DG_INLINE vec exp_slope(dg_point t)
 {
-    return dg_pointwise_tangent(c, abs_slope, c->in[0], NULL);
+    return dg_unless_zero(t.e, t.e * t.x);
 }
 
-const dg_math DG_T(dg_math_abs) = {abs_forward, abs_adjoint, abs_tangent};
-
-DG_INLINE vec exponential(vec z, const vec *p)
+static dg_status exp_call(const dg_call *c)
 {
-    (void)p;
-    return vec_exp(z);
+    return dg_pointwise(c, exponential, exp_slope, NULL);
 }
 
-DG_INLINE vec exp_slope(vec e, vec x, const vec *p)
+const dg_math DG_T(dg_math_exp) = {exp_call, exp_call, exp_call};
+
+DG_INLINE vec logarithm(dg_point t)
 {
-    (void)p;
-    return dg_times(e, x);
+    return vec_log(t.z);
 }
 
-static dg_status exp_forward(const dg_call *c)
+DG_INLINE vec log_slope(dg_point t)
 {
-    return dg_pointwise(c, exponential, NULL);
+    return dg_unless_zero(t.e, t.e / t.z);
 }
 
-static dg_status exp_adjoint(const dg_call *c)
+static dg_status log_call(const dg_call *c)
 {
-    return dg_pointwise_adjoint(c, exp_slope, c->out[0], NULL);
+    return dg_pointwise(c, logarithm, log_slope, NULL);
 }
 
-static dg_status exp_tangent(const dg_call *c)
+const dg_math DG_T(dg_math_log) = {log_call, log_call, log_call};
+
+DG_INLINE vec square_root(dg_point t)
 {
-    return dg_pointwise_tangent(c, exp_slope, c->out[0], NULL);
+    return vec_sqrt(t.z);
 }
 
-const dg_math DG_T(dg_math_exp) = {exp_forward, exp_adjoint, exp_tangent};
-
-DG_INLINE vec logarithm(vec z, const vec *p)
+DG_INLINE vec sqrt_slope(dg_point t)
 {
-    (void)p;
-    return vec_log(z);
+    return dg_unless_zero(t.e, t.e / (t.x + t.x));
 }
 
-/* e / z, 0 where e is 0. */
-DG_INLINE vec log_slope(vec e, vec z, const vec *p)
+static dg_status sqrt_call(const dg_call *c)
 {
-    (void)p;
-    vec zero = vec_set1(0);
-    return vec_select((ivec)(e == zero), zero, e / z);
+    return dg_pointwise(c, square_root, sqrt_slope, NULL);
 }
 
-static dg_status log_forward(const dg_call *c)
+const dg_math DG_T(dg_math_sqrt) = {sqrt_call, sqrt_call, sqrt_call};
+
+DG_INLINE vec square(dg_point t)
 {
-    return dg_pointwise(c, logarithm, NULL);
+    return t.z * t.z;
 }
 
-static dg_status log_adjoint(const dg_call *c)
+/* Doubled last: 2 z may be too large where the product is not. */
+DG_INLINE vec square_slope(dg_point t)
 {
-    return dg_pointwise_adjoint(c, log_slope, c->in[0], NULL);
+    vec product = t.e * t.z;
+    return product + product;
 }
 
-static dg_status log_tangent(const dg_call *c)
+static dg_status square_call(const dg_call *c)
 {
-    return dg_pointwise_tangent(c, log_slope, c->in[0], NULL);
+    return dg_pointwise(c, square, square_slope, NULL);
 }
 
-const dg_math DG_T(dg_math_log) = {log_forward, log_adjoint, log_tangent};
+const dg_math DG_T(dg_math_square) = {square_call, square_call, square_call};
 
-DG_INLINE vec square_root(vec z, const vec *p)
+DG_INLINE vec reciprocal(dg_point t)
 {
-    (void)p;
-    return vec_sqrt(z);
+    return 1 / t.z;
 }
 
-DG_INLINE vec sqrt_slope(vec e, vec x, const vec *p)
+/* Not e times x^2, which may be no number of the type where the product is one. */
+DG_INLINE vec reciprocal_slope(dg_point t)
 {
-    return log_slope(e, x + x, p);
+    return dg_unless_zero(t.e, -(t.e * t.x * t.x));
 }
 
-static dg_status sqrt_forward(const dg_call *c)
+static dg_status reciprocal_call(const dg_call *c)
 {
-    return dg_pointwise(c, square_root, NULL);
+    return dg_pointwise(c, reciprocal, reciprocal_slope, NULL);
 }
 
-static dg_status sqrt_adjoint(const dg_call *c)
+const dg_math DG_T(dg_math_reciprocal) = {reciprocal_call, reciprocal_call, reciprocal_call};
+
+DG_INLINE vec sine(dg_point t)
 {
-    return dg_pointwise_adjoint(c, sqrt_slope, c->out[0], NULL);
+    return vec_sin(t.z);
 }
 
-static dg_status sqrt_tangent(const dg_call *c)
+DG_INLINE vec sin_slope(dg_point t)
 {
-    return dg_pointwise_tangent(c, sqrt_slope, c->out[0], NULL);
+    return t.e * vec_cos(t.z);
 }
 
-const dg_math DG_T(dg_math_sqrt) = {sqrt_forward, sqrt_adjoint, sqrt_tangent};
-
-DG_INLINE vec square(vec z, const vec *p)
+static dg_status sin_call(const dg_call *c)
 {
-    (void)p;
-    return z * z;
+    return dg_pointwise(c, sine, sin_slope, NULL);
 }
 
-DG_INLINE vec square_slope(vec e, vec z, const vec *p)
+const dg_math DG_T(dg_math_sin) = {sin_call, sin_call, sin_call};
+
+DG_INLINE vec cosine(dg_point t)
 {
-    (void)p;
-    return e * (z + z);
+    return vec_cos(t.z);
 }
 
-static dg_status square_forward(const dg_call *c)
+DG_INLINE vec cos_slope(dg_point t)
 {
-    return dg_pointwise(c, square, NULL);
+    return -t.e * vec_sin(t.z);
 }
 
-static dg_status square_adjoint(const dg_call *c)
+static dg_status cos_call(const dg_call *c)
 {
-    return dg_pointwise_adjoint(c, square_slope, c->in[0], NULL);
+    return dg_pointwise(c, cosine, cos_slope, NULL);
 }
 
-static dg_status square_tangent(const dg_call *c)
+const dg_math DG_T(dg_math_cos) = {cos_call, cos_call, cos_call};
+
+DG_INLINE vec error_function(dg_point t)
 {
-    return dg_pointwise_tangent(c, square_slope, c->in[0], NULL);
+    return vec_erf(t.z);
 }
 
-const dg_math DG_T(dg_math_square) = {square_forward, square_adjoint, square_tangent};
-
-DG_INLINE vec reciprocal(vec z, const vec *p)
+DG_INLINE vec erf_slope(dg_point t)
 {
-    (void)p;
-    return 1 / z;
+    return t.e * (vec_bell(t.z) * (real)0x1.20dd750429b6dp+0);
 }
 
-DG_INLINE vec reciprocal_slope(vec e, vec x, const vec *p)
+static dg_status erf_call(const dg_call *c)
 {
-    (void)p;
-    return dg_times(e, -(x * x));
+    return dg_pointwise(c, error_function, erf_slope, NULL);
 }
 
-static dg_status reciprocal_forward(const dg_call *c)
+const dg_math DG_T(dg_math_erf) = {erf_call, erf_call, erf_call};
+
+DG_INLINE vec clip(dg_point t)
 {
-    return dg_pointwise(c, reciprocal, NULL);
+    return vec_min(vec_max(t.z, t.p[0]), t.p[1]);
 }
 
-static dg_status reciprocal_adjoint(const dg_call *c)
+DG_INLINE vec clip_slope(dg_point t)
 {
-    return dg_pointwise_adjoint(c, reciprocal_slope, c->out[0], NULL);
+    return vec_select((ivec)(t.z >= t.p[0]) & (ivec)(t.z <= t.p[1]), t.e, vec_set1(0));
 }
 
-static dg_status reciprocal_tangent(const dg_call *c)
-{
-    return dg_pointwise_tangent(c, reciprocal_slope, c->out[0], NULL);
-}
-
-const dg_math DG_T(dg_math_reciprocal) = {reciprocal_forward, reciprocal_adjoint,
-                                          reciprocal_tangent};
-
-DG_INLINE vec sine(vec z, const vec *p)
-{
-    (void)p;
-    return vec_sin(z);
-}
-
-DG_INLINE vec sin_slope(vec e, vec z, const vec *p)
-{
-    (void)p;
-    return e * vec_cos(z);
-}
-
-static dg_status sin_forward(const dg_call *c)
-{
-    return dg_pointwise(c, sine, NULL);
-}
-
-static dg_status sin_adjoint(const dg_call *c)
-{
-    return dg_pointwise_adjoint(c, sin_slope, c->in[0], NULL);
-}
-
-static dg_status sin_tangent(const dg_call *c)
-{
-    return dg_pointwise_tangent(c, sin_slope, c->in[0], NULL);
-}
-
-const dg_math DG_T(dg_math_sin) = {sin_forward, sin_adjoint, sin_tangent};
-
-DG_INLINE vec cosine(vec z, const vec *p)
-{
-    (void)p;
-    return vec_cos(z);
-}
-
-DG_INLINE vec cos_slope(vec e, vec z, const vec *p)
-{
-    (void)p;
-    return -e * vec_sin(z);
-}
-
-static dg_status cos_forward(const dg_call *c)
-{
-    return dg_pointwise(c, cosine, NULL);
-}
-
-static dg_status cos_adjoint(const dg_call *c)
-{
-    return dg_pointwise_adjoint(c, cos_slope, c->in[0], NULL);
-}
-
-static dg_status cos_tangent(const dg_call *c)
-{
-    return dg_pointwise_tangent(c, cos_slope, c->in[0], NULL);
-}
-
-const dg_math DG_T(dg_math_cos) = {cos_forward, cos_adjoint, cos_tangent};
-
-/* p[0] <= x <= p[1]; a bound that is not given is infinite. */
-DG_INLINE void bounds(const dg_call *c, vec p[2])
+/* A bound that is not given is infinite. */
+static dg_status clip_call(const dg_call *c)
 {
     const dg_attr_value *v = c->attrs->v;
-    p[0] = vec_set1(v[0].count ? (real)v[0].number[0] : -(real)HUGE_VAL);
-    p[1] = vec_set1(v[1].count ? (real)v[1].number[0] : (real)HUGE_VAL);
+    vec p[2] = {vec_set1(v[0].count ? (real)v[0].number[0] : -(real)HUGE_VAL),
+                vec_set1(v[1].count ? (real)v[1].number[0] : (real)HUGE_VAL)};
+    return dg_pointwise(c, clip, clip_slope, p);
 }
 
-DG_INLINE vec clip(vec z, const vec *p)
-{
-    return vec_min(vec_max(z, p[0]), p[1]);
-}
-
-DG_INLINE vec clip_slope(vec e, vec z, const vec *p)
-{
-    return vec_select((ivec)(z >= p[0]) & (ivec)(z <= p[1]), e, vec_set1(0));
-}
-
-static dg_status clip_forward(const dg_call *c)
-{
-    vec p[2];
-    bounds(c, p);
-    return dg_pointwise(c, clip, p);
-}
-
-static dg_status clip_adjoint(const dg_call *c)
-{
-    vec p[2];
-    bounds(c, p);
-    return dg_pointwise_adjoint(c, clip_slope, c->in[0], p);
-}
-
-static dg_status clip_tangent(const dg_call *c)
-{
-    vec p[2];
-    bounds(c, p);
-    return dg_pointwise_tangent(c, clip_slope, c->in[0], p);
-}
-
-const dg_math DG_T(dg_math_clip) = {clip_forward, clip_adjoint, clip_tangent};
+const dg_math DG_T(dg_math_clip) = {clip_call, clip_call, clip_call};
 
 #endif

@@ -206,9 +206,10 @@ typedef struct {
     dg_call call;
 } frame;
 
-static void make_frame(dg_rig *r, frame *f, int forward)
+static void make_frame(dg_rig *r, frame *f, int direction)
 {
     const dg_trial *t = r->trial;
+    const int forward = direction == DG_CALL_FORWARD;
     memset(f, 0, sizeof *f);
     for (int i = 0; i < t->n_in; i++)
         f->in[i] = forward || (t->type->saves_in >> i & 1) ? r->in[i] : NULL;
@@ -218,6 +219,7 @@ static void make_frame(dg_rig *r, frame *f, int forward)
     for (int j = 0; j < t->n_out; j++)
         f->out[j] = forward || (t->type->saves_out >> j & 1) ? r->out[j] : NULL;
     f->call = (dg_call){.size = sizeof f->call,
+                        .direction = direction,
                         .attrs = t->attrs,
                         .n_in = t->n_in,
                         .n_out = t->n_out,
@@ -312,7 +314,7 @@ static void poison(void *p, size_t bytes)
 dg_status dg_rig_try(dg_rig *r)
 {
     frame f;
-    make_frame(r, &f, 1);
+    make_frame(r, &f, DG_CALL_FORWARD);
     return run(r, r->math->forward, &f.call);
 }
 
@@ -322,7 +324,7 @@ void dg_rig_forward(dg_rig *r, dg_cut cut)
     for (int j = 0; j < r->trial->n_out; j++)
         poison(r->out[j], out_bytes(r, j));
     poison(r->saved, r->saved_bytes);
-    make_frame(r, &f, 1);
+    make_frame(r, &f, DG_CALL_FORWARD);
     run_all(r, r->math->forward, &f.call, cut);
 }
 
@@ -331,7 +333,7 @@ void dg_rig_tangent(dg_rig *r, dg_cut cut, int only)
     frame f;
     for (int j = 0; j < r->trial->n_out; j++)
         poison(r->dout[j], out_bytes(r, j));
-    make_frame(r, &f, 0);
+    make_frame(r, &f, DG_CALL_TANGENT);
     for (int i = 0; i < r->trial->n_in; i++)
         f.din[i] = only < 0 || only == i ? r->din[i] : NULL;
     memcpy(f.dout, r->dout, sizeof f.dout);
@@ -342,7 +344,7 @@ void dg_rig_tangent(dg_rig *r, dg_cut cut, int only)
 
 static void make_adjoint(dg_rig *r, frame *f)
 {
-    make_frame(r, f, 0);
+    make_frame(r, f, DG_CALL_ADJOINT);
     for (int j = 0; j < r->trial->n_out; j++)
         f->eps[j] = r->eps[j];
     f->call.eps = f->eps;
@@ -389,7 +391,7 @@ void dg_rig_adjoint(dg_rig *r, dg_cut cut, int only)
 void dg_rig_forward_in_place(dg_rig *r, int i)
 {
     frame f;
-    make_frame(r, &f, 1);
+    make_frame(r, &f, DG_CALL_FORWARD);
     memcpy(r->out[0], r->in[i], out_bytes(r, 0));
     f.in[i] = r->out[0];
     must(r, r->math->forward, &f.call);

@@ -38,6 +38,22 @@ static double sigmoid(double z)
     return 1 / (1 + exp(-z));
 }
 
+/* The input times a share of it. */
+static double shared(const char *name, const dg_attr_value *v, double z)
+{
+    double cubic = sqrt(2 / acos(-1)) * (z + 0.044715 * z * z * z);
+    if (strcmp(name, "silu") == 0)
+        return z * sigmoid(z);
+    return 0.5 * z * (1 + (v[0].word == 1 ? tanh(cubic) : erf(z * sqrt(0.5))));
+}
+
+static double hard(const char *name, const dg_attr_value *v, double z)
+{
+    if (strcmp(name, "hardswish") == 0)
+        return z * fmin(fmax(z / 6 + 0.5, 0), 1);
+    return fmin(fmax(v[0].number[0] * z + v[1].number[0], 0), 1);
+}
+
 static double one_input(const dg_trial *t, int j, int64_t flat)
 {
     double z = t->in[0][flat];
@@ -51,6 +67,12 @@ static double one_input(const dg_trial *t, int j, int64_t flat)
         return z > 0 ? z : v[0].number[0] * z;
     if (strcmp(name, "elu") == 0)
         return z > 0 ? z : v[0].number[0] * expm1(z);
+    if (strcmp(name, "selu") == 0)
+        return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * expm1(z));
+    if (strncmp(name, "hard", 4) == 0)
+        return hard(name, v, z);
+    if (strcmp(name, "gelu") == 0 || strcmp(name, "silu") == 0)
+        return shared(name, v, z);
     return strcmp(name, "neg") == 0          ? -z
            : strcmp(name, "abs") == 0        ? fabs(z)
            : strcmp(name, "exp") == 0        ? exp(z)
@@ -64,6 +86,8 @@ static double one_input(const dg_trial *t, int j, int64_t flat)
            : strcmp(name, "sigmoid") == 0    ? sigmoid(z)
            : strcmp(name, "relu") == 0       ? fmax(z, 0)
            : strcmp(name, "softplus") == 0   ? log1p(exp(z))
+           : strcmp(name, "softsign") == 0   ? z / (1 + fabs(z))
+           : strcmp(name, "erf") == 0        ? erf(z)
                                              : (double)NAN;
 }
 
@@ -210,7 +234,7 @@ static const struct {
     int most; /* elements of z: some references look at all of them for each x */
 } REFERENCES[] = {
     {"neg abs exp log sqrt square reciprocal sin cos clip tanh sigmoid relu leaky_relu elu "
-     "softplus",
+     "softplus erf selu softsign hardsigmoid hardswish gelu silu",
      one_input, 4000},
     {"add sub mul div pow maximum minimum", two_inputs, 4000},
     {"reshape flatten", same_order, 4000},

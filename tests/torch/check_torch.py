@@ -109,6 +109,13 @@ UNARY = {
     "leaky_relu": lambda x: F.leaky_relu(x, 0.01),
     "elu": F.elu,
     "softplus": F.softplus,
+    "erf": torch.erf,
+    "selu": F.selu,
+    "softsign": F.softsign,
+    "hardsigmoid": F.hardsigmoid,
+    "hardswish": F.hardswish,
+    "gelu": F.gelu,
+    "silu": F.silu,
     "softmax": lambda x: torch.softmax(x, -1),
     "log_softmax": lambda x: torch.log_softmax(x, -1),
 }
