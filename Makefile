@@ -9,7 +9,7 @@
 #   make bench         dagrad beside its peers (make bench-peers installs those once)
 #   make check-torch   gradients beside PyTorch's on 50 random graphs
 #   make longtest      the long versions of the tests: hours (BUDGET=25: what 25 minutes allow)
-#   make tidy          style: format, line length, long functions, includes, macros
+#   make tidy          style: format, line length, long functions, includes, macros, no warnings
 #   make clean         removes build/, except the peers
 
 MAKEFLAGS += --no-print-directory
@@ -17,13 +17,14 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = cmake -S . -B build
 
-all: build/CMakeCache.txt
+all: configure
 	@cmake --build build --target dagrad -j $(JOBS)
 
-build/CMakeCache.txt:
-	@$(CONFIGURE)
+# Again where there is no program yet: perhaps zlib and jansson have been installed since.
+configure:
+	@[ -e build/CMakeCache.txt ] && [ -e build/dagrad ] || $(CONFIGURE)
 
-examples: build/CMakeCache.txt
+examples: configure
 	@cmake --build build --target dagrad examples -j $(JOBS)
 
 setup:
@@ -35,18 +36,18 @@ demo:
 test:
 	@bash scripts/test.sh
 
-install: build/CMakeCache.txt
+install: configure
 	@cmake --build build --target install_set -j $(JOBS)
 	@cmake --install build --prefix '$(PREFIX)'
 
-bench: build/CMakeCache.txt
+bench: configure
 	@cmake --build build --target bench -j $(JOBS)
 	@bash scripts/bench.sh
 
 bench-peers:
 	@bash scripts/peers.sh
 
-check-torch: build/CMakeCache.txt
+check-torch: configure
 	@cmake --build build -j $(JOBS) --target dagrad
 	@python=python3; [ -x build/peers/bin/python ] && python=build/peers/bin/python; \
 	    $$python tests/torch/check_torch.py build/dagrad
@@ -60,4 +61,4 @@ tidy:
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all examples setup demo test install bench bench-peers check-torch longtest tidy clean
+.PHONY: all configure examples setup demo test install bench bench-peers check-torch longtest tidy clean

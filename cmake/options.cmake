@@ -1,10 +1,18 @@
 # Build type, language, warnings, sanitizers.
 set(DG_SANITIZE "" CACHE STRING "address (with undefined behaviour), thread, or empty")
 set_property(CACHE DG_SANITIZE PROPERTY STRINGS "" address thread)
-option(DG_WERROR "warnings are errors" ON)
+option(DG_WERROR "warnings are errors (for developers: make tidy, make test)" OFF)
 
+set(DG_TOP_LEVEL FALSE) # else part of another project: no tests, no programs, nothing installed
+if(CMAKE_SOURCE_DIR STREQUAL PROJECT_SOURCE_DIR)
+    set(DG_TOP_LEVEL TRUE)
+endif()
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
-    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
+    if(DG_TOP_LEVEL)
+        set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
+    else()
+        set(CMAKE_BUILD_TYPE Release) # in this folder only
+    endif()
 endif()
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -23,20 +31,30 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT DG_SANITIZE)
     add_compile_options(-fno-asynchronous-unwind-tables)
 endif()
 
-# Relocations of a program packed, where the linker and the C library know how: 70 kB less.
-include(CheckCSourceRuns)
-set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,-z,pack-relative-relocs)
-check_c_source_runs("int main(void) { return 0; }" DG_HAS_RELR)
-unset(CMAKE_REQUIRED_LINK_OPTIONS)
+# Relocations of a program packed, where the linker and the C library know how: 70 kB less. Only a
+# run shows whether the C library does, so a program for another machine is made without.
+if(CMAKE_CROSSCOMPILING)
+    set(DG_HAS_RELR FALSE)
+else()
+    include(CheckCSourceRuns)
+    set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,-z,pack-relative-relocs)
+    check_c_source_runs("int main(void) { return 0; }" DG_HAS_RELR)
+    unset(CMAKE_REQUIRED_LINK_OPTIONS)
+endif()
 if(DG_HAS_RELR)
     set(DG_RELR -Wl,-z,pack-relative-relocs)
 endif()
 
 # No compiler flag may decide where a product is fused with a sum: the same bits everywhere.
-add_compile_options(-ffp-contract=off -Wall -Wextra -Wshadow -Wstrict-prototypes
-    -Wmissing-prototypes -Wdouble-promotion -Wvla -Wno-missing-field-initializers)
-if(DG_WERROR)
-    add_compile_options(-Werror)
+add_compile_options(-ffp-contract=off)
+if(DG_TOP_LEVEL)
+    add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+        -Wdouble-promotion -Wvla -Wno-missing-field-initializers)
+    if(DG_WERROR)
+        add_compile_options(-Werror)
+    endif()
+else()
+    add_compile_options(-w) # the warnings that a parent asks for are for its own sources
 endif()
 
 if(DG_SANITIZE STREQUAL "address")

@@ -3,6 +3,7 @@
 #   tests/<storey>/each_NAME.c   mathematics: compiled for each type and instruction set
 #   tests/fuzz/                  fuzzers, with clang: see cmake/fuzz.cmake
 #   tests/nodes/                 wrong nodes, plug-ins: see cmake/programs.cmake
+#   tests/long/                  scripts that `make longtest` runs, and programs for them
 #   any other tests/**/*.c       helpers, in one archive that every test is linked with
 # Each test finds in its environment DAGRAD_PROGRAM (the program), DAGRAD_SOURCE (this folder) and
 # DAGRAD_BUILD (the build folder). `make longtest` sets DAGRAD_LONGTEST=1: the long version; a file
@@ -16,7 +17,10 @@ set(DG_TEST_ENVIRONMENT DAGRAD_PROGRAM=${PROJECT_BINARY_DIR}/dagrad
 find_path(CMOCKA_INCLUDE cmocka.h)
 find_library(CMOCKA_LIBRARY cmocka)
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.c)
-list(FILTER sources EXCLUDE REGEX "/tests/(fuzz|nodes)/")
+list(FILTER sources EXCLUDE REGEX "/tests/(fuzz|long|nodes)/")
+if(NOT DG_HAVE_IO)
+    list(FILTER sources EXCLUDE REGEX "/tests/(lang|io|train|cli|examples)/")
+endif()
 if(NOT CMOCKA_LIBRARY OR NOT CMOCKA_INCLUDE)
     message(WARNING "cmocka is missing: the tests in C are not built")
     set(sources)
@@ -82,7 +86,7 @@ foreach(file ${sources})
         target_link_libraries(${target} PRIVATE dg_test_helpers)
     endif()
     target_link_libraries(${target} PRIVATE dg_all ${CMOCKA_LIBRARY} m)
-    if(TARGET dagrad AND storey MATCHES "^(cli|train|examples)$")
+    if(storey MATCHES "^(cli|train|examples)$")
         add_dependencies(${target} dagrad ${DG_SHIMS})
     endif()
     dg_labels(labels ${storey} ${name})
@@ -102,6 +106,16 @@ if(TARGET test_ops_derivatives AND NOT CMAKE_CROSSCOMPILING)
     add_custom_command(TARGET test_ops_derivatives POST_BUILD
         COMMAND test_ops_derivatives --cases VERBATIM)
 endif()
+
+# tests/long/NAME.c is build/tests/long_NAME, on the core library alone.
+file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/long/*.c)
+foreach(file ${programs})
+    get_filename_component(name ${file} NAME_WE)
+    add_executable(long_${name} ${file} ${PROJECT_SOURCE_DIR}/tests/engine/random_dag.c)
+    target_include_directories(long_${name} PRIVATE ${house} ${PROJECT_SOURCE_DIR}/tests)
+    target_link_libraries(long_${name} PRIVATE dagrad_static)
+    set_target_properties(long_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
+endforeach()
 
 # Tests of the house itself: scripts, exit 77 for 'skipped, and why'.
 file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.sh)

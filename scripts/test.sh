@@ -24,7 +24,7 @@ configuration() {
     printf '\n== %s: %s\n' "$name" "$folder"
     start=$SECONDS
     mkdir -p "$folder"
-    if ! { CC=$compiler cmake -S . -B "$folder" "$@" >"$folder/configure.log" 2>&1 ||
+    if ! { CC=$compiler cmake -S . -B "$folder" -DDG_WERROR=ON "$@" >"$folder/configure.log" 2>&1 ||
         { cat "$folder/configure.log" && false; }; } ||
         ! cmake --build "$folder" -j "$jobs" --target "$target" >"$folder/build.log" 2>&1; then
         grep -nE 'error|Error|undefined' -A3 "$folder/build.log" 2>/dev/null | head -60

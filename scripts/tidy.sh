@@ -27,8 +27,16 @@ lines() {
         xargs -0 grep -nE '^.{101,}$' | cut -c1-120 | grep .
 }
 
+# Makes build/ a developer's, where warnings are errors from now on.
+warnings() {
+    bash scripts/setup.sh build test && mkdir -p build &&
+        { cmake -S . -B build -DDG_WERROR=ON && cmake --build build -j "$(nproc)"; } \
+            >build/tidy.log 2>&1 || { grep -E 'error' -A3 build/tidy.log | head -40 && false; }
+}
+
 check 'formatted as .clang-format says' format
 check 'no line over 100 columns' lines
 check 'no function over 60 lines, no code in macros' bash scripts/check_functions.sh
 check 'includes point down the house' bash scripts/check_includes.sh
+check 'compiles without warnings' warnings
 exit $bad

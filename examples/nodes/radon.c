@@ -129,8 +129,8 @@ EITHER void spread(const sizes *z, const double *direction, const void *picture,
 EITHER void project(const dg_call *c, const void *picture, void *to, int wide)
 {
     sizes z = sizes_of(c);
-    const double *direction = c->saved;
-    double *row = c->scratch;
+    const double *direction = (const double *)c->saved; /* casts: C++ compiles this, too */
+    double *row = (double *)c->scratch;
     for (int64_t n = 0; n < z.pictures; n++)
         for (int64_t k = cut(c, z.angles, c->part); k < cut(c, z.angles, c->part + 1); k++) {
             spread(&z, direction + 2 * k, picture, n * z.height * z.width, row, wide);
@@ -142,7 +142,7 @@ EITHER void project(const dg_call *c, const void *picture, void *to, int wide)
 EITHER dg_status forward(const dg_call *c, int wide)
 {
     int64_t angles = dg_attr_int(c->attrs, ANGLES);
-    double *direction = c->saved, pi = 3.14159265358979323846;
+    double *direction = (double *)c->saved, pi = 3.14159265358979323846;
     for (int64_t k = cut(c, angles, c->part); k < cut(c, angles, c->part + 1); k++) {
         direction[2 * k] = cos(pi * (double)k / (double)angles);
         direction[2 * k + 1] = sin(pi * (double)k / (double)angles);
@@ -170,13 +170,14 @@ EITHER double gather(const sizes *z, const double *direction, const void *eps, i
 EITHER dg_status adjoint(const dg_call *c, int wide)
 {
     sizes z = sizes_of(c);
+    const double *direction = (const double *)c->saved;
     if (!c->delta[0])
         return DG_OK;
     for (int64_t n = 0; n < z.pictures; n++)
         for (int64_t i = cut(c, z.height, c->part); i < cut(c, z.height, c->part + 1); i++)
             for (int64_t j = 0; j < z.width; j++)
                 put(c->delta[0], (n * z.height + i) * z.width + j,
-                    gather(&z, c->saved, c->eps[0], n * z.angles * z.detectors, i, j, wide), wide);
+                    gather(&z, direction, c->eps[0], n * z.angles * z.detectors, i, j, wide), wide);
     return DG_OK;
 }
 

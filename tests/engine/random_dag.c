@@ -283,8 +283,9 @@ static dg_value reduction(world *w, const char *type)
         return bounded(w, v);
     if (!strcmp(type, "softmax") || !strcmp(type, "log_softmax"))
         return apply(w, type, 1, &v, "axis=-1");
+    int keep = dg_random_below(w->r, 2); /* a draw a statement: compilers order arguments freely */
     snprintf(attrs, sizeof attrs, "axis=%d keepdims=%s", 1 + dg_random_below(w->r, rank - 1),
-             dg_random_below(w->r, 2) ? "true" : "false");
+             keep ? "true" : "false");
     return apply(w, type, 1, &v, attrs);
 }
 
@@ -438,8 +439,8 @@ static void finish(world *w)
         if (is_used(w->g, w->pool[i]) || (i < n - 1 && dg_random_below(w->r, 6) == 0))
             continue;
         dg_value v = bounded(w, w->pool[i]);
-        dg_loss(w->g, NULL, loss(w, kinds[dg_random_below(w->r, 4)], v),
-                dg_random_between(w->r, 0.2, 2));
+        double weight = dg_random_between(w->r, 0.2, 2);
+        dg_loss(w->g, NULL, loss(w, kinds[dg_random_below(w->r, 4)], v), weight);
     }
     dg_output(w->g, "last", w->pool[w->n - 1]);
     dg_output(w->g, "middle", w->pool[w->n / 2]);
