@@ -27,8 +27,8 @@ typedef struct {
     void (*log)(void *user, const char *line);
 } dg_host;
 
-/* An attribute as a caller gives it: numbers, or a word or text, or (for an input given by name, as
- * weight=w) a value. The graph copies what it keeps. `start`, `end`: its place in the source, or
+/* An attribute as a caller gives it: `count` numbers, or a word or text (of a list `count` texts,
+ * joined by newlines), or (for an input given by name, as weight=w) a value. The graph copies what it keeps. `start`, `end`: its place in the source, or
  * 0. */
 typedef struct {
     const char *name;

@@ -26,21 +26,23 @@ static const dg_binding *binding_of(const dg_model *m, int port)
     return found;
 }
 
-static int calls_of(const dg_binding *b, dg_io_call calls[DG_MOST_IO_WORDS])
+static int calls_of(const dg_binding *b, int port, dg_io_call calls[DG_MOST_IO_WORDS])
 {
-    int n = b ? b->n_transforms : 0;
+    const dg_pipe *p = b ? dg_binding_pipe(b, port) : NULL;
+    int n = p ? p->n : 0;
     n = n < DG_MOST_IO_WORDS ? n : DG_MOST_IO_WORDS;
     for (int i = 0; i < n; i++) {
-        const dg_clause *c = &b->transforms[i];
+        const dg_clause *c = &p->transforms[i];
         calls[i] = (dg_io_call){c->name, c->n_given, c->given, 0, 0};
     }
     return n;
 }
 
-static int has_transform(const dg_binding *b, const char *name)
+static int has_transform(const dg_binding *b, int port, const char *name)
 {
-    for (int i = 0; b && i < b->n_transforms; i++)
-        if (strcmp(b->transforms[i].name, name) == 0)
+    const dg_pipe *p = b ? dg_binding_pipe(b, port) : NULL;
+    for (int i = 0; p && i < p->n; i++)
+        if (strcmp(p->transforms[i].name, name) == 0)
             return 1;
     return 0;
 }
@@ -83,7 +85,6 @@ static int find_port(const dg_model *m, const char *given, const char **file, dg
 static dg_status add_file(dg_inputs *in, dg_dataset *d, const char *given, dg_diag *why)
 {
     const dg_model *m = in->first->model;
-    dg_io_call calls[DG_MOST_IO_WORDS];
     const char *file = NULL;
     dg_array array;
     int port = find_port(m, given, &file, why);
@@ -91,29 +92,48 @@ static dg_status add_file(dg_inputs *in, dg_dataset *d, const char *given, dg_di
         return why->code;
     if (dg_dataset_find(d, m->ports[port].name))
         return dg_diag_set(why, DG_EUSAGE, "--input gives '%s' twice", m->ports[port].name);
+    const dg_binding *b = binding_of(m, port);
+    if (b)
+        dg_experiment_fill(m, d, b, port, file, why);
+    if (b && why->file[0])
+        why->node[0] = 0; /* the file says enough */
+    if (b)
+        return why->code;
     if (dg_data_read(file, &array, why) != DG_OK)
         return why->code;
-    int n = calls_of(binding_of(m, port), calls);
     if (array.shape.rank == 0) {
         dg_array_free(&array);
         return dg_diag_set(why, DG_EDATA, "%s: a single number has no rows", file);
     }
-    return dg_dataset_take(d, m->ports[port].name, &array, n, calls, why);
+    return dg_dataset_take(d, m->ports[port].name, &array, 0, NULL, why);
 }
 
-static dg_status add_files(dg_inputs *in, const dg_list *files, dg_diag *why)
+static const char *stored_note(void *checkpoint, const char *key)
+{
+    return dg_checkpoint_text(checkpoint, key);
+}
+
+static dg_status add_files(dg_inputs *in, const char *run, const char *weights,
+                           const dg_list *files, dg_diag *why)
 {
     dg_dataset *d = in->rows_of = dg_dataset_new(in->first->store);
     if (!d)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     in->first->block[DG_TEST_PART] = d; /* owner, until the experiment that reads it is there */
-    dg_status s = DG_OK;
+    dg_checkpoint *c = NULL;
+    char room[4096];
+    dg_run_weights_file(run, weights ? weights : dg_run_known_by(in->first, run), room,
+                        sizeof room);
+    dg_status s = dg_checkpoint_load(&c, room, 0, why);
+    dg_dataset_follow(d, stored_note, c);
     for (int i = 0; i < files->n && s == DG_OK; i++)
         s = add_file(in, d, files->item[i], why);
     if (s == DG_OK)
         s = dg_dataset_seal(d, 0, 1, NULL, why);
     if (s == DG_OK)
         in->rows = dg_dataset_rows(d);
+    dg_dataset_follow(d, NULL, NULL);
+    dg_checkpoint_free(c);
     return s;
 }
 
@@ -149,14 +169,14 @@ static dg_status add_target(dg_experiment *e, dg_dataset *d, int port, const dg_
     int64_t features = state && state->shape.rank == 2 ? state->shape.dim[1] : 0;
     if (features < 1 || numbers % features != 0)
         return DG_OK;
-    int whole = has_transform(b, "onehot");
+    int whole = has_transform(b, port, "onehot");
     dg_shape shape = {3, {1, numbers / features, features}};
     dg_array array;
     dg_status s = dg_array_make(&array, DG_F32, whole ? &(dg_shape){1, {1}} : &shape, why);
     if (s != DG_OK)
         return s;
     memset(array.data, 0, array.bytes);
-    int n = calls_of(b, calls);
+    int n = calls_of(b, port, calls);
     return dg_dataset_take(d, e->model->ports[port].name, &array, n, calls, why);
 }
 
@@ -168,7 +188,7 @@ static dg_status add_targets(dg_experiment *e, const dg_checkpoint *c, dg_diag *
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     e->block[DG_TRAIN_PART] = d;
     for (int i = 0; i < e->model->n_ports; i++) {
-        if (!e->model->ports[i].target || !has_transform(binding_of(e->model, i), "standardize"))
+        if (!e->model->ports[i].target || !has_transform(binding_of(e->model, i), i, "standardize"))
             continue;
         dg_status s = add_target(e, d, i, c, why);
         if (s != DG_OK)
@@ -236,7 +256,7 @@ static int from_files(dg_inputs *in, const dg_command *c, const char *run, const
     in->first = dg_open_either(c, run, "", o, &code);
     if (!in->first)
         return code;
-    if (add_files(in, files, &why) != DG_OK)
+    if (add_files(in, run, weights, files, &why) != DG_OK)
         return dg_tell(c, &why);
     o->n_sizes = free_sizes(in);
     o->sizes = in->sizes;

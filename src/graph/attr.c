@@ -129,6 +129,7 @@ static dg_status take_word(const check *c, dg_attr_value *out)
     }
     if (!(kind & DG_ATTR_TEXT))
         return refuse_word(c);
+    out->count = c->given->count; /* texts of a list: [""] has one */
     out->text = dg_arena_copy_string(c->arena, word);
     return out->text ? DG_OK : dg_diag_set(c->why, DG_EMEMORY, "out of memory");
 }

@@ -6,20 +6,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_zip(const char *p, size_t n)
+{
+    return n >= 4 && memcmp(p, "PK\3\4", 4) == 0;
+}
+
+static bool is_npy(const char *p, size_t n)
+{
+    return n >= 6 && memcmp(p, "\x93NUMPY", 6) == 0;
+}
+
+static bool is_idx(const char *p, size_t n)
+{
+    return n >= 4 && p[0] == 0 && p[1] == 0;
+}
+
+bool dg_data_is_table(const void *bytes, size_t n)
+{
+    return !is_zip(bytes, n) && !is_npy(bytes, n) && !is_idx(bytes, n);
+}
+
 /* The reader of a format from bytes in memory. */
 static dg_status read_bytes(const char *bytes, size_t n, const char *name, dg_array *out,
                             dg_diag *why)
 {
-    bool zip = n >= 4 && memcmp(bytes, "PK\3\4", 4) == 0;
     dg_reader *r;
     dg_status status = dg_reader_memory(&r, bytes, n, name, DG_READ_RAW, why);
     if (status != DG_OK)
         return status;
-    if (zip)
+    if (is_zip(bytes, n))
         status = dg_npz_read(r, NULL, out);
-    else if (n >= 6 && memcmp(bytes, "\x93NUMPY", 6) == 0)
+    else if (is_npy(bytes, n))
         status = dg_npy_read(r, out);
-    else if (n >= 4 && bytes[0] == 0 && bytes[1] == 0)
+    else if (is_idx(bytes, n))
         status = dg_idx_read(r, out);
     else
         status = dg_csv_read(r, NULL, out);

@@ -301,41 +301,49 @@ dg_status dg_column_inverse(const dg_column *c, int64_t n, dg_type type, void *v
     return DG_OK;
 }
 
-/* The k-th standardize; NULL: there are not so many. */
-static dg_stage *standardize_at(const dg_column *c, int k)
+/* The k-th stage that has statistics, and its number among those of its kind; NULL: there are not so
+ * many. */
+static dg_stage *fitted_at(const dg_column *c, int k, int *ordinal)
 {
     for (int i = 0; i < c->n_stages; i++)
-        if (c->stage[i].type == dg_standardize && k-- == 0)
+        if (c->stage[i].n_stats && k-- == 0) {
+            *ordinal = 0;
+            for (int j = 0; j < i; j++)
+                *ordinal += c->stage[j].type == c->stage[i].type && c->stage[j].n_stats;
             return &c->stage[i];
+        }
     return NULL;
 }
 
 int dg_column_state(const dg_column *c, int k, dg_tensor *t, char *name, size_t size)
 {
-    dg_stage *s = k >= 0 ? standardize_at(c, k) : NULL;
+    int ordinal = 0;
+    dg_stage *s = k >= 0 ? fitted_at(c, k, &ordinal) : NULL;
     if (!s)
         return 0;
     *t = (dg_tensor){.type = DG_F64,
-                     .shape = {.rank = 2, .dim = {2, s->features}},
+                     .shape = {.rank = 2, .dim = {s->n_stats, s->features}},
                      .data = s->mean,
-                     .bytes = 2 * (size_t)s->features * sizeof(double)};
-    dg_format(name, size, "@data.%s.%d", c->name, k);
+                     .bytes = (size_t)s->n_stats * (size_t)s->features * sizeof(double)};
+    dg_format(name, size, "@data.%s.%s%d", c->name, s->type == dg_standardize ? "" : "fill.",
+              ordinal);
     return 1;
 }
 
 dg_status dg_column_restore(dg_column *c, int k, const dg_tensor *t, dg_diag *why)
 {
-    dg_stage *s = k >= 0 ? standardize_at(c, k) : NULL;
+    int ordinal = 0;
+    dg_stage *s = k >= 0 ? fitted_at(c, k, &ordinal) : NULL;
     dg_status status = DG_OK;
     if (!s)
-        status = dg_diag_set(why, DG_EUSAGE, "there is no standardize %d", k);
-    else if (t->type != DG_F64 || t->shape.rank != 2 || t->shape.dim[0] != 2 ||
+        status = dg_diag_set(why, DG_EUSAGE, "there are no statistics %d", k);
+    else if (t->type != DG_F64 || t->shape.rank != 2 || t->shape.dim[0] != s->n_stats ||
              t->shape.dim[1] != s->features || dg_tensor_not_finite(t) >= 0)
-        status =
-            dg_diag_set(why, DG_EDATA, "the stored mean and deviation are not f64 [2, %" PRId64 "]",
-                        s->features);
+        status = dg_diag_set(why, DG_EDATA, "the stored %s are not f64 [%d, %" PRId64 "]",
+                             s->n_stats == 2 ? "mean and deviation" : "numbers of fill", s->n_stats,
+                             s->features);
     else {
-        memcpy(s->mean, t->data, 2 * (size_t)s->features * sizeof(double));
+        memcpy(s->mean, t->data, (size_t)s->n_stats * (size_t)s->features * sizeof(double));
         s->fitted = 1;
         c->tabled = 0;
     }

@@ -16,6 +16,9 @@ struct dg_column {
     dg_shape row;         /* of a row of the source, without the axis of rows */
     int64_t n_in, n_out;  /* elements of a row of the source, and of what is read */
     dg_shape out;
+    dg_classes classes;
+    dg_lexicon *own; /* lists that were learnt elsewhere, as many as classes.n */
+    bool drops;      /* its gaps leave their rows out */
     int n_stages;
     dg_stage *stage;
     double *buffer[2]; /* of the largest row of the pipe */
@@ -30,11 +33,32 @@ struct dg_dataset {
     dg_diag first;  /* the first failure */
     int n, room, sealed;
     dg_column **column;
+    dg_recall *recall; /* what was learnt before; NULL: nothing */
+    void *recall_user;
+    int64_t *kept; /* rows of the sources without gaps that drop says; NULL: all */
+    int64_t n_kept, dropped;
     int64_t begin, rows; /* the part, in the order of the permutation */
     int shuffled;
     dg_permutation permutation;
     int64_t *order; /* rows in another order, before all else; NULL: as they are */
 };
+
+dg_status dg_dataset_report(const dg_dataset *d, dg_diag *why);
+dg_status dg_dataset_no_memory(dg_dataset *d);
+/* Column and place in the model, where a failure does not say them yet; call may be NULL. */
+void dg_dataset_say_place(dg_dataset *d, const char *column, const dg_io_call *call);
+
+/* pipe.c: attributes checked and in the arena; a transform by name, NULL: told; stages and buffers
+ * of a column whose source and classes are known. */
+dg_status dg_dataset_check_attrs(dg_dataset *d, const dg_io_type *type, const dg_io_call *call,
+                                 const dg_attrs **out);
+const dg_transform *dg_dataset_transform(dg_dataset *d, const char *name);
+dg_status dg_column_plan(dg_dataset *d, dg_column *c, int n, const dg_io_call transforms[]);
+
+/* notes.c: what was learnt before of a column, NULL: nothing; the lists of column k of a source. */
+const char *dg_dataset_recall(const dg_dataset *d, const char *column, const char *what);
+dg_status dg_column_learn(dg_dataset *d, dg_column *c, int k);
+void dg_column_forget(dg_column *c);
 
 /* The number in the source of row `row` of the dataset. */
 int64_t dg_dataset_place(const dg_dataset *d, int64_t row);

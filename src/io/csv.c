@@ -1,10 +1,11 @@
-/* CSV: numbers in lines of fields. Nothing is guessed: a field that is not a number is an error. */
-#include "io/formats.h"
+/* CSV: lines of fields become an array of numbers, or of ids of words. What a field holds is never
+ * guessed: one that is not what was asked for is an error that says what would read it. */
+#include "io/csv.h"
 
 #include "base/checked.h"
-#include "base/memory.h"
-#include "base/text.h"
+#include "io/dates.h"
 #include "io/file.h"
+#include "io/utf8.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,248 +14,34 @@
 enum { SHOWN = 40 }; /* characters of a field in a message */
 
 typedef struct {
-    dg_reader *r;
-    const char *p, *end; /* what is left to read; *end is 0 */
-    const char *line_at; /* where this line begins */
-    int line;
-    int n_fields; /* of every line */
-    char **name;  /* of the header; NULL: none */
-    int *slot;    /* of field k in a row of the result, -1: not wanted */
+    dg_csv_scan s;
+    const dg_csv_options *o;
+    char point;
+    dg_csv_first first;
+    int *slot; /* of field k in a row of the result, -1: not wanted */
     int n_slots;
+    int64_t *gaps; /* of each slot */
+    dg_csv_field first_gap;
+    dg_table *out;
 } csv;
-
-typedef struct {
-    const char *at;
-    size_t n;
-    int line;
-    const char *line_at;
-} field;
-
-/* Line and column are those of where f begins; columns count characters, from 1. */
-static dg_status fail(csv *c, const field *f, const char *what)
-{
-    int column = 1;
-    for (const char *p = f->line_at; p < f->at && column < INT32_MAX; p++)
-        column += ((unsigned char)*p & 0xc0) != 0x80;
-    return dg_file_fail(dg_reader_diag(c->r), DG_EDATA, dg_reader_name(c->r), f->line, column, "%s",
-                        what);
-}
 
 static dg_status no_memory(csv *c)
 {
-    return dg_diag_set(dg_reader_diag(c->r), DG_EMEMORY, "out of memory");
+    return dg_diag_set(dg_reader_diag(c->s.r), DG_EMEMORY, "out of memory");
 }
 
-/* ---- Lines and fields ------------------------------------------------------------------------ */
-
-static field here(const csv *c)
+void dg_table_free(dg_table *t)
 {
-    return (field){c->p, 0, c->line, c->line_at};
-}
-
-static bool at_line_end(const csv *c)
-{
-    return c->p == c->end || *c->p == '\n' || (*c->p == '\r' && c->p[1] == '\n');
-}
-
-/* The text between quotes; doubled quotes stay doubled. */
-static dg_status quoted(csv *c, field *f)
-{
-    f->at = ++c->p;
-    for (; c->p < c->end && (*c->p != '"' || c->p[1] == '"'); c->p++) {
-        c->p += *c->p == '"';
-        if (*c->p == '\n') {
-            c->line++;
-            c->line_at = c->p + 1;
-        }
+    dg_array_free(&t->array);
+    for (int k = 0; k < t->n; k++) {
+        if (t->name)
+            free(t->name[k]);
+        if (t->words)
+            dg_lexicon_free(&t->words[k]);
     }
-    f->n = (size_t)(c->p - f->at);
-    if (c->p == c->end)
-        return fail(c, f, "a quote that does not end");
-    c->p++;
-    return at_line_end(c) || *c->p == ',' ? DG_OK : fail(c, f, "text after the closing quote");
-}
-
-static dg_status next_field(csv *c, field *f)
-{
-    *f = here(c);
-    if (*c->p == '"')
-        return quoted(c, f);
-    while (!at_line_end(c) && *c->p != ',' && *c->p != '"')
-        c->p++;
-    f->n = (size_t)(c->p - f->at);
-    return *c->p == '"' ? fail(c, f, "a quote in the middle of a field") : DG_OK;
-}
-
-/* After a field: true if another follows on the line. */
-static bool more_fields(csv *c)
-{
-    if (c->p == c->end || *c->p != ',')
-        return false;
-    c->p++;
-    return true;
-}
-
-static void next_line(csv *c)
-{
-    c->p += *c->p == '\r';
-    c->p += *c->p == '\n';
-    c->line_at = c->p;
-    c->line++;
-}
-
-/* Only ends of lines are left. */
-static bool at_end(const csv *c)
-{
-    return c->p + strspn(c->p, "\r\n") == c->end;
-}
-
-/* ---- Numbers --------------------------------------------------------------------------------- */
-
-/* Up to 15 digits with a point are an integer over a power of ten, both exact in double, so their
- * quotient is rounded once: what a correct reader of decimals gives. NULL: not of this kind. */
-static const char *quick(const char *p, const char *end, double *x)
-{
-    static const double ten[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    int64_t digits = 0;
-    int n = 0, after = 0, point = 0;
-    bool minus = p < end && *p == '-';
-    for (p += minus; p < end && n < 16; p++) {
-        if (*p == '.' && !point)
-            point = 1;
-        else if (*p >= '0' && *p <= '9') {
-            digits = digits * 10 + (*p - '0');
-            after += point;
-            n++;
-        } else
-            break;
-    }
-    if (n == 0 || n > 15 || (p < end && *p != ' ' && *p != '\t'))
-        return NULL;
-    *x = (double)digits / ten[after];
-    *x = minus ? -*x : *x;
-    return p;
-}
-
-/* 1: a number, finite or not. */
-static int number(const field *f, double *x)
-{
-    const char *p = f->at, *end = f->at + f->n;
-    while (p < end && (*p == ' ' || *p == '\t'))
-        p++;
-    if (p == end)
-        return 0;
-    const char *after = quick(p, end, x);
-    if (!after)
-        after = dg_read_f64(p, x);
-    while (after && after < end && (*after == ' ' || *after == '\t'))
-        after++;
-    return after == end;
-}
-
-static dg_status bad_number(csv *c, const field *f, int k, bool is_number)
-{
-    char text[256], name[64] = "";
-    int n = 0;
-    if (c->name)
-        dg_format(name, sizeof name, " ('%.40s')", c->name[k]);
-    n = dg_format(text, sizeof text, "field %d%s ", k + 1, name);
-    size_t room = sizeof text - (size_t)n;
-    int shown = f->n < SHOWN ? (int)f->n : SHOWN;
-    if (f->n == 0)
-        dg_format(text + n, room, "is empty");
-    else if (is_number)
-        dg_format(text + n, room, "is %.*s, which is not a finite number", shown, f->at);
-    else
-        dg_format(text + n, room, "is '%.*s'%s, which is not a number%s", shown, f->at,
-                  f->n > SHOWN ? "..." : "",
-                  memchr(f->at, ';', f->n) ? " (fields are separated by commas)" : "");
-    return fail(c, f, text);
-}
-
-/* ---- The first line -------------------------------------------------------------------------- */
-
-typedef struct {
-    int numbers, empty, n, room;
-    char **name;
-} first_line;
-
-/* Appends the name in f, doubled quotes made single. */
-static dg_status add_name(csv *c, first_line *l, const field *f)
-{
-    if (l->n == l->room) {
-        l->room = l->room ? 2 * l->room : 16;
-        char **more = realloc(l->name, (size_t)l->room * sizeof *more);
-        if (!more)
-            return no_memory(c);
-        l->name = more;
-    }
-    char *to = malloc(f->n + 1);
-    l->name[l->n++] = to;
-    if (!to)
-        return no_memory(c);
-    for (size_t i = 0; i < f->n; i++) {
-        *to++ = f->at[i];
-        i += f->at[i] == '"';
-    }
-    *to = 0;
-    return DG_OK;
-}
-
-static void free_names(int n, char **name)
-{
-    for (int i = 0; name && i < n; i++)
-        free(name[i]);
-    free(name);
-}
-
-/* Reads the first line; *after is c behind it. */
-static dg_status look_at_first(csv *c, first_line *l, csv *after)
-{
-    dg_status status = DG_OK;
-    *after = *c;
-    do {
-        field f;
-        double x;
-        status = next_field(after, &f);
-        if (status == DG_OK)
-            status = add_name(c, l, &f);
-        int is = status == DG_OK && number(&f, &x);
-        l->numbers += is;
-        l->empty += f.n == 0;
-    } while (status == DG_OK && more_fields(after) && l->n < INT32_MAX / 2);
-    next_line(after);
-    return status;
-}
-
-static dg_status is_header(csv *c, const first_line *l, dg_header header, bool *is)
-{
-    const field start = here(c);
-    *is = header == DG_HEADER_YES || (header == DG_HEADER_AUTO && l->numbers == 0);
-    if (header == DG_HEADER_AUTO && l->n == l->empty)
-        return fail(c, &start, "the first line is empty");
-    if (header == DG_HEADER_AUTO && l->numbers > 0 && l->numbers < l->n)
-        return fail(c, &start,
-                    "the first line has numbers and others: say header=true or header=false");
-    return DG_OK;
-}
-
-static dg_status read_first(csv *c, dg_header header)
-{
-    first_line l = {0};
-    csv after;
-    bool is = false;
-    dg_status status = look_at_first(c, &l, &after);
-    if (status == DG_OK)
-        status = is_header(c, &l, header, &is);
-    if (is && status == DG_OK) {
-        *c = after;
-        c->name = l.name;
-    } else
-        free_names(l.n, l.name);
-    c->n_fields = l.n;
-    return status;
+    free(t->name);
+    free(t->words);
+    *t = (dg_table){.n = 0};
 }
 
 /* ---- Which fields are wanted ----------------------------------------------------------------- */
@@ -263,186 +50,421 @@ static dg_status no_column(csv *c, const char *wanted)
 {
     dg_text t = dg_text_make(NULL);
     dg_text_printf(&t, "no column '%s'; ", wanted);
-    if (!c->name)
-        dg_text_printf(&t, "without a header they are numbers from 1 to %d", c->n_fields);
+    if (!c->first.header)
+        dg_text_printf(&t, "without a header they are numbers from 1 to %d", c->first.n);
     else
         dg_text_printf(&t, "there is: ");
-    for (int k = 0; c->name && k < c->n_fields && t.length < 500; k++)
-        dg_text_printf(&t, "%s%s", k ? ", " : "", c->name[k]);
+    for (int k = 0; c->first.header && k < c->first.n && t.length < 500; k++)
+        dg_text_printf(&t, "%s%s", k ? ", " : "", c->first.name[k]);
     dg_status status =
-        dg_file_fail(dg_reader_diag(c->r), DG_EDATA, dg_reader_name(c->r), 1, 0, "%s", t.data);
+        dg_file_fail(dg_reader_diag(c->s.r), DG_EDATA, dg_reader_name(c->s.r), 1, 0, "%s", t.data);
     dg_text_free(&t);
     return status;
 }
 
-static dg_status choose(csv *c, const char *wanted, int slot)
+/* A name with * and ? fits a text. */
+static bool fits(const char *pattern, const char *text)
 {
-    int found = -1, count = 0;
-    int64_t number = 0;
-    const char *end = dg_read_i64(wanted, &number);
-    for (int k = 0; k < c->n_fields; k++) {
-        bool is = c->name ? strcmp(c->name[k], wanted) == 0 : end && !*end && number == k + 1;
-        found = is ? k : found;
-        count += is;
+    for (; *pattern && *pattern != '*'; pattern++, text++)
+        if (!*text || (*pattern != '?' && *pattern != *text))
+            return false;
+    if (!*pattern)
+        return !*text;
+    for (;; text++) {
+        if (fits(pattern + 1, text))
+            return true;
+        if (!*text)
+            return false;
     }
-    if (count == 0)
-        return no_column(c, wanted);
-    if (count > 1 || c->slot[found] >= 0)
-        return dg_file_fail(dg_reader_diag(c->r), DG_EDATA, dg_reader_name(c->r), 1, 0,
-                            "the column '%s' is %s twice", wanted,
-                            count > 1 ? "there" : "asked for");
-    c->slot[found] = slot;
+}
+
+static bool is_column(const csv *c, int k, const char *wanted, bool pattern)
+{
+    int64_t number = 0;
+    const char *end = c->first.header ? NULL : dg_read_i64(wanted, &number);
+    if (!c->first.header)
+        return end && !*end && number == k + 1;
+    return pattern ? fits(wanted, c->first.name[k]) : strcmp(c->first.name[k], wanted) == 0;
+}
+
+/* Gives the columns of a name or pattern the next slots, or, with `leave`, takes them away. */
+static dg_status choose(csv *c, const char *wanted, bool leave)
+{
+    int count = 0;
+    for (int k = 0; k < c->first.n; k++)
+        count += is_column(c, k, wanted, false);
+    bool pattern = count == 0 && strpbrk(wanted, "*?") != NULL, twice = count > 1;
+    for (int k = 0; k < c->first.n; k++) {
+        if (!is_column(c, k, wanted, pattern))
+            continue;
+        if (twice || (!leave && c->slot[k] >= 0 && !pattern))
+            return dg_file_fail(dg_reader_diag(c->s.r), DG_EDATA, dg_reader_name(c->s.r), 1, 0,
+                                "the column '%s' is %s twice", wanted,
+                                twice ? "there" : "asked for");
+        count += pattern;
+        if (leave)
+            c->slot[k] = -1;
+        else if (c->slot[k] < 0)
+            c->slot[k] = c->n_slots++;
+    }
+    return count > 0 ? DG_OK : no_column(c, wanted);
+}
+
+/* A table without header whose columns are those that are known, one after the other. */
+static bool in_order(const csv *c)
+{
+    return c->o->positions && !c->first.header && c->first.n == c->o->n_columns;
+}
+
+static dg_status name_slots(csv *c)
+{
+    dg_table *t = c->out;
+    t->n = c->n_slots;
+    t->name = calloc((size_t)t->n + 1, sizeof *t->name);
+    t->words = calloc((size_t)t->n + 1, sizeof *t->words);
+    c->gaps = calloc((size_t)t->n + 1, sizeof *c->gaps);
+    if (!t->name || !t->words || !c->gaps)
+        return no_memory(c);
+    for (int k = 0; k < c->first.n; k++) {
+        char number[24];
+        dg_format(number, sizeof number, "%d", k + 1);
+        const char *name = c->first.header ? c->first.name[k]
+                           : in_order(c)   ? c->o->column[k]
+                                           : number;
+        if (c->slot[k] >= 0 && !(t->name[c->slot[k]] = strdup(name)))
+            return no_memory(c);
+    }
     return DG_OK;
 }
 
-static dg_status choose_all(csv *c, const dg_csv_options *o)
+static dg_status choose_all(csv *c)
 {
-    bool all = !o || o->n_columns == 0;
-    c->n_slots = all ? c->n_fields : o->n_columns;
-    c->slot = malloc((size_t)c->n_fields * sizeof *c->slot);
+    const dg_csv_options *o = c->o;
+    c->slot = malloc((size_t)c->first.n * sizeof *c->slot);
     if (!c->slot)
         return no_memory(c);
-    for (int k = 0; k < c->n_fields; k++)
+    bool all = !o->n_columns || in_order(c);
+    for (int k = 0; k < c->first.n; k++)
         c->slot[k] = all ? k : -1;
     dg_status status = DG_OK;
-    for (int i = 0; !all && i < c->n_slots && status == DG_OK; i++)
-        status = choose(c, o->column[i], i);
-    return status;
+    for (int i = 0; i < o->n_columns && !all && status == DG_OK; i++)
+        status = choose(c, o->column[i], false);
+    for (int i = 0; i < o->n_except && status == DG_OK; i++)
+        status = choose(c, o->except[i], true);
+    int n = 0;
+    for (int k = 0; k < c->first.n && (all || o->n_except); k++)
+        c->slot[k] = c->slot[k] < 0 ? -1 : n++; /* in the order of the file */
+    c->n_slots = all || o->n_except ? n : c->n_slots;
+    if (status == DG_OK && c->n_slots == 0)
+        status = dg_file_fail(dg_reader_diag(c->s.r), DG_EDATA, dg_reader_name(c->s.r), 1, 0,
+                              "except leaves no column");
+    return status == DG_OK ? name_slots(c) : status;
 }
 
-/* ---- The lines ------------------------------------------------------------------------------- */
+/* ---- Fields that do not fit ------------------------------------------------------------------ */
+
+static bool is_mark_of_gap(const dg_csv_field *f)
+{
+    static const char *const marks[] = {"?",    "-",    "--",  ".",    "nan",    "NaN",
+                                        "NAN",  "n/a",  "N/A", "#N/A", "null",   "NULL",
+                                        "None", "none", "na",  "<NA>", "missing"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strlen(marks[i]) == f->n && memcmp(marks[i], f->at, f->n) == 0)
+            return true;
+    return false;
+}
+
+/* What would read a field that is no number. */
+static void add_remedy(const csv *c, const dg_csv_field *f, dg_text *t)
+{
+    double x;
+    size_t date = 0;
+    for (size_t i = 0; i < f->n; i++)
+        date += f->at[i] != 0 && strchr("0123456789-/:. T", f->at[i]) != NULL;
+    if (is_mark_of_gap(f))
+        dg_text_printf(t, "; for a gap: missing=[\"\", \"NA\", \"%.*s\"]", (int)f->n, f->at);
+    else if (c->point == '.' && dg_csv_number(f, ',', &x))
+        dg_text_add(t, "; for a decimal comma: decimal=\",\"");
+    else if (date == f->n && f->n > 6)
+        dg_text_add(t, "; for a date: | time(\"%Y-%m-%d\")");
+    else
+        dg_text_add(t, "; for words: | classes or | onehot");
+}
+
+static dg_status bad_field(csv *c, const dg_csv_field *f, int k, bool is_number)
+{
+    dg_text t = dg_text_make(NULL);
+    int shown = f->n < SHOWN ? (int)f->n : SHOWN;
+    const char *more = f->n > SHOWN ? "..." : "";
+    dg_text_printf(&t, "field %d", k + 1);
+    if (c->first.header)
+        dg_text_printf(&t, " ('%.40s')", c->first.name[k]);
+    if (c->o->cells == DG_CELLS_TIMES)
+        dg_text_printf(&t, " is '%.*s'%s, which is no date of the form '%s'", shown, f->at, more,
+                       c->o->format);
+    else if (c->o->cells == DG_CELLS_WORDS)
+        dg_text_printf(&t, " is not UTF-8; `iconv -f LATIN1 -t UTF-8` makes it so, if it is "
+                           "Latin-1");
+    else if (is_number)
+        dg_text_printf(&t, " is %.*s, which is not a finite number", shown, f->at);
+    else
+        dg_text_printf(&t, " is '%.*s'%s, which is not a number", shown, f->at, more);
+    if (c->o->cells == DG_CELLS_NUMBERS && (!is_number || is_mark_of_gap(f)))
+        add_remedy(c, f, &t);
+    dg_status status = t.failed ? no_memory(c) : dg_csv_fail(c->s.r, f, t.data);
+    dg_text_free(&t);
+    return status;
+}
 
 static dg_status wrong_count(csv *c, int k, bool more)
 {
-    char text[120];
-    const field end = here(c);
-    dg_format(text, sizeof text, "%s %d fields in this line; the first line has %d",
-              more ? "more than" : "only", k, c->n_fields);
-    return fail(c, &end, text);
+    char text[200];
+    const dg_csv_field end = dg_csv_here(&c->s);
+    dg_format(text, sizeof text, "%s %d fields in this line; the first line has %d%s",
+              more ? "more than" : "only", k, c->first.n,
+              more && !c->o->skip ? " (if that is no line of the table: skip=1)" : "");
+    return dg_csv_fail(c->s.r, &end, text);
 }
 
-static dg_status read_line(csv *c, double *row)
+/* How many gaps there are, and in which columns. */
+static dg_status tell_gaps(csv *c)
 {
-    for (int k = 0; k < c->n_fields; k++) {
-        field f;
-        double x = 0;
-        if (next_field(c, &f) != DG_OK)
-            return DG_EDATA;
-        int is = c->slot[k] < 0 || number(&f, &x);
-        if (!is || !isfinite(x))
-            return bad_number(c, &f, k, is);
-        if (c->slot[k] >= 0)
-            row[c->slot[k]] = x;
-        bool more = more_fields(c), last = k + 1 == c->n_fields;
-        if (more == last)
-            return wrong_count(c, k + 1, more);
-    }
-    next_line(c);
-    return DG_OK;
-}
-
-/* A line needs a byte for the end of each field and one for each number. */
-static int64_t most_lines(const csv *c)
-{
-    int64_t bytes = c->end - c->p, lines = 1;
-    for (const char *p = c->p; (p = memchr(p, '\n', (size_t)(c->end - p))); p++)
-        lines++;
-    int64_t fit = (bytes + 1) / ((int64_t)c->n_fields + c->n_slots) + 1;
-    return lines < fit ? lines : fit;
-}
-
-static dg_status read_lines(csv *c, bool vector, dg_array *out)
-{
-    dg_shape shape = {.rank = vector ? 1 : 2, .dim = {most_lines(c), vector ? 0 : c->n_slots}};
-    dg_status status = dg_array_make(out, DG_F64, &shape, dg_reader_diag(c->r));
-    int64_t rows = 0;
-    while (status == DG_OK && !at_end(c) && rows < shape.dim[0])
-        status = read_line(c, (double *)out->data + rows++ * c->n_slots);
-    if (status == DG_OK && rows == 0) {
-        const field end = here(c);
-        status = fail(c, &end, "there is no line of numbers");
-    }
-    if (status == DG_OK && !at_end(c))
-        status = dg_file_fail(dg_reader_diag(c->r), DG_EINTERNAL, dg_reader_name(c->r), c->line, 0,
-                              "more lines than were counted");
-    out->shape.dim[0] = rows;
-    out->bytes = (size_t)rows * (size_t)c->n_slots * sizeof(double);
+    dg_text t = dg_text_make(NULL);
+    int64_t all = 0;
+    for (int k = 0; k < c->n_slots; k++)
+        all += c->gaps[k];
+    dg_text_printf(&t, "%" PRId64 " gap%s: ", all, all == 1 ? "" : "s");
+    for (int k = 0, n = 0; k < c->n_slots && t.length < 300; k++)
+        if (c->gaps[k])
+            dg_text_printf(&t, "%s'%s' has %" PRId64, n++ ? ", " : "", c->out->name[k], c->gaps[k]);
+    dg_text_printf(&t, ", the first here; %s| drop leaves their rows out",
+                   c->o->cells == DG_CELLS_WORDS ? "| fill(\"none\") makes a word of them, "
+                                                 : "| fill(mean) (median, a number) fills them, ");
+    dg_status status = t.failed ? no_memory(c) : dg_csv_fail(c->s.r, &c->first_gap, t.data);
+    dg_text_free(&t);
     return status;
 }
 
-static dg_status read_text(csv *c, const dg_csv_options *o, dg_array *out)
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+static dg_status read_word(csv *c, const dg_csv_field *f, int k, int32_t *out)
 {
-    if (strncmp(c->p, "\xef\xbb\xbf", 3) == 0)
-        c->p += 3; /* the mark of UTF-8 that some programs write */
-    c->line_at = c->p;
-    c->line = 1;
-    dg_status status = read_first(c, o ? o->header : DG_HEADER_AUTO);
+    if (dg_utf8_check(f->at, f->n) < f->n)
+        return bad_field(c, f, k, false);
+    char *text = f->quoted ? dg_csv_text(f) : NULL;
+    const char *at = text ? text : f->at;
+    *out = f->quoted && !text
+               ? -1
+               : dg_lexicon_add(&c->out->words[c->slot[k]], at, text ? strlen(text) : f->n);
+    free(text);
+    return *out < 0 ? no_memory(c) : DG_OK;
+}
+
+static void count_gap(csv *c, const dg_csv_field *f, int slot)
+{
+    if (!c->first_gap.at)
+        c->first_gap = *f;
+    c->gaps[slot]++;
+    c->out->gaps++;
+}
+
+/* Field k, which is wanted, into its place of the row. */
+static dg_status read_field(csv *c, const dg_csv_field *f, int k, char *row)
+{
+    const int slot = c->slot[k];
+    const char *fill = c->o->fill;
+    const dg_csv_field filled = {fill, fill ? strlen(fill) : 0, f->line, f->line_at, false};
+    bool gap = dg_csv_is_missing(c->o, f), is = true;
+    double *x = (double *)row + slot;
+    if (gap && fill && c->o->cells == DG_CELLS_WORDS)
+        return read_word(c, &filled, k, (int32_t *)row + slot);
+    if (gap)
+        count_gap(c, f, slot);
+    switch (c->o->cells) {
+    case DG_CELLS_GAPS:
+        ((uint8_t *)row)[slot] = gap;
+        return DG_OK;
+    case DG_CELLS_WORDS:
+        ((int32_t *)row)[slot] = -1;
+        return gap ? DG_OK : read_word(c, f, k, (int32_t *)row + slot);
+    case DG_CELLS_TIMES:
+        is = gap || dg_date_read(f->at, f->n, c->o->format, x);
+        break;
+    case DG_CELLS_NUMBERS:
+        is = gap || dg_csv_number(f, c->point, x);
+        break;
+    }
+    if (gap)
+        *x = NAN;
+    return is && (gap || isfinite(*x)) ? DG_OK : bad_field(c, f, k, is);
+}
+
+static dg_status read_line(csv *c, char *row)
+{
+    for (int k = 0; k < c->first.n; k++) {
+        dg_csv_field f;
+        if (dg_csv_next_field(&c->s, &f) != DG_OK)
+            return DG_EDATA;
+        if (c->slot[k] >= 0) {
+            dg_status status = read_field(c, &f, k, row);
+            if (status != DG_OK)
+                return status;
+        }
+        bool more = dg_csv_more(&c->s), last = k + 1 == c->first.n;
+        if (more == last)
+            return wrong_count(c, k + 1, more);
+    }
+    dg_csv_end_line(&c->s);
+    return DG_OK;
+}
+
+/* A line has a byte for the end of each field. */
+static int64_t most_lines(const csv *c)
+{
+    int64_t bytes = c->s.end - c->s.p, lines = 1;
+    for (const char *p = c->s.p; (p = memchr(p, '\n', (size_t)(c->s.end - p))); p++)
+        lines++;
+    int64_t fit = (bytes + 1) / c->first.n + 1;
+    return lines < fit ? lines : fit;
+}
+
+static dg_type type_of(dg_cells cells)
+{
+    return cells == DG_CELLS_WORDS ? DG_I32 : cells == DG_CELLS_GAPS ? DG_U8 : DG_F64;
+}
+
+/* One column that was named is a vector. */
+static bool is_vector(const csv *c)
+{
+    return c->n_slots == 1 && c->o->n_columns == 1 && !c->o->matrix &&
+           !strpbrk(c->o->column[0], "*?");
+}
+
+static dg_status read_lines(csv *c)
+{
+    dg_array *out = &c->out->array;
+    dg_shape shape = {.rank = is_vector(c) ? 1 : 2, .dim = {most_lines(c), 0}};
+    if (shape.rank == 2)
+        shape.dim[1] = c->n_slots;
+    dg_status status = dg_array_make(out, type_of(c->o->cells), &shape, dg_reader_diag(c->s.r));
+    size_t row = (size_t)c->n_slots * dg_type_bytes(out->type);
+    int64_t rows = 0;
+    bool empty = c->first.n > 1; /* a blank line is no row, but in a table of one column a gap */
+    while (status == DG_OK && dg_csv_begin_line(&c->s, empty) && rows < shape.dim[0])
+        status = read_line(c, (char *)out->data + (size_t)rows++ * row);
+    if (status == DG_OK && rows == 0) {
+        const dg_csv_field end = dg_csv_here(&c->s);
+        status = dg_csv_fail(c->s.r, &end, "there is no line of numbers");
+    }
+    if (status == DG_OK && dg_csv_begin_line(&c->s, empty))
+        status = dg_file_fail(dg_reader_diag(c->s.r), DG_EINTERNAL, dg_reader_name(c->s.r),
+                              c->s.line, 0, "more lines than were counted");
+    out->shape.dim[0] = rows;
+    out->bytes = (size_t)rows * row;
+    if (status == DG_OK && c->out->gaps && !c->o->gaps && c->o->cells != DG_CELLS_GAPS)
+        status = tell_gaps(c);
+    return status;
+}
+
+/* Ids in the order of the sorted words. */
+static dg_status sort_words(csv *c)
+{
+    int32_t *id = c->out->array.data;
+    int64_t rows = c->out->array.shape.dim[0];
+    for (int k = 0; k < c->n_slots; k++) {
+        dg_lexicon *w = &c->out->words[k];
+        int32_t *rank = malloc(((size_t)w->n + 1) * sizeof *rank);
+        bool good = rank && dg_lexicon_sort(w, rank);
+        for (int64_t i = 0; good && i < rows; i++)
+            if (id[i * c->n_slots + k] >= 0)
+                id[i * c->n_slots + k] = rank[id[i * c->n_slots + k]];
+        free(rank);
+        if (!good)
+            return no_memory(c);
+    }
+    return DG_OK;
+}
+
+/* ---- The whole ------------------------------------------------------------------------------- */
+
+static dg_status begin(csv *c)
+{
+    const dg_csv_field start = dg_csv_here(&c->s);
+    if (strncmp(c->s.p, "\xef\xbb\xbf", 3) == 0)
+        c->s.p += 3; /* the mark of UTF-8 that some programs write */
+    c->s.line_at = c->s.p;
+    for (int k = 0; k < c->o->skip && c->s.p < c->s.end; k++) {
+        c->s.p += strcspn(c->s.p, "\n");
+        dg_csv_end_line(&c->s);
+    }
+    if (c->o->skip && c->s.p == c->s.end)
+        return dg_csv_fail(c->s.r, &start, "skip leaves nothing of it");
+    c->s.separator = (char)c->o->separator;
+    if (!c->s.separator)
+        c->s.separator = dg_csv_find_separator(&c->s);
+    return DG_OK;
+}
+
+/* A first line of another form, as np.savetxt writes it: asked for here, where a line of numbers
+ * after it would only be called too long. */
+static dg_status check_comment(csv *c)
+{
+    const dg_csv_field start = dg_csv_here(&c->s);
+    if (c->o->comment || c->o->header != DG_HEADER_AUTO || *c->s.p != '#')
+        return DG_OK;
+    return dg_csv_fail(c->s.r, &start,
+                       "the first line begins with '#': comment=\"#\" passes over such lines, "
+                       "header=true takes it; `grep -v '^#'` leaves them out of the file");
+}
+
+static dg_status read_text(csv *c)
+{
+    dg_status status = begin(c);
     if (status == DG_OK)
-        status = choose_all(c, o);
+        status = check_comment(c);
     if (status == DG_OK)
-        status = read_lines(c, o && o->n_columns == 1, out);
-    free_names(c->n_fields, c->name);
+        status = dg_csv_read_first(&c->s, c->o, &c->first);
+    if (status == DG_OK)
+        status = choose_all(c);
+    if (status == DG_OK)
+        status = read_lines(c);
+    if (status == DG_OK && c->o->cells == DG_CELLS_WORDS)
+        status = sort_words(c);
+    c->out->separator = c->s.separator;
+    c->out->header = c->first.header;
+    dg_csv_free_names(c->first.n, c->first.name);
     free(c->slot);
+    free(c->gaps);
+    return status;
+}
+
+dg_status dg_table_read(dg_reader *r, const dg_csv_options *o, dg_table *out)
+{
+    static const dg_csv_options usual = {.header = DG_HEADER_AUTO};
+    char *text;
+    size_t n;
+    *out = (dg_table){.n = 0};
+    if (dg_reader_rest(r, &text, &n) != DG_OK)
+        return dg_reader_status(r);
+    o = o ? o : &usual;
+    dg_status status = dg_csv_decode(r, &text, &n);
+    csv c = {.o = o, .point = o->decimal ? o->decimal : '.', .out = out};
+    c.s = (dg_csv_scan){.r = r, .p = text, .end = text + n, .line = 1, .comment = o->comment};
+    c.s.line_at = text;
+    if (status == DG_OK)
+        status = read_text(&c);
+    if (status != DG_OK)
+        dg_table_free(out);
+    free(text);
     return status;
 }
 
 dg_status dg_csv_read(dg_reader *r, const dg_csv_options *o, dg_array *out)
 {
-    memset(out, 0, sizeof *out);
-    char *text;
-    size_t n;
-    if (dg_reader_rest(r, &text, &n) != DG_OK)
-        return dg_reader_status(r);
-    csv c = {.r = r, .p = text, .end = text + n};
-    dg_status status = read_text(&c, o, out);
-    if (status != DG_OK)
-        dg_array_free(out);
-    free(text);
-    return status;
-}
-
-/* ---- Writing --------------------------------------------------------------------------------- */
-
-static void write_name(dg_text *t, const char *name)
-{
-    if (!name[strcspn(name, ",\"\r\n")]) {
-        dg_text_add(t, name);
-        return;
-    }
-    dg_text_add(t, "\"");
-    for (; *name; name++)
-        dg_text_printf(t, *name == '"' ? "\"%c" : "%c", *name);
-    dg_text_add(t, "\"");
-}
-
-static void write_number(dg_text *line, const dg_tensor *t, int64_t i)
-{
-    if (t->type == DG_F32)
-        dg_text_f32(line, ((const float *)t->data)[i]);
-    else if (t->type == DG_F64)
-        dg_text_f64(line, ((const double *)t->data)[i]);
-    else
-        dg_text_printf(line, "%d", (int)dg_tensor_number(t, i));
-}
-
-dg_status dg_csv_write(dg_writer *w, const char *const *names, const dg_tensor *t)
-{
-    int64_t columns = dg_shape_row(&t->shape), rows = t->shape.rank ? t->shape.dim[0] : 1;
-    dg_text line = dg_text_make(NULL);
-    dg_status status = DG_OK;
-    for (int64_t i = names ? -1 : 0; i < rows && status == DG_OK; i++) {
-        line.length = 0;
-        for (int64_t k = 0; k < columns; k++) {
-            dg_text_add(&line, k ? "," : "");
-            if (i < 0)
-                write_name(&line, names[k]);
-            else
-                write_number(&line, t, i * columns + k);
-        }
-        dg_text_add(&line, "\n");
-        status = line.failed ? dg_diag_set(dg_writer_diag(w), DG_EMEMORY, "out of memory")
-                             : dg_writer_put(w, line.data, line.length);
-    }
-    dg_text_free(&line);
+    dg_table t;
+    dg_status status = dg_table_read(r, o, &t);
+    *out = t.array;
+    memset(&t.array, 0, sizeof t.array);
+    dg_table_free(&t);
     return status;
 }

@@ -19,6 +19,7 @@
 #define DG_IO_DATASET_H
 
 #include "io/array.h"
+#include "io/lexicon.h"
 #include <dagrad/graph.h>
 
 /* A source or a transform as the language gives it. An attribute without a name is positional. A
@@ -45,6 +46,16 @@ typedef struct {
 const dg_io_type *dg_source_at(int k); /* NULL at the end */
 const dg_io_type *dg_transform_at(int k);
 
+/* A value of a block: its name, which of the source's columns it is, and its pipe. */
+typedef struct {
+    const char *name;
+    int column;
+    int n;
+    const dg_io_call *transforms;
+} dg_io_pipe;
+
+enum { DG_MOST_NAMES = 8 }; /* of one source */
+
 /* ---- Store ----------------------------------------------------------------------------------- */
 
 typedef struct dg_store dg_store;
@@ -52,6 +63,8 @@ typedef struct dg_store dg_store;
 /* Places as in dg_places_make. NULL: out of memory. */
 dg_store *dg_store_new(const char *model_folder, int n_dirs, const char *const dirs[]);
 void dg_store_free(dg_store *s);
+/* Where remarks go, a line each: which separator was found. */
+void dg_store_say(dg_store *s, void (*say)(void *user, const char *text), void *user);
 
 /* The files read so far, k from 0; path NULL at the end. Their hashes are taken when asked for. */
 const char *dg_store_file(const dg_store *s, int k);
@@ -65,8 +78,18 @@ typedef struct dg_column dg_column;
 dg_dataset *dg_dataset_new(dg_store *s); /* NULL: out of memory */
 void dg_dataset_free(dg_dataset *d);
 
-/* NAME, ... = source(...) | transform(...) | ...  Several names: no transforms. Float sources must
- * be finite: DG_EDATA names row and element. */
+/* What a column learns of its source goes with the model: names of columns, lists of words,
+ * vocabularies, texts under keys as "data.x.words.0". recall gives one that was learnt before, NULL:
+ * none; a column that is added later takes its own from there, if there is one. */
+typedef const char *dg_recall(void *user, const char *key);
+void dg_dataset_follow(dg_dataset *d, dg_recall *recall, void *user);
+const char *dg_dataset_note(void *dataset, const char *key); /* a dg_recall: what d has learnt */
+
+/* NAME, ... = source(...), each with its pipe. path: read instead of the file that the source names
+ * ("-": standard input), or NULL. Numbers must be finite: DG_EDATA names row and element. */
+dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const dg_io_call *source,
+                          const char *path, dg_diag *why);
+/* The same with names; of several none has a pipe. */
 dg_status dg_dataset_add(dg_dataset *d, int n_names, const char *const names[],
                          const dg_io_call *source, int n_transforms, const dg_io_call transforms[],
                          dg_diag *why);
@@ -88,6 +111,7 @@ dg_status dg_dataset_hold_out(dg_dataset *d, int64_t held, uint64_t seed, const 
 int dg_dataset_is_sorted(dg_dataset *d, const char *label);
 
 int64_t dg_dataset_rows(const dg_dataset *d);
+int64_t dg_dataset_dropped(const dg_dataset *d); /* rows that drop left out of the sources */
 /* The number of a row in its file, from 0. */
 int64_t dg_dataset_source_row(const dg_dataset *d, int64_t row);
 int dg_dataset_columns(const dg_dataset *d);
@@ -138,12 +162,19 @@ dg_status dg_column_inverse(const dg_column *c, int64_t n, dg_type type, void *v
 const char *dg_column_pipe(const dg_column *c);
 /* The file that the column was read from; NULL: none. */
 const char *dg_column_file(const dg_column *c);
+/* The words whose ids the column holds, or whose places in its rows; NULL: none. */
+const dg_lexicon *dg_column_classes(const dg_column *c);
 /* Characters of a chars column as UTF-8, in the order of their ids; else NULL. */
 const char *dg_column_vocabulary(const dg_column *c);
 
 /* The statistics, to be kept with the model: k from 0; 0: there is no such one. t: DG_F64 [2,
  * features], means, then deviations, memory of c. name: "@data.COLUMN.ORDINAL", of size bytes. */
 int dg_column_state(const dg_column *c, int k, dg_tensor *t, char *name, size_t size);
+/* What it has learnt as text: k from 0; 0: there is no such one. *text is to be freed; NULL: out of
+ * memory. */
+int dg_column_note(const dg_column *c, int k, char *key, size_t size, char **text);
+/* DG_EDATA unless the k-th is what is stored. */
+dg_status dg_column_check_note(const dg_column *c, int k, const char *stored, dg_diag *why);
 /* Sets the k-th; its shape must be right: else DG_EDATA. */
 dg_status dg_column_restore(dg_column *c, int k, const dg_tensor *t, dg_diag *why);
 

@@ -9,22 +9,53 @@
 #include "base/text.h"
 #include "io/array.h"
 #include "io/reader.h"
+#include "io/lexicon.h"
 #include "io/writer.h"
 
 /* IDX (the format of MNIST): u8 stays u8; i8, i16, i32 become DG_I32; f32, f64. Rank 1 to 8. */
 dg_status dg_idx_read(dg_reader *r, dg_array *out);
 
-/* CSV: UTF-8, commas, "quoted" fields (a quote in them doubled), lines ended by \n or \r\n. */
+/* CSV: a table in lines of fields. UTF-8, or UTF-16 with its mark; "quoted" fields (a quote in
+ * them doubled); lines ended by \n, \r\n or \r. Blanks around a field do not count. */
 typedef enum { DG_HEADER_AUTO, DG_HEADER_YES, DG_HEADER_NO } dg_header;
+/* What its fields are taken for: numbers (DG_F64), words (DG_I32, ids), dates by a format (DG_F64,
+ * days since 1970), or whether they are gaps (DG_U8, 1 or 0). */
+typedef enum { DG_CELLS_NUMBERS, DG_CELLS_WORDS, DG_CELLS_TIMES, DG_CELLS_GAPS } dg_cells;
 typedef struct {
-    dg_header header; /* auto: the first line is a header unless all its fields are numbers */
+    dg_header header; /* auto: the first line is a header unless all its fields are numbers; where
+                         numbers may be names, the model's columns tell, or it is asked for */
     int n_columns;    /* 0: all columns, in their order */
-    const char *const *column; /* names of the header, or numbers from 1 */
+    const char *const *column; /* names of the header, patterns of them, or numbers from 1 */
+    int n_except;
+    const char *const *except; /* columns that are left out */
+    int separator;             /* 0: found by looking; ' ': any number of blanks */
+    int skip;                  /* lines before the table */
+    const char *comment;       /* lines that begin with it are no rows; NULL: none */
+    char decimal;              /* 0: '.' */
+    int n_missing;             /* 0: "" and "NA" */
+    const char *const *missing;
+    dg_cells cells;
+    const char *format; /* of dates */
+    const char *fill;   /* the word of a gap, or NULL */
+    bool positions;     /* names may be those of a table without header, in its order */
+    bool matrix;        /* one column is [rows, 1] too */
+    bool gaps;          /* are taken: NaN, of words -1; else refused, with their number */
 } dg_csv_options;
-/* out: DG_F64 [rows, columns]; with one column named, [rows]. Every field must be a finite number:
- * an empty one, NaN, Inf, "1,5", or a line with another number of fields is DG_EDATA with line and
- * column. A last line without an end is taken; empty lines at the end are. o NULL: all of it,
- * header auto. */
+typedef struct {
+    dg_array array; /* [rows, columns]; with one column named, [rows] */
+    int n;
+    char **name;       /* of each column: of the header, or its number from 1 */
+    dg_lexicon *words; /* of each column, sorted; else empty */
+    int64_t gaps;
+    char separator;
+    bool header;
+} dg_table;
+/* A field that is not what it is taken for, or a line with another number of fields, is DG_EDATA
+ * with line and column and what would read it. A last line without an end is taken; empty lines are
+ * no rows. o NULL: numbers, all of them. Freed by dg_table_free; zeroed after a failure. */
+dg_status dg_table_read(dg_reader *r, const dg_csv_options *o, dg_table *out);
+void dg_table_free(dg_table *t);
+/* Its array alone. */
 dg_status dg_csv_read(dg_reader *r, const dg_csv_options *o, dg_array *out);
 /* Rows of axis 0, the other axes flattened; names: one for each column, NULL: no header. Numbers
  * are written so that reading them gives the same bits. */
@@ -61,6 +92,8 @@ dg_status dg_chars_read(dg_reader *r, const char *vocabulary, dg_array *out, cha
  * path "-": standard input. */
 dg_status dg_data_read(const char *path, dg_array *out, dg_diag *why);
 /* The same from bytes in memory; name: for messages. */
+/* Neither IDX, NPY nor NPZ: a table, if anything. */
+bool dg_data_is_table(const void *bytes, size_t n);
 dg_status dg_data_read_memory(const void *bytes, size_t n, const char *name, dg_array *out,
                               dg_diag *why);
 

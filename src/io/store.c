@@ -19,6 +19,8 @@ typedef struct {
 
 struct dg_store {
     dg_places places;
+    void (*say)(void *user, const char *text);
+    void *user;
     int n, n_files;
     stored **item; /* each in memory of its own, so that it stays where it is */
     used_file *file;
@@ -30,6 +32,7 @@ void dg_loaded_free(dg_loaded *l)
     free(l->vocabulary);
     free(l->path);
     l->vocabulary = l->path = NULL;
+    dg_table_free(&l->table);
 }
 
 dg_store *dg_store_new(const char *model_folder, int n_dirs, const char *const dirs[])
@@ -39,6 +42,12 @@ dg_store *dg_store_new(const char *model_folder, int n_dirs, const char *const d
         return s;
     free(s);
     return NULL;
+}
+
+void dg_store_say(dg_store *s, void (*say)(void *user, const char *text), void *user)
+{
+    s->say = say;
+    s->user = user;
 }
 
 void dg_store_free(dg_store *s)
@@ -98,10 +107,11 @@ static dg_status add_file(dg_store *s, char *path, dg_diag *why)
 
 /* ---- Sources --------------------------------------------------------------------------------- */
 
-/* Rows, elements in them, all finite. */
-static dg_status check_array(const dg_array *a, const char *path, dg_diag *why)
+/* Rows, elements in them, all finite but for the gaps of a table. */
+static dg_status check_array(const dg_loaded *l, const char *path, dg_diag *why)
 {
-    int64_t row = dg_shape_row(&a->shape), bad = dg_tensor_not_finite(a);
+    const dg_array *a = &l->array;
+    int64_t row = dg_shape_row(&a->shape), bad = l->table.gaps ? -1 : dg_tensor_not_finite(a);
     char shape[160];
     dg_shape_text(&a->shape, shape, sizeof shape);
     if (a->shape.rank == 0 || a->shape.dim[0] == 0 || row <= 0)
@@ -139,7 +149,7 @@ dg_status dg_store_take(dg_store *s, dg_array *array, const dg_loaded **out, dg_
 {
     dg_loaded l = {.array = *array};
     memset(array, 0, sizeof *array);
-    dg_status status = check_array(&l.array, "", why);
+    dg_status status = check_array(&l, "", why);
     if (status == DG_OK)
         return add_item(s, NULL, &l, out, why);
     dg_loaded_free(&l);
@@ -147,14 +157,21 @@ dg_status dg_store_take(dg_store *s, dg_array *array, const dg_loaded **out, dg_
 }
 
 /* Name and attributes as text, to be freed: the same text, the same source. */
-static char *key_of(const dg_source_type *type, const dg_attrs *a)
+static char *key_of(const dg_source_type *type, const dg_loading *l)
 {
+    const dg_attrs *a = l->attrs;
+    const dg_asked *ask = &l->asked;
     dg_text t = dg_text_make(NULL);
-    dg_text_add(&t, type->type.name);
+    dg_text_printf(&t, "%s\t%d %d\t%s\t%s\t%s", type->type.name, (int)ask->cells, (int)ask->gaps,
+                   ask->fill ? ask->fill : "", ask->format ? ask->format : "",
+                   l->path ? l->path : "");
+    for (int i = 0; i < l->n_names; i++)
+        dg_text_printf(&t, "\t%s", l->names[i]);
+    dg_text_printf(&t, "\t%s", l->vocabulary ? l->vocabulary : "");
     for (int i = 0; i < a->n; i++) {
         const dg_attr_value *v = &a->v[i];
-        dg_text_printf(&t, "\t%d", v->word);
-        for (int k = 0; k < v->count; k++) {
+        dg_text_printf(&t, "\t%d %d", v->word, v->count);
+        for (int k = 0; k < v->count && !v->text; k++) {
             dg_text_add(&t, " ");
             dg_text_f64(&t, v->number[k]);
         }
@@ -165,13 +182,17 @@ static char *key_of(const dg_source_type *type, const dg_attrs *a)
     return key;
 }
 
-static dg_status load(dg_store *s, const dg_source_type *type, const dg_attrs *attrs, dg_loaded *l,
-                      dg_diag *why)
+static dg_status load(dg_store *s, const dg_source_type *type, const dg_loading *given,
+                      dg_loaded *l, dg_diag *why)
 {
     char *path = NULL;
-    dg_status status = type->load(attrs, &s->places, l, &path, why);
+    dg_loading loading = *given;
+    loading.places = &s->places;
+    loading.say = s->say;
+    loading.user = s->user;
+    dg_status status = type->load(&loading, l, &path, why);
     if (status == DG_OK)
-        status = check_array(&l->array, path ? path : type->type.name, why);
+        status = check_array(l, path ? path : type->type.name, why);
     if (status == DG_OK && path && !(l->path = strdup(path)))
         status = dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (status == DG_OK && path)
@@ -180,10 +201,10 @@ static dg_status load(dg_store *s, const dg_source_type *type, const dg_attrs *a
     return status;
 }
 
-dg_status dg_store_load(dg_store *s, const dg_source_type *type, const dg_attrs *attrs,
+dg_status dg_store_load(dg_store *s, const dg_source_type *type, const dg_loading *given,
                         const dg_loaded **out, dg_diag *why)
 {
-    char *key = key_of(type, attrs);
+    char *key = key_of(type, given);
     if (!key)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     for (int i = 0; i < s->n; i++)
@@ -193,7 +214,7 @@ dg_status dg_store_load(dg_store *s, const dg_source_type *type, const dg_attrs 
             return DG_OK;
         }
     dg_loaded l = {0};
-    dg_status status = load(s, type, attrs, &l, why);
+    dg_status status = load(s, type, given, &l, why);
     if (status == DG_OK)
         return add_item(s, key, &l, out, why);
     dg_loaded_free(&l);

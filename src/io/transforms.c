@@ -3,6 +3,11 @@
  *     scale        x a + b
  *     standardize  (x - mean) / deviation
  *     onehot       x = k becomes n numbers, 1 at place k, else 0
+ *     classes      a word becomes its place in the sorted list of words
+ *     fill         a gap becomes a number
+ *     drop         rows with a gap are left out of the block
+ *     isgap        1 for a gap, else 0
+ *     time         a date becomes days since 1970
  *     crop         the middle h by w of a picture
  *     flip         mirrored left to right, or not
  *     shift        moved by up to n pixels up, down, left, right; 0 comes in
@@ -15,6 +20,8 @@
 
 #include "base/philox.h"
 #include "base/text.h"
+#include "io/dates.h"
+#include "io/formats.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -26,7 +33,14 @@ static const dg_attr_spec scale_attrs[] = {
     {"b", DG_ATTR_REAL, 1, -1e30, 1e30, "0", NULL, "what is added"},
 };
 static const dg_attr_spec onehot_attrs[] = {
-    {"n", DG_ATTR_INT, 1, 1, 1 << 24, NULL, NULL, "labels are 0 to n-1"},
+    {"n", DG_ATTR_INT, 1, 1, 1 << 24, "", NULL, "labels are 0 to n-1; as many as there are words"},
+};
+static const dg_attr_spec fill_attrs[] = {
+    {"with", DG_ATTR_WORD | DG_ATTR_REAL | DG_ATTR_TEXT, 1, -1e300, 1e300, NULL, "mean median",
+     "mean or median of the training part, a number, or a word in quotes"},
+};
+static const dg_attr_spec time_attrs[] = {
+    {"format", DG_ATTR_TEXT, 1, 0, 0, NULL, NULL, "as strptime's: \"%Y-%m-%d %H:%M\""},
 };
 static const dg_attr_spec crop_attrs[] = {
     {"h", DG_ATTR_INT, 1, 1, SIDE, NULL, NULL, "height"},
@@ -164,6 +178,7 @@ static dg_status plan_standardize(dg_stage *s, dg_diag *why)
 {
     (void)why;
     s->features = s->in.rank > 0 ? s->in.dim[s->in.rank - 1] : 1;
+    s->n_stats = 2;
     return DG_OK;
 }
 
@@ -185,30 +200,134 @@ static void undo_standardize(const dg_stage *s, int64_t n, double *x)
             x[i + k] = s->deviation[k] > 0 ? x[i + k] * s->deviation[k] + s->mean[k] : s->mean[k];
 }
 
+/* ---- Words and gaps -------------------------------------------------------------------------- */
+
+/* Columns of words side by side: as many numbers as there are words in all of them. */
 static dg_status plan_onehot(dg_stage *s, dg_diag *why)
 {
-    if (s->in.rank >= DG_MAX_RANK - 1)
+    const dg_classes *c = s->classes;
+    int64_t n = s->attrs->v[0].count ? dg_attr_int(s->attrs, 0) : c->characters;
+    if (n == 0 && c->n == 0)
+        return dg_diag_set(why, DG_EMODEL,
+                           "onehot needs the number of labels here: onehot(10); of words it is "
+                           "known");
+    if (n > 0 && s->in.rank >= DG_MAX_RANK - 1)
         return dg_diag_set(why, DG_EMODEL, "onehot adds an axis; there are %d already",
                            (int)s->in.rank + 1);
-    s->out.dim[s->out.rank++] = dg_attr_int(s->attrs, 0);
+    if (n > 0) {
+        s->out.dim[s->out.rank++] = n;
+        return DG_OK;
+    }
+    s->out.rank = 1;
+    s->out.dim[0] = 0;
+    for (int k = 0; k < c->n; k++)
+        s->out.dim[0] += c->list[k]->n;
     return DG_OK;
+}
+
+static dg_status no_label(const dg_passing *p, double x, int64_t n)
+{
+    char text[DG_NUMBER_TEXT];
+    return dg_diag_set(p->why, DG_EDATA,
+                       "row %" PRId64 ": %s is no label of onehot, which takes 0 to %" PRId64,
+                       p->row, dg_f64_text(x, text), n - 1);
+}
+
+/* The class of word x of column k. */
+static dg_status class_of(const dg_stage *s, const dg_passing *p, double x, int k, int64_t *out)
+{
+    const dg_classes *c = s->classes;
+    if (!(x >= 0))
+        return dg_diag_set(p->why, DG_EDATA, "row %" PRId64 ": a gap where a word is needed",
+                           p->row);
+    *out = (int64_t)x;
+    if (c->map && c->map[k] && !s->mapped)
+        *out = c->map[k][*out];
+    return *out < c->list[k]->n ? DG_OK : no_label(p, x, c->list[k]->n);
 }
 
 static dg_status run_onehot(const dg_stage *s, const dg_passing *p, const double *in, double *out)
 {
-    int64_t n = dg_attr_int(s->attrs, 0);
-    char text[DG_NUMBER_TEXT];
+    int64_t n = s->out.dim[s->out.rank - 1], at = 0, id = 0;
+    bool words = s->out.rank == 1 && s->in.rank <= 1 && !s->attrs->v[0].count && s->classes->n;
     memset(out, 0, (size_t)s->n_out * sizeof *out);
-    for (int64_t i = 0; i < s->n_in; i++) {
+    for (int64_t i = 0; i < s->n_in && words; i++) {
+        if (class_of(s, p, in[i], (int)i, &id) != DG_OK)
+            return DG_EDATA;
+        out[at + id] = 1;
+        at += s->classes->list[i]->n;
+    }
+    for (int64_t i = 0; i < s->n_in && !words; i++) {
         if (!(in[i] >= 0 && in[i] < (double)n) || floor(in[i]) != in[i])
-            return dg_diag_set(p->why, DG_EDATA,
-                               "row %" PRId64
-                               ": %s is no label of onehot, which takes 0 to %" PRId64,
-                               p->row, dg_f64_text(in[i], text), n - 1);
+            return no_label(p, in[i], n);
         out[i * n + (int64_t)in[i]] = 1;
     }
     return DG_OK;
 }
+
+static dg_status plan_classes(dg_stage *s, dg_diag *why)
+{
+    return s->classes->n ? DG_OK
+                         : dg_diag_set(why, DG_EMODEL, "classes takes the words of a table");
+}
+
+static dg_status run_classes(const dg_stage *s, const dg_passing *p, const double *in, double *out)
+{
+    for (int64_t i = 0; i < s->n_in; i++) {
+        int64_t id = 0;
+        if (class_of(s, p, in[i], (int)i, &id) != DG_OK)
+            return DG_EDATA;
+        out[i] = (double)id;
+    }
+    return DG_OK;
+}
+
+static dg_status plan_fill(dg_stage *s, dg_diag *why)
+{
+    const dg_attr_value *v = &s->attrs->v[0];
+    if (v->text && !s->classes->n)
+        return dg_diag_set(why, DG_EMODEL,
+                           "fill(\"%.40s\") is for words: | classes or | onehot "
+                           "follows",
+                           v->text);
+    if (!v->text && s->classes->n)
+        return dg_diag_set(why, DG_EMODEL, "a gap among words takes a word: fill(\"none\")");
+    s->features = v->text ? 0 : s->in.rank > 0 ? s->in.dim[s->in.rank - 1] : 1;
+    s->n_stats = v->word >= 0;
+    return DG_OK;
+}
+
+static dg_status run_fill(const dg_stage *s, const dg_passing *p, const double *in, double *out)
+{
+    if (s->n_stats && !s->fitted)
+        return dg_diag_set(p->why, DG_EUSAGE, "fill has no statistic yet");
+    memcpy(out, in, (size_t)s->n_in * sizeof *out);
+    for (int64_t i = 0; i < s->n_in && s->features; i++)
+        if (isnan(out[i]))
+            out[i] = s->n_stats ? s->mean[i % s->features] : dg_attr_real(s->attrs, 0);
+    return DG_OK;
+}
+
+/* What there is to do has been done when rows or fields were read. */
+static dg_status run_nothing(const dg_stage *s, const dg_passing *p, const double *in, double *out)
+{
+    (void)p;
+    memcpy(out, in, (size_t)s->n_in * sizeof *out);
+    return DG_OK;
+}
+
+static dg_status plan_time(dg_stage *s, dg_diag *why)
+{
+    const char *format = s->attrs->v[0].text ? s->attrs->v[0].text : "";
+    const char *bad = *format ? dg_date_check(format) : "";
+    return bad ? dg_diag_set(why, DG_EMODEL,
+                             "the format '%.60s' has no meaning at '%.10s'; it takes "
+                             "%%Y %%m %%d %%b %%j %%H %%M %%S and their like",
+                             format, bad)
+               : DG_OK;
+}
+
+/* ---- Chance added ---------------------------------------------------------------------------- */
 
 static dg_status run_noise(const dg_stage *s, const dg_passing *p, const double *in, double *out)
 {
@@ -224,35 +343,59 @@ static dg_status run_noise(const dg_stage *s, const dg_passing *p, const double 
 #define ATTRS(a) a, sizeof a / sizeof *a
 
 const dg_transform dg_transforms[] = {
-    {{"scale", "x a + b", ATTRS(scale_attrs), 1, 0}, 1, plan_scale, run_scale, undo_scale},
+    {{"scale", "x a + b", ATTRS(scale_attrs), 1, 0},
+     .pointwise = 1,
+     .plan = plan_scale,
+     .run = run_scale,
+     .undo = undo_scale},
     {{"standardize", "(x - mean) / deviation of the training part, along the last axis", NULL, 0, 1,
       0},
-     1,
-     plan_standardize,
-     run_standardize,
-     undo_standardize},
-    {{"onehot", "a label becomes n numbers, 1 at its place", ATTRS(onehot_attrs), 1, 0},
-     0,
-     plan_onehot,
-     run_onehot,
-     NULL},
-    {{"crop", "the middle of a picture", ATTRS(crop_attrs), 1, 0}, 0, plan_crop, run_crop, NULL},
-    {{"flip", "mirrored left to right, or not", NULL, 0, 1, 1}, 0, need_picture, run_flip, NULL},
+     .pointwise = 1,
+     .plan = plan_standardize,
+     .run = run_standardize,
+     .undo = undo_standardize},
+    {{"fill", "a gap becomes a number, or a word", ATTRS(fill_attrs), 1, 0},
+     .gaps = 1,
+     .plan = plan_fill,
+     .run = run_fill},
+    {{"drop", "rows with a gap are left out, of all values of the block", NULL, 0, 1, 0},
+     .gaps = 1,
+     .run = run_nothing},
+    {{"isgap", "1 for a gap, else 0", NULL, 0, 1, 0},
+     .gaps = 1,
+     .cells = DG_CELLS_GAPS,
+     .run = run_nothing},
+    {{"classes", "words become ids, their places in the sorted list", NULL, 0, 1, 0},
+     .cells = DG_CELLS_WORDS,
+     .plan = plan_classes,
+     .run = run_classes},
+    {{"onehot", "a label or a word becomes n numbers, 1 at its place", ATTRS(onehot_attrs), 1, 0},
+     .cells = DG_CELLS_WORDS,
+     .plan = plan_onehot,
+     .run = run_onehot},
+    {{"time", "a date becomes days since 1970", ATTRS(time_attrs), 1, 0},
+     .cells = DG_CELLS_TIMES,
+     .plan = plan_time,
+     .run = run_nothing},
+    {{"crop", "the middle of a picture", ATTRS(crop_attrs), 1, 0},
+     .plan = plan_crop,
+     .run = run_crop},
+    {{"flip", "mirrored left to right, or not", NULL, 0, 1, 1},
+     .plan = need_picture,
+     .run = run_flip},
     {{"shift", "moved by up to n pixels each way; 0 comes in", ATTRS(shift_attrs), 1, 1},
-     0,
-     need_picture,
-     run_shift,
-     NULL},
+     .plan = need_picture,
+     .run = run_shift},
     {{"crop_random", "a part of a picture; the middle, but in training", ATTRS(crop_attrs), 1, 1},
-     0,
-     plan_crop,
-     run_crop_random,
-     NULL},
-    {{"noise", "a normal number is added", ATTRS(noise_attrs), 1, 1}, 0, NULL, run_noise, NULL},
+     .plan = plan_crop,
+     .run = run_crop_random},
+    {{"noise", "a normal number is added", ATTRS(noise_attrs), 1, 1}, .run = run_noise},
 };
 
 const int dg_n_transforms = sizeof dg_transforms / sizeof *dg_transforms;
 const dg_transform *const dg_standardize = &dg_transforms[1];
+const dg_transform *const dg_fill = &dg_transforms[2];
+const dg_transform *const dg_drop = &dg_transforms[3];
 
 const dg_io_type *dg_transform_at(int k)
 {

@@ -4,8 +4,18 @@
 #define DG_IO_TRANSFORMS_H
 
 #include "io/dataset.h"
+#include "io/lexicon.h"
 
 typedef struct dg_transform dg_transform;
+
+/* The words of a column: one sorted list for each column of its table, and which id of the list
+ * each id of the file is; map NULL: the same. */
+typedef struct {
+    int n;
+    const dg_lexicon **list;
+    int32_t **map;
+    int64_t characters; /* of a text: the size of its vocabulary, else 0 */
+} dg_classes;
 
 typedef struct {
     const dg_transform *type;
@@ -13,7 +23,10 @@ typedef struct {
     dg_shape in, out;    /* of a row: without the axis of rows */
     int64_t n_in, n_out; /* elements of it */
     uint64_t ordinal;    /* among the augmenting ones of the pipe */
-    int64_t features; /* standardize: one mean and one deviation for each entry of the last axis */
+    const dg_classes *classes;
+    int mapped;       /* classes stands before it in the pipe */
+    int64_t features; /* entries of the last axis, each with statistics of its own; else 0 */
+    int n_stats;      /* standardize: 2, mean and deviation; fill: 1, what fills; else 0 */
     double *mean, *deviation;
     int fitted;
 } dg_stage;
@@ -28,6 +41,8 @@ typedef struct {
 struct dg_transform {
     dg_io_type type;
     int pointwise; /* an element becomes a function of itself alone, if there is one feature */
+    int gaps;      /* it takes them */
+    int cells;     /* dg_cells that it needs of a table; 0: any */
     dg_status (*plan)(dg_stage *s, dg_diag *why); /* from attrs and in: sets out; NULL: out is in */
     dg_status (*run)(const dg_stage *s, const dg_passing *p, const double *in, double *out);
     /* Undoes it on n rows of out, in place; NULL: there is nothing to undo. */
@@ -36,7 +51,7 @@ struct dg_transform {
 
 extern const dg_transform dg_transforms[];
 extern const int dg_n_transforms;
-extern const dg_transform *const dg_standardize;
+extern const dg_transform *const dg_standardize, *const dg_fill, *const dg_drop;
 
 /* 1 if every element becomes a function of itself alone. */
 int dg_stage_is_pointwise(const dg_stage *s);

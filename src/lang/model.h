@@ -71,15 +71,23 @@ typedef struct dg_port {
     dg_span span;
 } dg_port;
 
-/* A line of a data block: names = source | transform | ... */
+typedef struct dg_pipe {
+    const dg_clause *transforms;
+    int n;
+} dg_pipe;
+
+/* A source of a data block: name, ... = source, and what each name is piped through, there or in
+ * lines of its own: name | transform | ... */
 typedef struct dg_binding {
-    int n_names;      /* several: one source gives them all, without transforms */
+    int n_names;      /* several: one source gives them all */
     const int *ports; /* index in m->ports of each name */
     dg_clause source;
-    const dg_clause *transforms;
-    int n_transforms;
+    dg_pipe *pipes; /* of each name */
     dg_span span;
 } dg_binding;
+
+/* What a port of the line is piped through. */
+const dg_pipe *dg_binding_pipe(const dg_binding *b, int port);
 
 typedef enum { DG_DATA_TRAIN, DG_DATA_VALIDATION, DG_DATA_TEST } dg_data;
 

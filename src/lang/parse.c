@@ -16,6 +16,7 @@ typedef struct {
     int depth;       /* of expressions and braces */
     int level;       /* of braces */
     int def;         /* level of the body of a def that is being read; 0: none */
+    bool data;       /* in the body of a data block */
     dg_span open;    /* the innermost open brace */
     dg_span bracket; /* the innermost open ( or [ */
     int told;        /* offset of an open brace of which a message spoke */
@@ -565,13 +566,16 @@ static const char *habit(const char *word)
     return NULL;
 }
 
-/* assign = NAME {"," NAME} "=" expr */
+/* assign = NAME {"," NAME} "=" expr, and in a data block NAME "|" ..., which is NAME = NAME | ... */
 static void assign(parser *p, dg_stmt *s)
 {
+    int first = p->at;
     names(p, s);
     s->at = since(p, s->at);
     int k = kind(p);
-    if (k == '(' || k == '|' || k == '+' || k == '*')
+    if (k == '|' && p->data && s->n_names == 1)
+        p->at = first;
+    else if (k == '(' || k == '|' || k == '+' || k == '*')
         fail(p, s->at, "a value needs a name: z = relu(x)", "expected 'NAME = ...'");
     else
         expect(p, '=', s->n_names ? habit(s->names[0].text) : NULL);
@@ -640,7 +644,8 @@ static void give_back(parser *p, dg_stmt *s)
         fail(p, s->at, NULL, "'return' is not the last statement of a def");
 }
 
-/* data = "data" ("train" | "validation" | "test") ["(" args ")"] "{" { [NAMES "=" expr] END } "}"
+/* data = "data" ("train" | "validation" | "test") ["(" args ")"] "{" { [line] END } "}"
+ * line = NAMES "=" expr | NAME "|" pipe
  * The lines are read as a body; words.c refuses others. */
 static void data(parser *p, dg_stmt *s)
 {
@@ -660,7 +665,9 @@ static void data(parser *p, dg_stmt *s)
         s->n = head->n;
     }
     dg_span open = open_brace(p, parts, &outer);
+    p->data = true;
     body(p, &s->body);
+    p->data = false;
     close_brace(p, open, outer);
 }
 

@@ -108,6 +108,7 @@ static bool take_list(dg_builder *r, dg_line *l, const char *of, const dg_attr_s
     for (int i = 1; i < list->n; i++)
         text = dg_heap_printf(&r->heap, "%s\n%s", text, list->items[i].text);
     a->word = text;
+    a->count = list->n;
     return true;
 }
 
@@ -134,6 +135,7 @@ bool dg_take_attr(dg_builder *r, dg_line *l, const char *of, const dg_attr_spec 
         return true;
     case DG_ITEM_STRING:
         a->word = item->text;
+        a->count = 1;
         return true;
     case DG_ITEM_WORD:
         a->word = item->text;

@@ -170,20 +170,95 @@ static bool take_ports(dg_builder *r, const dg_stmt *s, const char *block, bool 
     return good;
 }
 
-/* source | transform | ...: an item inside out. */
-static bool take_pipe(dg_builder *r, dg_line *l, const dg_item *item, dg_binding *b)
+/* What a pipe begins with. */
+static dg_expr **source_of(dg_expr **e)
+{
+    while ((*e)->kind == DG_EXPR_CALL && (*e)->piped)
+        e = &(*e)->args[0].value;
+    return e;
+}
+
+/* Appends the transforms of an item, which has them inside out, to a pipe; *source is what they
+ * begin with. */
+static bool take_pipe(dg_builder *r, dg_line *l, const dg_item *item, dg_pipe *pipe,
+                      const dg_item **source)
 {
     const dg_vocabulary *v = &r->vocabulary;
-    const dg_item *source = item;
+    int n = pipe->n;
     bool good = true;
-    for (; source->kind == DG_ITEM_CALL && source->piped; source = &source->items[0])
-        b->n_transforms++;
-    dg_clause *transforms = dg_heap_take(&r->heap, (size_t)b->n_transforms, sizeof *transforms);
-    for (int i = b->n_transforms - 1; i >= 0; i--, item = &item->items[0])
-        good &= dg_clause_make(r, l, "transform", v->transforms, v->n_transforms, item, 1,
-                               &transforms[i]);
-    b->transforms = transforms;
-    return dg_clause_make(r, l, "source", v->sources, v->n_sources, source, 0, &b->source) && good;
+    for (*source = item; (*source)->kind == DG_ITEM_CALL && (*source)->piped;
+         *source = &(*source)->items[0])
+        n++;
+    dg_clause *all = dg_heap_take(&r->heap, (size_t)n, sizeof *all);
+    if (pipe->n)
+        memcpy(all, pipe->transforms, (size_t)pipe->n * sizeof *all);
+    for (int i = n - 1; i >= pipe->n; i--, item = &item->items[0])
+        good &= dg_clause_make(r, l, "transform", v->transforms, v->n_transforms, item, 1, &all[i]);
+    *pipe = (dg_pipe){all, n};
+    return good;
+}
+
+/* The pipe of a port that the block has given already; NULL: it has not. */
+static dg_pipe *pipe_of(const dg_block *block, int port)
+{
+    for (int i = 0; i < block->n_bindings; i++)
+        for (int k = 0; k < block->bindings[i].n_names; k++)
+            if (block->bindings[i].ports[k] == port)
+                return &block->bindings[i].pipes[k];
+    return NULL;
+}
+
+/* NAME | transform | ...: more of the pipe of a name that has its source. */
+static void take_more(dg_builder *r, dg_line *l, dg_block *block, const dg_stmt *s)
+{
+    dg_expr **begin = source_of(&((dg_stmt *)(uintptr_t)s)->value);
+    const dg_expr *name = *begin;
+    dg_pipe *pipe = pipe_of(block, find_port(r->model, name->text));
+    dg_expr *text = dg_heap_take(&r->heap, 1, sizeof *text);
+    const dg_item *source;
+    if (s->n_names != 1 || strcmp(s->names[0].text, name->text) != 0)
+        dg_refuse(r, s->at, NULL,
+                  dg_heap_printf(&r->heap, "write %s | ... in a line of its own", name->text),
+                  "a pipe that begins with '%s' is that value's own", name->text);
+    else if (!pipe)
+        dg_refuse(r, name->span, NULL,
+                  dg_heap_printf(&r->heap, "a line %s = SOURCE comes first", name->text),
+                  "'%s' has no source yet", name->text);
+    else {
+        *text = *name;
+        text->kind = DG_EXPR_STRING; /* not a value of the graph here */
+        *begin = text;
+        take_pipe(r, l, dg_eval(r, l, s->value), pipe, &source);
+    }
+}
+
+/* NAMES = source | transform | ... */
+static void take_source(dg_builder *r, dg_line *l, dg_block *block, const dg_stmt *s,
+                        const char *name, bool *given)
+{
+    dg_binding b = {.span = s->span};
+    dg_pipe pipe = {NULL, 0};
+    const dg_item *source;
+    bool good = take_ports(r, s, name, given, &b);
+    if (!s->value || s->broken)
+        return;
+    good &= take_pipe(r, l, dg_eval(r, l, s->value), &pipe, &source);
+    good &= dg_clause_make(r, l, "source", r->vocabulary.sources, r->vocabulary.n_sources, source,
+                           0, &b.source);
+    if (b.n_names > 1 && pipe.n > 0) {
+        const dg_span at = pipe.transforms[0].span;
+        dg_refuse(r, at, NULL,
+                  dg_heap_printf(&r->heap, "a line of its own, for the one that is meant: %s | %.*s",
+                                 s->names[0].text, at.end - at.start,
+                                 dg_source_bytes(&r->source, at)),
+                  "a pipe behind several names");
+        good = false;
+    }
+    b.pipes = dg_heap_take(&r->heap, (size_t)b.n_names, sizeof *b.pipes);
+    if (b.n_names == 1)
+        b.pipes[0] = pipe;
+    if (good)
+        block->bindings[block->n_bindings++] = b;
 }
 
 static void take_binding(dg_builder *r, dg_block *block, const dg_stmt *s, const char *name,
@@ -191,25 +266,25 @@ static void take_binding(dg_builder *r, dg_block *block, const dg_stmt *s, const
 {
     dg_naming naming = {.prefix = ""};
     dg_line l = dg_line_of(r, r->top, &naming, s, "data");
-    dg_binding b = {.span = s->span};
     l.constant = true;
     if (s->kind != DG_STMT_ASSIGN) {
         dg_refuse(r, s->at, NULL, "image = idx(\"images.gz\") | scale(1/255)",
                   "a line of a data block gives an input or a target its source");
         return;
     }
-    bool good = take_ports(r, s, name, given, &b);
-    if (!s->value || s->broken)
-        return;
-    const dg_item *item = dg_eval(r, &l, s->value);
-    good &= take_pipe(r, &l, item, &b);
-    if (b.n_names > 1 && b.n_transforms > 0) {
-        dg_refuse(r, b.transforms[0].span, NULL, "give each name a line of its own",
-                  "a pipe behind several names");
-        good = false;
-    }
-    if (good)
-        block->bindings[block->n_bindings++] = b;
+    const dg_expr *begin = s->value ? *source_of(&((dg_stmt *)(uintptr_t)s)->value) : NULL;
+    if (begin && !s->broken && begin->kind == DG_EXPR_NAME && find_port(r->model, begin->text) >= 0)
+        take_more(r, &l, block, s);
+    else
+        take_source(r, &l, block, s, name, given);
+}
+
+const dg_pipe *dg_binding_pipe(const dg_binding *b, int port)
+{
+    int k = 0;
+    while (k + 1 < b->n_names && b->ports[k] != port)
+        k++;
+    return &b->pipes[k];
 }
 
 /* (part=[0, 0.9], shuffle=1) as a call. */

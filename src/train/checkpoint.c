@@ -58,7 +58,7 @@ static dg_status get_moment(dg_checkpoint *c, const char *name, dg_tensor *t, dg
     return DG_OK;
 }
 
-/* Statistics of standardize, of the training part. */
+/* Statistics of the training part, and what its columns have learnt. */
 static void add_states(dg_checkpoint *c, const dg_experiment *e)
 {
     dg_dataset *d = e->block[DG_TRAIN_PART];
@@ -67,7 +67,26 @@ static void add_states(dg_checkpoint *c, const dg_experiment *e)
         char name[512];
         for (int k = 0; dg_column_state(dg_dataset_column(d, i), k, &t, name, sizeof name); k++)
             dg_checkpoint_add(c, name, &t);
+        char *text;
+        for (int k = 0; dg_column_note(dg_dataset_column(d, i), k, name, sizeof name, &text); k++) {
+            dg_checkpoint_note(c, name, "%s", text ? text : "");
+            free(text);
+        }
     }
+}
+
+/* Words and columns of the data are still those of training. */
+static dg_status check_notes(const dg_checkpoint *c, const dg_column *column, dg_diag *why)
+{
+    char key[512], *text;
+    dg_status s = DG_OK;
+    for (int k = 0; s == DG_OK && dg_column_note(column, k, key, sizeof key, &text); k++) {
+        const char *stored = dg_checkpoint_text(c, key);
+        free(text);
+        if (stored)
+            s = dg_column_check_note(column, k, stored, why);
+    }
+    return s;
 }
 
 static dg_status restore_states(dg_checkpoint *c, dg_experiment *e, dg_diag *why)
@@ -83,6 +102,8 @@ static dg_status restore_states(dg_checkpoint *c, dg_experiment *e, dg_diag *why
                 if (from && dg_column_restore(column, k, from, why) != DG_OK)
                     return why->code;
             }
+            if (check_notes(c, column, why) != DG_OK)
+                return why->code;
         }
     }
     return DG_OK;

@@ -61,20 +61,47 @@ static dg_status read_array(void *user, const dg_clause *source, dg_type type,
     return s;
 }
 
+dg_status dg_experiment_fill(const dg_model *m, dg_dataset *d, const dg_binding *b, int only,
+                             const char *path, dg_diag *why)
+{
+    dg_io_call calls[DG_MOST_NAMES][DG_MOST_IO_WORDS], source = io_call(&b->source);
+    dg_io_pipe pipes[DG_MOST_NAMES];
+    int n = 0;
+    for (int i = 0; i < b->n_names && n < DG_MOST_NAMES; i++) {
+        const dg_pipe *p = &b->pipes[i];
+        if (only >= 0 && b->ports[i] != only)
+            continue;
+        int k = p->n < DG_MOST_IO_WORDS ? p->n : DG_MOST_IO_WORDS;
+        for (int j = 0; j < k; j++)
+            calls[n][j] = io_call(&p->transforms[j]);
+        pipes[n] = (dg_io_pipe){m->ports[b->ports[i]].name, i, k, calls[n]};
+        n++;
+    }
+    return dg_dataset_fill(d, n, pipes, &source, path, why);
+}
+
 static dg_status add_binding(dg_experiment *e, dg_dataset *d, const dg_binding *b)
 {
     dg_diag why = {0};
-    const char *names[64];
-    dg_io_call transforms[DG_MOST_IO_WORDS], source = io_call(&b->source);
-    int n = b->n_names < 64 ? b->n_names : 64;
-    int n_transforms = b->n_transforms < DG_MOST_IO_WORDS ? b->n_transforms : DG_MOST_IO_WORDS;
-    for (int i = 0; i < n; i++)
-        names[i] = e->model->ports[b->ports[i]].name;
-    for (int i = 0; i < n_transforms; i++)
-        transforms[i] = io_call(&b->transforms[i]);
-    if (dg_dataset_add(d, n, names, &source, n_transforms, transforms, &why) != DG_OK)
+    if (dg_experiment_fill(e->model, d, b, -1, NULL, &why) != DG_OK)
         dg_diags_failure(&e->model->diags, &why, b->span);
     return why.code;
+}
+
+/* Rows left out are told, once for blocks of the same rows. */
+static void say_dropped(const dg_experiment *e)
+{
+    char text[128];
+    int64_t told = 0;
+    for (int i = 0; i < DG_DATA_PARTS; i++) {
+        int64_t n = e->block[i] ? dg_dataset_dropped(e->block[i]) : 0;
+        if (n == told || n == 0 || !e->options.say)
+            continue;
+        told = n;
+        dg_format(text, sizeof text, "%lld row%s with gaps %s left out", (long long)n,
+                  n == 1 ? "" : "s", n == 1 ? "is" : "are");
+        e->options.say(e->options.user, text);
+    }
 }
 
 static void read_block(dg_experiment *e, const dg_block *b)
@@ -84,6 +111,8 @@ static void read_block(dg_experiment *e, const dg_block *b)
     e->block[b->data] = d;
     if (!d)
         return;
+    if (b->data != DG_DATA_TRAIN && e->block[DG_TRAIN_PART])
+        dg_dataset_follow(d, dg_dataset_note, e->block[DG_TRAIN_PART]);
     for (int i = 0; i < b->n_bindings; i++)
         if (add_binding(e, d, &b->bindings[i]) != DG_OK)
             return; /* the first failure sticks to the data set */
@@ -166,10 +195,15 @@ static dg_span span_of_column(const dg_experiment *e, int data, const char *name
 static void read_data(dg_experiment *e)
 {
     dg_diag why = {0};
-    for (int i = 0; i < e->model->n_blocks; i++)
-        read_block(e, &e->model->blocks[i]);
+    for (int i = 0; i < e->model->n_blocks; i++) /* the others take words from this one */
+        if (e->model->blocks[i].data == DG_DATA_TRAIN)
+            read_block(e, &e->model->blocks[i]);
+    for (int i = 0; i < e->model->n_blocks && dg_experiment_status(e) == DG_OK; i++)
+        if (e->model->blocks[i].data != DG_DATA_TRAIN)
+            read_block(e, &e->model->blocks[i]);
     if (dg_experiment_status(e) != DG_OK)
         return;
+    say_dropped(e);
     divide(e);
     warn_of_sorted(e);
     dg_dataset *train = e->block[DG_TRAIN_PART];
@@ -270,6 +304,8 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o)
     e->weights.step = -1;
     e->folder = folder_of(o->path);
     e->store = e->folder ? dg_store_new(e->folder, o->n_dirs, o->dirs) : NULL;
+    if (e->store)
+        dg_store_say(e->store, o->say, o->user);
     e->host = (dg_host){.size = sizeof e->host, .user = e, .log = log_line};
     dg_words_make(&e->words);
     dg_model_options m = {.path = o->path,

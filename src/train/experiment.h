@@ -63,6 +63,11 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o);
 void dg_experiment_free(dg_experiment *e);
 dg_status dg_experiment_status(const dg_experiment *e);
 
+/* Adds what a line of a data block fills to d. only: this port alone, -1: all; path: read instead of
+ * its file, or NULL. */
+dg_status dg_experiment_fill(const dg_model *m, dg_dataset *d, const dg_binding *b, int only,
+                             const char *path, dg_diag *why);
+
 /* The n rows that a program was given: of which dataset. data NULL: a model without data. */
 typedef struct dg_batch_rows {
     const dg_dataset *data;

@@ -71,10 +71,11 @@ static json_t *column_line(const dg_experiment *e, const dg_block *block, const 
     const dg_vocabulary *v = &e->words.vocabulary;
     dg_text line = dg_text_make(NULL);
     put_clause(&line, v->sources, &b->source);
-    for (int i = 0; i < b->n_transforms; i++) {
-        dg_text_add(&line, " | ");
-        put_clause(&line, v->transforms, &b->transforms[i]);
-    }
+    for (int k = 0; k < b->n_names; k++)
+        for (int i = 0; i < b->pipes[k].n; i++) {
+            dg_text_add(&line, i || k == 0 ? " | " : ", | ");
+            put_clause(&line, v->transforms, &b->pipes[k].transforms[i]);
+        }
     for (int i = 0; i < v->n_block && i < block->head.attrs.n; i++) {
         dg_text_add(&line, ", ");
         dg_attribute_write(&line, &v->block[i], &block->head.attrs.v[i]);

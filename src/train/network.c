@@ -91,7 +91,7 @@ void dg_attribute_write(dg_text *out, const dg_attr_spec *spec, const dg_attr_va
         dg_text_printf(out, "%.*s", (int)strcspn(word, " "), word);
     if (v->text)
         dg_text_add(out, v->text);
-    for (int k = 0; k < v->count; k++) {
+    for (int k = 0; k < v->count && !v->text; k++) {
         dg_text_add(out, k ? " " : "");
         dg_text_f64(out, v->number[k]);
     }

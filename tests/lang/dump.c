@@ -19,7 +19,7 @@ static void value_text(dg_text *out, const dg_attr_spec *spec, const dg_attr_val
         dg_text_printf(out, "%.*s", (int)strcspn(word, " "), word);
     else if (v->text)
         dg_text_printf(out, "\"%s\"", v->text);
-    for (int i = 0; v->word < 0 && i < v->count; i++) {
+    for (int i = 0; v->word < 0 && i < (v->text ? 0 : v->count); i++) {
         dg_text_add(out, i ? " " : "");
         dg_text_f64(out, v->number[i]);
     }
@@ -111,10 +111,11 @@ static void data(dg_text *out, const dg_model *m, const dg_vocabulary *v)
                 dg_text_printf(out, " %s", m->ports[line->ports[j]].name);
             dg_text_add(out, " = ");
             clause(out, v->sources, &line->source);
-            for (int j = 0; j < line->n_transforms; j++) {
-                dg_text_add(out, " | ");
-                clause(out, v->transforms, &line->transforms[j]);
-            }
+            for (int j = 0; j < line->n_names; j++)
+                for (int q = 0; q < line->pipes[j].n; q++) {
+                    dg_text_add(out, q || line->n_names == 1 ? " | " : "\n     | ");
+                    clause(out, v->transforms, &line->pipes[j].transforms[q]);
+                }
         }
         dg_text_add(out, "\n");
     }

@@ -1,0 +1,194 @@
+/* Columns of a data set made from their sources. */
+#include "io/column.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- What the pipe asks of the source -------------------------------------------------------- */
+
+static const char *text_of(const dg_io_call *c)
+{
+    return c->n_attr > 0 ? c->attr[0].word : NULL;
+}
+
+/* onehot(10) takes numbers; without a number it takes words. */
+static int cells_of(const dg_transform *t, const dg_io_call *c)
+{
+    return t->cells == DG_CELLS_WORDS && c->n_attr > 0 ? 0 : t->cells;
+}
+
+/* How a table is to be read: what comes first in the pipe, but for fill and drop, says it. */
+static dg_status ask(dg_dataset *d, const dg_source_type *type, const dg_io_pipe *p, dg_asked *out)
+{
+    bool first = true;
+    for (int k = 0; k < p->n; k++) {
+        const dg_io_call *c = &p->transforms[k];
+        const dg_transform *t = dg_dataset_transform(d, c->name);
+        if (!t)
+            return d->first.code;
+        int cells = cells_of(t, c);
+        out->gaps |= t->gaps;
+        if (t == dg_fill && text_of(c) && strcmp(text_of(c), "mean") &&
+            strcmp(text_of(c), "median"))
+            out->fill = text_of(c);
+        if (cells && cells != DG_CELLS_WORDS && (!type->table || !first))
+            return dg_diag_set(&d->first, DG_EMODEL,
+                               "%s takes a table, and comes first in its pipe", t->type.name);
+        if (cells && first) {
+            out->cells = (dg_cells)cells;
+            out->format = cells == DG_CELLS_TIMES ? text_of(c) : NULL;
+        }
+        first = first && t->gaps && !cells;
+    }
+    return DG_OK;
+}
+
+/* ---- Loading --------------------------------------------------------------------------------- */
+
+static const dg_source_type *find_source(dg_dataset *d, const char *name)
+{
+    for (int k = 0; k < dg_n_sources; k++)
+        if (strcmp(dg_sources[k].type.name, name) == 0)
+            return &dg_sources[k];
+    dg_diag_set(&d->first, DG_EMODEL, "there is no source '%s'", name);
+    return NULL;
+}
+
+static bool same_names(const dg_loading *known, const dg_loaded *l)
+{
+    bool same = known->n_names == l->table.n;
+    for (int i = 0; i < known->n_names && same; i++)
+        same = strcmp(known->names[i], l->table.name[i]) == 0;
+    return same;
+}
+
+/* Another block may have its columns in another order, or a text with other characters: what was
+ * learnt in training decides. */
+static bool is_learnt(const dg_loading *known, const dg_loaded *l)
+{
+    bool vocabulary = known->vocabulary && l->vocabulary;
+    return (known->n_names == 0 || l->table.n == 0 || same_names(known, l)) &&
+           !(vocabulary && strcmp(known->vocabulary, l->vocabulary) != 0);
+}
+
+static bool names_columns(const dg_source_type *type, const dg_attrs *a)
+{
+    for (int i = 0; i < a->n; i++)
+        if (strcmp(type->type.attrs[i].name, "columns") == 0)
+            return a->v[i].text != NULL;
+    return false;
+}
+
+static dg_status load(dg_dataset *d, const dg_source_type *type, dg_loading *l, const char *name,
+                      const dg_loaded **out)
+{
+    dg_loading known = *l;
+    char **names = NULL;
+    const char *text = dg_dataset_recall(d, name, "names");
+    if (text && !dg_texts_read(text, &known.n_names, &names))
+        return dg_dataset_no_memory(d);
+    known.names = names;
+    known.vocabulary = dg_dataset_recall(d, name, "vocabulary");
+    if (!l->path && names_columns(type, l->attrs)) /* it says itself which columns */
+        known.n_names = 0;
+    dg_status s = dg_store_load(d->store, type, l->path ? &known : l, out, &d->first);
+    if (s == DG_OK && !l->path && !is_learnt(&known, *out))
+        s = dg_store_load(d->store, type, &known, out, &d->first);
+    dg_texts_free(names ? (text ? known.n_names : 0) : 0, names);
+    return s;
+}
+
+/* ---- Columns --------------------------------------------------------------------------------- */
+
+/* Column k of a source: the rows of axis 0; or windows of rows, and what follows them. */
+static void view(dg_column *c, const dg_loaded *l, int k)
+{
+    const dg_shape *s = &l->array.shape;
+    c->from = l;
+    c->rows = s->dim[0];
+    c->step = dg_shape_row(s);
+    if (l->length > 0) {
+        c->rows = (s->dim[0] - l->length - l->follows) / l->stride + 1;
+        c->offset = k == 0 ? 0 : s->rank > 1 ? l->length * c->step : 1;
+        c->step *= l->stride;
+        c->row = (dg_shape){.rank = s->rank, .dim = {k == 0 ? l->length : l->horizon}};
+    } else
+        c->row.rank = s->rank - 1;
+    for (int i = 1; i < s->rank; i++)
+        c->row.dim[l->length > 0 ? i : i - 1] = s->dim[i];
+    c->n_in = dg_shape_count(&c->row);
+}
+
+static dg_status add_column(dg_dataset *d, const dg_io_pipe *p, const dg_loaded *l)
+{
+    if (dg_dataset_find(d, p->name))
+        return dg_diag_set(&d->first, DG_EMODEL, "there are two columns '%s'", p->name);
+    dg_column *c = dg_arena_alloc(&d->arena, sizeof *c);
+    if (d->n == d->room) {
+        dg_column **more = realloc(d->column, ((size_t)d->room + 8) * sizeof *more);
+        if (!more)
+            return dg_dataset_no_memory(d);
+        d->column = more;
+        d->room += 8;
+    }
+    if (!c || !(c->name = dg_arena_copy_string(&d->arena, p->name)))
+        return dg_dataset_no_memory(d);
+    c->set = d;
+    d->column[d->n++] = c;
+    view(c, l, p->column);
+    if (dg_column_learn(d, c, p->column) != DG_OK ||
+        dg_column_plan(d, c, p->n, p->transforms) != DG_OK)
+        return d->first.code;
+    return DG_OK;
+}
+
+dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const dg_io_call *source,
+                          const char *path, dg_diag *why)
+{
+    if (d->first.code != DG_OK)
+        return dg_dataset_report(d, why);
+    const dg_loaded *loaded = NULL;
+    dg_loading l = {.path = path};
+    const dg_source_type *type = find_source(d, source->name);
+    if (d->sealed)
+        dg_diag_set(&d->first, DG_EUSAGE, "a column is added to a dataset that is sealed");
+    else if (type && (n < 1 || n > type->type.columns))
+        dg_diag_set(&d->first, DG_EMODEL, "%s fills %d name%s, not %d", type->type.name,
+                    type->type.columns, type->type.columns > 1 ? "s" : "", n);
+    else if (type && ask(d, type, &pipes[0], &l.asked) == DG_OK &&
+             dg_dataset_check_attrs(d, &type->type, source, &l.attrs) == DG_OK)
+        load(d, type, &l, pipes[0].name, &loaded);
+    for (int i = 0; i < n && d->first.code == DG_OK; i++)
+        add_column(d, &pipes[i], loaded);
+    dg_dataset_say_place(d, n > 0 ? pipes[0].name : "", source);
+    return dg_dataset_report(d, why);
+}
+
+dg_status dg_dataset_add(dg_dataset *d, int n_names, const char *const names[],
+                         const dg_io_call *source, int n_transforms, const dg_io_call transforms[],
+                         dg_diag *why)
+{
+    dg_io_pipe pipes[DG_MOST_NAMES];
+    if (n_names > 1 && n_transforms > 0)
+        dg_diag_set(&d->first, DG_EMODEL, "a pipe follows a single name only");
+    dg_dataset_say_place(d, n_names > 0 ? names[0] : "", source);
+    for (int i = 0; i < n_names && i < DG_MOST_NAMES; i++)
+        pipes[i] = (dg_io_pipe){names[i], i, n_transforms, transforms};
+    return dg_dataset_fill(d, n_names, pipes, source, NULL, why);
+}
+
+dg_status dg_dataset_take(dg_dataset *d, const char *name, dg_array *array, int n_transforms,
+                          const dg_io_call transforms[], dg_diag *why)
+{
+    const dg_loaded *l = NULL;
+    const dg_io_pipe pipe = {name, 0, n_transforms, transforms};
+    if (d->first.code != DG_OK || d->sealed) {
+        dg_array_free(array);
+        dg_diag_set(&d->first, DG_EUSAGE, "a column is added to a dataset that is sealed");
+        return dg_dataset_report(d, why);
+    }
+    if (dg_store_take(d->store, array, &l, &d->first) == DG_OK)
+        add_column(d, &pipe, l);
+    dg_dataset_say_place(d, name, NULL);
+    return dg_dataset_report(d, why);
+}
