@@ -58,7 +58,11 @@ int dg_tell_model(const dg_experiment *e);
  */
 void dg_weights_text(const dg_experiment *e, dg_text *out);
 
-/* 1: standard error is a terminal and NO_COLOR is not set. */
+/* 1: standard error is a terminal on which a line can be written over (TERM is not dumb). */
+int dg_terminal(void);
+/* 1: standard error takes a line now, or within so many seconds. */
+int dg_can_tell(int seconds);
+/* 1: a terminal, and NO_COLOR is not set. */
 int dg_colors(void);
 
 /* The flag that SIGINT, SIGTERM and SIGHUP set; a second signal ends the program at once. A command

@@ -3,6 +3,7 @@
 #include "io/file.h"
 #include "train/rundir.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,10 +82,22 @@ void dg_weights_text(const dg_experiment *e, dg_text *out)
         dg_text_printf(out, "  step %lld", (long long)e->weights.step);
 }
 
+int dg_terminal(void)
+{
+    const char *kind = getenv("TERM");
+    return isatty(STDERR_FILENO) && kind && *kind && strcmp(kind, "dumb") != 0;
+}
+
+int dg_can_tell(int seconds)
+{
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&p, 1, 1000 * seconds) != 0;
+}
+
 int dg_colors(void)
 {
     const char *no = getenv("NO_COLOR");
-    return isatty(STDERR_FILENO) && !(no && *no);
+    return dg_terminal() && !(no && *no);
 }
 
 int dg_tell_model(const dg_experiment *e)

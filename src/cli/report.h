@@ -1,5 +1,6 @@
-/* Progress of a training run: on a terminal one line, redrawn; in a pipe a plain line an epoch. All
- * on standard error. */
+/* Progress of a training run, on standard error. On a terminal one line, redrawn, never wider than
+ * the terminal is at that moment; else (a pipe, TERM=dumb) a plain line an epoch, and one every ten
+ * seconds within a long one. */
 #ifndef DG_CLI_REPORT_H
 #define DG_CLI_REPORT_H
 
@@ -7,7 +8,7 @@
 
 typedef struct dg_progress_line {
     int quiet, terminal, drawn;
-    double last; /* seconds at which the line was drawn */
+    double last; /* seconds at which a line was written */
 } dg_progress_line;
 
 dg_report dg_report_make(dg_progress_line *p);
