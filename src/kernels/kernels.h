@@ -62,10 +62,12 @@ typedef struct {
     int exact; /* only algorithms with the order of sums above, whatever their speed */
 } dg_conv;
 
-/* A pooling: x [n, h, w, c] -> y [n, oh, ow, c]. Every window has at least one element of x. */
+/* A pooling: x [n, h, w, c] -> y [n, oh, ow, c]. Every window has at least one element of x. padded:
+ * an average also counts the taps of a window on the padding, `bottom` and `right` of it included. */
 typedef struct {
     int64_t h, w, c, kh, kw, oh, ow;
-    int64_t stride_y, stride_x, top, left;
+    int64_t stride_y, stride_x, dilation_y, dilation_x, top, left, bottom, right;
+    int padded;
 } dg_pool;
 
 /* Optimizer steps; g' = scale g, all for one element. `decay` is an L2 term.
@@ -164,7 +166,8 @@ void DG_T(dg_maxpool_adjoint)(const dg_pool *s, int64_t n0, int64_t n1, const re
 void DG_T(dg_maxpool_tangent)(const dg_pool *s, int64_t n0, int64_t n1, const real *dx,
                               const void *tap, real *dy);
 
-/* Average pooling over the elements of the window that are in x; linear, so its own tangent. */
+/* Average pooling over the elements of the window that are in x (padding, if it counts, is 0);
+ * linear, so its own tangent. */
 void DG_T(dg_avgpool)(const dg_pool *s, int64_t n0, int64_t n1, const real *x, real *y);
 void DG_T(dg_avgpool_adjoint)(const dg_pool *s, int64_t n0, int64_t n1, const real *dy, real *dx);
 

@@ -2,27 +2,58 @@
  * what lies inside the image; its taps are walked row by row, VEC_N channels at a time. */
 #include "kernels/tile.h"
 
-/* The part of window (oy, ox) that lies in the image: first row and column, rows, columns, and the
- * number, in the window, of its first tap. */
+/* The part of window (oy, ox) that lies in the image: row and column of its first tap, rows and
+ * columns of taps, the number of the first in the window, and by how many an average is divided. */
 typedef struct {
-    int64_t y, x, rows, columns, tap;
+    int64_t y, x, rows, columns, tap, count;
 } window;
 
-static void clip(int64_t first, int64_t length, int64_t size, int64_t *start, int64_t *many)
+/* Taps first, first + step, .. of `length` that lie in 0 .. size-1: which is the first of them, and
+ * how many. */
+static void clip(int64_t first, int64_t step, int64_t length, int64_t size, int64_t *start,
+                 int64_t *many)
 {
-    const int64_t end = first + length < size ? first + length : size;
-    *start = first > 0 ? first : 0;
-    *many = end > *start ? end - *start : 0;
+    *start = first < 0 ? (step - 1 - first) / step : 0;
+    const int64_t end = first < size ? (size - 1 - first) / step + 1 : 0;
+    *many = (end < length ? end : length) - *start;
+    if (*many < 0)
+        *many = 0;
+}
+
+/* Where an average counts padding: the taps inside the padded image. */
+static int64_t taps_padded(int64_t first, int64_t step, int64_t length, int64_t size)
+{
+    int64_t start, many;
+    clip(first < 0 ? 0 : first, step, length, first < 0 ? size - first : size, &start, &many);
+    return many;
 }
 
 static window window_at(const dg_pool *s, int64_t oy, int64_t ox)
 {
     window w;
     const int64_t y = oy * s->stride_y - s->top, x = ox * s->stride_x - s->left;
-    clip(y, s->kh, s->h, &w.y, &w.rows);
-    clip(x, s->kw, s->w, &w.x, &w.columns);
-    w.tap = (w.y - y) * s->kw + w.x - x;
+    int64_t r, q;
+    clip(y, s->dilation_y, s->kh, s->h, &r, &w.rows);
+    clip(x, s->dilation_x, s->kw, s->w, &q, &w.columns);
+    w.y = y + r * s->dilation_y;
+    w.x = x + q * s->dilation_x;
+    w.tap = r * s->kw + q;
+    w.count = w.rows * w.columns;
+    if (s->padded)
+        w.count = taps_padded(y, s->dilation_y, s->kh, s->h + s->bottom) *
+                  taps_padded(x, s->dilation_x, s->kw, s->w + s->right);
     return w;
+}
+
+/* Steps from a tap to the next in its row, and from behind the last of a row to the next row. */
+static int64_t across(const dg_pool *s)
+{
+    return s->dilation_x * s->c;
+}
+
+static int64_t down(const dg_pool *s, const window *w)
+{
+    return (s->dilation_y * s->w - w->columns * s->dilation_x) * s->c;
 }
 
 /* The places of y in images n0 .. n1-1, one after the other: o counts them all. */
@@ -87,7 +118,8 @@ static const window two_by_two = {.rows = 2, .columns = 2};
 
 static int usual(const dg_pool *s, const window *w, int n)
 {
-    return w->rows == 2 && w->columns == 2 && s->kw == 2 && s->kh == 2 && n == VEC_N;
+    return w->rows == 2 && w->columns == 2 && s->kw == 2 && s->kh == 2 && s->dilation_y == 1 &&
+           s->dilation_x == 1 && n == VEC_N;
 }
 
 DG_INLINE void put(real *p, int n, vec v)
@@ -102,7 +134,7 @@ DG_INLINE void put(real *p, int n, vec v)
 DG_INLINE void largest(const dg_pool *s, const window *w, const real *x, int n, real *y,
                        unsigned char *tap, size_t size)
 {
-    const int64_t pixel = s->c, down = (s->w - w->columns) * s->c;
+    const int64_t pixel = across(s), next = down(s, w);
     vec best = dg_some(x, n);
     ivec at = vec_iset1((int)w->tap);
     int64_t number = w->tap;
@@ -117,7 +149,7 @@ DG_INLINE void largest(const dg_pool *s, const window *w, const real *x, int n, 
             x += pixel;
         }
         number += s->kw - w->columns;
-        x += down;
+        x += next;
     }
     put(y, n, best);
     if (tap)
@@ -146,7 +178,8 @@ void DG_T(dg_maxpool)(const dg_pool *s, int64_t n0, int64_t n1, const real *x, r
 static int tiles(const dg_pool *s)
 {
     return s->stride_y == s->kh && s->stride_x == s->kw && !s->top && !s->left &&
-           s->oh * s->kh >= s->h && s->ow * s->kw >= s->w;
+           s->oh * s->kh >= s->h && s->ow * s->kw >= s->w && s->dilation_y == 1 &&
+           s->dilation_x == 1;
 }
 
 /* Adds to (or, if `write`, sets) the elements of a window: eps, where a tap is the chosen one, or
@@ -154,7 +187,7 @@ static int tiles(const dg_pool *s)
 DG_INLINE void spread(const dg_pool *s, const window *w, int n, vec eps, const ivec *tap, int write,
                       real *dx)
 {
-    const int64_t pixel = s->c, down = (s->w - w->columns) * s->c;
+    const int64_t pixel = across(s), next = down(s, w);
     int64_t number = w->tap;
     for (int64_t r = 0; r < w->rows; r++) {
         for (int64_t q = 0; q < w->columns; q++) {
@@ -168,7 +201,7 @@ DG_INLINE void spread(const dg_pool *s, const window *w, int n, vec eps, const i
             dx += pixel;
         }
         number += s->kw - w->columns;
-        dx += down;
+        dx += next;
     }
 }
 
@@ -194,7 +227,7 @@ static void adjoint(const dg_pool *s, int64_t n0, int64_t n1, const real *dy,
                 const ivec t = load_taps(from, size, n);
                 spread(s, &w, n, eps, &t, write, to + c);
             } else {
-                spread(s, &w, n, eps / (real)(w.rows * w.columns), NULL, write, to + c);
+                spread(s, &w, n, eps / (real)w.count, NULL, write, to + c);
             }
         }
     }
@@ -219,8 +252,8 @@ void DG_T(dg_maxpool_tangent)(const dg_pool *s, int64_t n0, int64_t n1, const re
         const int64_t c = i % s->c, o = i / s->c, image = o / (s->oh * s->ow);
         const int64_t oy = o / s->ow % s->oh, ox = o % s->ow;
         const int64_t t = size == 1 ? ((const uint8_t *)tap)[i] : ((const uint32_t *)tap)[i];
-        const int64_t y = oy * s->stride_y - s->top + t / s->kw;
-        const int64_t x = ox * s->stride_x - s->left + t % s->kw;
+        const int64_t y = oy * s->stride_y - s->top + t / s->kw * s->dilation_y;
+        const int64_t x = ox * s->stride_x - s->left + t % s->kw * s->dilation_x;
         dy[i] = dx[((image * s->h + y) * s->w + x) * s->c + c];
     }
 }
@@ -235,8 +268,9 @@ void DG_T(dg_avgpool)(const dg_pool *s, int64_t n0, int64_t n1, const real *x, r
             vec sum = {0};
             for (int64_t r = 0; r < w.rows; r++)
                 for (int64_t q = 0; q < w.columns; q++)
-                    sum += dg_some(from + (r * s->w + q) * s->c + c, n);
-            put(y + p.o * s->c + c, n, sum / (real)(w.rows * w.columns));
+                    sum += dg_some(from + (r * s->dilation_y * s->w + q * s->dilation_x) * s->c + c,
+                                   n);
+            put(y + p.o * s->c + c, n, sum / (real)w.count);
         }
     }
 }

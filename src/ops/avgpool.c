@@ -1,6 +1,7 @@
-/* avgpool: the mean of each window, channel by channel, over what of it lies in the picture.
+/* avgpool: the mean of each window, channel by channel, over what of it lies in the picture,
+ * or with include_padding in the padded picture.
  *
- *     y = 1/k sum of the window      k elements; padding does not count
+ *     y = 1/k sum of the window      k elements; padding counts only with include_padding
  *     A^t eps: eps/k to each of them; windows that overlap add up
  *     dy = 1/k sum of the window of dx
  */
@@ -24,6 +25,11 @@ static const dg_case cases[] = {
     {"n,6,9,c", "kernel=[2, 3], stride=1, padding=[1, 0, 0, 2]", "uniform(-1,1)", HUGE_VAL},
     {"n,5,7,33", "kernel=3, stride=[3, 1], padding=1", "uniform(-1,1)", HUGE_VAL},
     {"n,5,6,c", "kernel=2, stride=4", "uniform(-1,1)", HUGE_VAL},
+    {"n,t,c", "kernel=2, stride=3, padding=1, ceil=true", "uniform(-1,1)", HUGE_VAL},
+    {"n,9,8,c", "kernel=[2, 3], stride=2, padding=[2, 1], dilation=[3, 2], ceil=true",
+     "uniform(-1,1)", HUGE_VAL},
+    {"n,9,8,c", "kernel=3, stride=2, padding=1, ceil=true, include_padding=true", "uniform(-1,1)",
+     HUGE_VAL},
 };
 
 const dg_node_type dg_op_avgpool = {
@@ -32,7 +38,7 @@ const dg_node_type dg_op_avgpool = {
     .formula = "y = mean of the window",
     .onnx = "AveragePool",
     .attrs = dg_pool_attrs,
-    .n_attrs = DG_COUNT(dg_pool_attrs),
+    .n_attrs = DG_POOL_ATTRS + 1,
     .inputs = inputs,
     .n_inputs = 1,
     .n_out = 1,

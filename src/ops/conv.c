@@ -1,4 +1,4 @@
-/* conv: convolution of pictures (channels last) with a small window of weights, in groups.
+/* conv: convolution of pictures or series (channels last) with a small window of weights, in groups.
  *
  *     y[n,i,j,k] = b[k] + sum over r,s,c of
  *                  x[n, i sy + r dy - top, j sx + s dx - left, c] W[r,s,c,k]
@@ -6,7 +6,8 @@
  *     B^t eps: for W[r,s,c,k] the sum over n,i,j of x[...] eps[n,i,j,k]; for b the sum of eps
  *     dy = conv(dx, W) + conv(x, dW) + db
  *
- * x is 0 outside the picture. x [N,H,W,C], W [kh,kw,C/groups,channels], b [channels]. */
+ * x is 0 outside the picture. x [N,H,W,C], W [kh,kw,C/groups,channels], b [channels]; a series
+ * x [N,T,C], W [k,C/groups,channels] is a picture of one row. */
 #include "ops/op.h"
 #include "ops/window.h"
 
@@ -17,7 +18,7 @@ enum { CHANNELS, KERNEL, STRIDE, PADDING, DILATION, GROUPS, HAS_BIAS, EXACT };
 #include "ops/sizes.h"
 #endif
 
-static const dg_window_attrs AT = {KERNEL, STRIDE, DILATION, PADDING};
+static const dg_window_attrs AT = {KERNEL, STRIDE, DILATION, PADDING, 0};
 
 /* 0 if there is nothing to multiply: a size is 0. */
 static int describe(const dg_attrs *a, const dg_shape in[], int exact, dg_conv *s)
@@ -27,10 +28,10 @@ static int describe(const dg_attrs *a, const dg_shape in[], int exact, dg_conv *
         return 0;
     *s = (dg_conv){.h = w.in[0],
                    .w = w.in[1],
-                   .c = in[X].dim[3],
+                   .c = in[X].dim[in[X].rank - 1],
                    .kh = w.kernel[0],
                    .kw = w.kernel[1],
-                   .k = in[WEIGHT].dim[3],
+                   .k = in[WEIGHT].dim[in[WEIGHT].rank - 1],
                    .oh = w.out[0],
                    .ow = w.out[1],
                    .stride_y = w.stride[0],
@@ -114,7 +115,7 @@ static dg_status find(const dg_attrs *a, const dg_shape *x, dg_window *w, dg_dia
     if (s != DG_OK)
         return s;
     int64_t groups = dg_attr_int(a, GROUPS), channels = dg_attr_int(a, CHANNELS);
-    if (x->dim[3] % groups != 0 || channels % groups != 0)
+    if (x->dim[x->rank - 1] % groups != 0 || channels % groups != 0)
         return dg_diag_set(
             why, DG_EMODEL,
             "conv: groups=%lld must divide the channels of x %s and of the result, %lld",
@@ -131,9 +132,11 @@ static dg_status parameter(const dg_attrs *a, int n_in, const dg_shape in[], int
     if (s != DG_OK)
         return s;
     int64_t channels = dg_attr_int(a, CHANNELS);
-    if (k == WEIGHT)
-        *out = (dg_shape){
-            4, {w.kernel[0], w.kernel[1], in[X].dim[3] / dg_attr_int(a, GROUPS), channels}};
+    int64_t each = in[X].dim[in[X].rank - 1] / dg_attr_int(a, GROUPS);
+    if (k == WEIGHT && in[X].rank == 3)
+        *out = (dg_shape){3, {w.kernel[1], each, channels}};
+    else if (k == WEIGHT)
+        *out = (dg_shape){4, {w.kernel[0], w.kernel[1], each, channels}};
     else if (dg_attr_int(a, HAS_BIAS))
         *out = (dg_shape){1, {channels}};
     else
@@ -241,6 +244,9 @@ static const dg_case cases[] = {
     {"n,14,14,16; 3,3,16,18; -", "channels=18, kernel=3, padding=valid, bias=false",
      "uniform(-1,1)", HUGE_VAL},
     {"n,5,4,a; 5,5,a,b; b", "channels=b, kernel=5, padding=4, stride=3", "uniform(-1,1)", HUGE_VAL},
+    {"n,t,a; 3,a,b; b", "channels=b, kernel=3", "uniform(-1,1)", HUGE_VAL},
+    {"n,9,4; 2,2,6; 6", "channels=6, kernel=2, stride=2, dilation=3, padding=[2, 1], groups=2",
+     "uniform(-1,1)", HUGE_VAL},
 };
 
 const dg_node_type dg_op_conv = {
@@ -267,12 +273,21 @@ const dg_node_type dg_op_conv = {
 
 #else
 
+static int64_t channels_of(const dg_shape *s)
+{
+    return s->dim[s->rank - 1];
+}
+
+static int64_t pixels_of(const dg_shape *s)
+{
+    return s->dim[1] * (s->rank == 4 ? s->dim[2] : 1);
+}
+
 /* Without a tap the result is b, or 0: a linear layer of no features, over the pixels as rows. */
 static void only_bias(const dg_call *c, const void *b, real *y)
 {
-    const dg_shape *s = &c->out_shape[0];
-    int64_t pixels = s->dim[1] * s->dim[2];
-    DG_T(dg_linear)(c->row0 * pixels, c->row1 * pixels, 0, s->dim[3], NULL, NULL, b, y, c->scratch);
+    int64_t pixels = pixels_of(&c->out_shape[0]), k = channels_of(&c->out_shape[0]);
+    DG_T(dg_linear)(c->row0 * pixels, c->row1 * pixels, 0, k, NULL, NULL, b, y, c->scratch);
 }
 
 static dg_status forward(const dg_call *c)
@@ -315,7 +330,7 @@ static void no_gradient(const dg_call *c)
         DG_T(dg_fill)(dg_shape_count(&c->in_shape[WEIGHT]), 0, c->delta[WEIGHT]);
     if (c->delta[BIAS] && c->part == 0)
         DG_T(dg_sum_columns)
-    (s->dim[0] * s->dim[1] * s->dim[2], s->dim[3], c->eps[0], s->dim[3], c->add, c->delta[BIAS]);
+    (s->dim[0] * pixels_of(s), channels_of(s), c->eps[0], channels_of(s), c->add, c->delta[BIAS]);
 }
 
 static dg_status adjoint(const dg_call *c)

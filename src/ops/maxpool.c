@@ -1,4 +1,5 @@
-/* maxpool: the largest element of each window, channel by channel. x [N, H, W, C].
+/* maxpool: the largest element of each window, channel by channel. x [N, H, W, C] or
+ * [N, T, C].
  *
  *     y = max of the window          padding is -infinity, so it never wins
  *     A^t eps: eps goes to the element that won; windows that overlap add up
@@ -35,6 +36,9 @@ static const dg_case cases[] = {
     {"n,6,9,c", "kernel=[2, 3], stride=1, padding=[1, 0, 0, 2]", "distinct(-1,1)", 0},
     {"n,5,7,33", "kernel=3, stride=[3, 1], padding=1", "distinct(-1,1)", 0},
     {"n,5,6,c", "kernel=2, stride=4", "distinct(-1,1)", 0},
+    {"n,t,c", "kernel=2, stride=3, padding=1, ceil=true", "distinct(-1,1)", 0},
+    {"n,9,8,c", "kernel=[2, 3], stride=2, padding=[2, 1], dilation=[3, 2], ceil=true",
+     "distinct(-1,1)", 0},
 };
 
 const dg_node_type dg_op_maxpool = {
@@ -43,7 +47,7 @@ const dg_node_type dg_op_maxpool = {
     .formula = "y = max of the window",
     .onnx = "MaxPool",
     .attrs = dg_pool_attrs,
-    .n_attrs = DG_COUNT(dg_pool_attrs),
+    .n_attrs = DG_POOL_ATTRS,
     .inputs = inputs,
     .n_inputs = 1,
     .n_out = 1,

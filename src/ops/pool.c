@@ -4,9 +4,10 @@
 #include "ops/pool.h"
 #include "ops/window.h"
 
-static const dg_window_attrs AT = {.kernel = 0, .stride = 1, .dilation = -1, .padding = 2};
+static const dg_window_attrs AT = {
+    .kernel = 0, .stride = 1, .dilation = 3, .padding = 2, .ceil = 4};
 
-const dg_attr_spec dg_pool_attrs[3] = {
+const dg_attr_spec dg_pool_attrs[DG_POOL_ATTRS + 1] = {
     {.name = "kernel",
      .kind = DG_ATTR_INT,
      .max_count = 2,
@@ -27,6 +28,25 @@ const dg_attr_spec dg_pool_attrs[3] = {
      .preset = "valid",
      .words = "same valid",
      .text = "same, valid, a number, [h, w] or [top, left, bottom, right]"},
+    {.name = "dilation",
+     .kind = DG_ATTR_INT,
+     .max_count = 2,
+     .low = 1,
+     .high = DG_WINDOW_MOST,
+     .preset = "1",
+     .text = "distance of the taps"},
+    {.name = "ceil",
+     .kind = DG_ATTR_BOOL,
+     .max_count = 1,
+     .high = 1,
+     .preset = "false",
+     .text = "a last window that is not whole counts too"},
+    {.name = "include_padding",
+     .kind = DG_ATTR_BOOL,
+     .max_count = 1,
+     .high = 1,
+     .preset = "false",
+     .text = "whether padding counts as zeros in the mean"},
 };
 
 dg_status dg_pool_result(const char *of, const dg_attrs *a, const dg_shape in[], dg_shape out[],
@@ -37,7 +57,7 @@ dg_status dg_pool_result(const char *of, const dg_attrs *a, const dg_shape in[],
     if (s == DG_OK)
         s = dg_window_filled(of, &w, why);
     if (s == DG_OK)
-        out[0] = dg_window_shape(&w, &in[0], in[0].dim[3]);
+        out[0] = dg_window_shape(&w, &in[0], in[0].dim[in[0].rank - 1]);
     return s;
 }
 
@@ -48,15 +68,20 @@ int dg_pool_find(const dg_attrs *a, const dg_shape in[], dg_pool *p)
         return 0;
     *p = (dg_pool){.h = w.in[0],
                    .w = w.in[1],
-                   .c = in[0].dim[3],
+                   .c = in[0].dim[in[0].rank - 1],
                    .kh = w.kernel[0],
                    .kw = w.kernel[1],
                    .oh = w.out[0],
                    .ow = w.out[1],
                    .stride_y = w.stride[0],
                    .stride_x = w.stride[1],
+                   .dilation_y = w.dilation[0],
+                   .dilation_x = w.dilation[1],
                    .top = w.before[0],
-                   .left = w.before[1]};
+                   .left = w.before[1],
+                   .bottom = w.after[0],
+                   .right = w.after[1],
+                   .padded = a->n > DG_POOL_PADDED && dg_attr_int(a, DG_POOL_PADDED)};
     return p->c > 0 && p->oh > 0 && p->ow > 0;
 }
 

@@ -1,5 +1,5 @@
-/* What the pooling nodes share: attributes kernel, stride (the kernel, where absent) and
- * padding. */
+/* What the pooling nodes share: attributes kernel, stride (the kernel, where absent), padding,
+ * dilation and ceil; an average has include_padding too. */
 #ifndef DG_OPS_POOL_H
 #define DG_OPS_POOL_H
 
@@ -10,7 +10,9 @@
 #include "ops/sizes.h"
 #endif
 
-extern const dg_attr_spec dg_pool_attrs[3];
+enum { DG_POOL_ATTRS = 5, DG_POOL_PADDED = 5 };
+
+extern const dg_attr_spec dg_pool_attrs[DG_POOL_ATTRS + 1]; /* the last is the average's */
 
 /* The window has room only for padding nowhere: each of its places holds an element. */
 dg_status dg_pool_result(const char *of, const dg_attrs *a, const dg_shape in[], dg_shape out[],

@@ -1,8 +1,9 @@
-/* Windows over pictures: kernel, stride, dilation and padding as a user gives them, made into
+/* Windows over pictures and series: kernel, stride, dilation and padding as a user gives them, made into
  * numbers.
  *
  *     extent = (kernel - 1) dilation + 1
  *     out = floor((in + before + after - extent) / stride) + 1
+ * (ceil: rounded up, but for a window that would begin behind the picture)
  * and for padding `same` out = ceil(in / stride), the padding it takes shared out evenly, an odd
  * row or column of it at the end (ONNX: SAME_UPPER). */
 #ifndef DG_REAL
@@ -13,21 +14,39 @@ enum { SAME, VALID };
 
 static const char *const AXIS[2] = {"rows", "columns"};
 
-/* A number or [h, w]. */
-static dg_status two(const char *of, const char *name, const dg_attrs *a, int k, int64_t preset,
-                     int64_t v[2], dg_diag *why)
+static int is_series(const dg_shape *x)
 {
-    int count = k < 0 ? 0 : a->v[k].count;
-    if (count > 2)
-        return dg_diag_set(why, DG_EMODEL, "%s: %s takes a number or [h, w], found %d numbers", of,
-                           name, count);
+    return x->rank == 3;
+}
+
+static const char *name_of(const dg_shape *x, int i)
+{
+    return is_series(x) ? "places" : AXIS[i];
+}
+
+/* A number or [h, w]; of a series the one number, and 1 for its row. */
+static dg_status two(const char *of, const char *name, const dg_attrs *a, int k, int64_t preset,
+                     const dg_shape *x, int64_t v[2], dg_diag *why)
+{
+    int count = k < 0 ? 0 : a->v[k].count, most = is_series(x) ? 1 : 2;
+    if (count > most)
+        return dg_diag_set(why, DG_EMODEL, "%s: %s takes a number%s, found %d numbers", of, name,
+                           most == 1 ? " for series [N, T, C]" : " or [h, w]", count);
     for (int i = 0; i < 2; i++)
         v[i] = count == 0 ? preset : (int64_t)a->v[k].number[i < count ? i : 0];
+    if (is_series(x))
+        v[0] = 1;
     return DG_OK;
 }
 
-static dg_status given_padding(const char *of, const dg_attr_value *p, dg_window *w, dg_diag *why)
+static dg_status given_padding(const char *of, const dg_attr_value *p, const dg_shape *x,
+                               dg_window *w, dg_diag *why)
 {
+    if (is_series(x) && p->count > 2)
+        return dg_diag_set(why, DG_EMODEL,
+                           "%s: padding of series [N, T, C] takes same, valid, a number or "
+                           "[before, after], found %d numbers",
+                           of, p->count);
     if (p->count != 1 && p->count != 2 && p->count != 4)
         return dg_diag_set(why, DG_EMODEL,
                            "%s: padding takes same, valid, a number, [h, w] or "
@@ -36,6 +55,11 @@ static dg_status given_padding(const char *of, const dg_attr_value *p, dg_window
     for (int i = 0; i < 2; i++) {
         w->before[i] = (int64_t)p->number[p->count == 1 ? 0 : i];
         w->after[i] = p->count == 4 ? (int64_t)p->number[2 + i] : w->before[i];
+    }
+    if (is_series(x)) {
+        w->before[1] = (int64_t)p->number[0];
+        w->after[1] = (int64_t)p->number[p->count - 1];
+        w->before[0] = w->after[0] = 0;
     }
     return DG_OK;
 }
@@ -54,30 +78,34 @@ static void find_same(dg_window *w, int i)
     w->after[i] = total - w->before[i];
 }
 
-static dg_status find_given(const char *of, dg_window *w, int i, dg_diag *why)
+static dg_status find_given(const char *of, const dg_shape *x, int ceil, dg_window *w, int i,
+                            dg_diag *why)
 {
     int64_t room = w->in[i] + w->before[i] + w->after[i] - extent_of(w, i);
     if (w->in[i] == 0 || room < 0)
         return dg_diag_set(
             why, DG_EMODEL,
             "%s: a kernel of %lld %s with dilation %lld covers %lld, more than the %lld "
-            "of the picture and %lld of padding; padding=same fits any picture",
-            of, (long long)w->kernel[i], AXIS[i], (long long)w->dilation[i],
-            (long long)extent_of(w, i), (long long)w->in[i],
+            "of the %s and %lld of padding; padding=same fits any",
+            of, (long long)w->kernel[i], name_of(x, i), (long long)w->dilation[i],
+            (long long)extent_of(w, i), (long long)w->in[i], is_series(x) ? "series" : "picture",
             (long long)(w->before[i] + w->after[i]));
     w->out[i] = room / w->stride[i] + 1;
+    if (ceil && room % w->stride[i] > 0 && w->out[i] * w->stride[i] - w->before[i] < w->in[i])
+        w->out[i]++;
     return DG_OK;
 }
 
 static dg_status check_picture(const char *of, const dg_shape *x, dg_diag *why)
 {
     char text[128];
-    if (x->rank != 4)
-        return dg_diag_set(why, DG_EMODEL, "%s takes pictures [N, H, W, C], found %s", of,
+    if (x->rank != 4 && x->rank != 3)
+        return dg_diag_set(why, DG_EMODEL,
+                           "%s takes pictures [N, H, W, C] or series [N, T, C], found %s", of,
                            dg_shape_text(x, text, sizeof text));
-    for (int i = 1; i < 3; i++)
+    for (int i = 1; i < x->rank - 1; i++)
         if (x->dim[i] < 0 || x->dim[i] > (int64_t)1 << 48)
-            return dg_diag_set(why, DG_EMODEL, "%s: a picture of %s is too large", of,
+            return dg_diag_set(why, DG_EMODEL, "%s: %s is too large", of,
                                dg_shape_text(x, text, sizeof text));
     return DG_OK;
 }
@@ -88,39 +116,48 @@ dg_status dg_window_find(const char *of, const dg_attrs *a, dg_window_attrs at, 
     *w = (dg_window){0};
     dg_status s = check_picture(of, x, why);
     if (s == DG_OK)
-        s = two(of, "kernel", a, at.kernel, 1, w->kernel, why);
+        s = two(of, "kernel", a, at.kernel, 1, x, w->kernel, why);
     if (s == DG_OK)
-        s = two(of, "stride", a, at.stride, 0, w->stride, why);
+        s = two(of, "stride", a, at.stride, 0, x, w->stride, why);
     if (s == DG_OK)
-        s = two(of, "dilation", a, at.dilation, 1, w->dilation, why);
+        s = two(of, "dilation", a, at.dilation, 1, x, w->dilation, why);
     const dg_attr_value *padding = &a->v[at.padding];
     if (s == DG_OK && padding->word < 0)
-        s = given_padding(of, padding, w, why);
+        s = given_padding(of, padding, x, w, why);
     for (int i = 0; i < 2 && s == DG_OK; i++) {
-        w->in[i] = x->dim[1 + i];
+        w->in[i] = !is_series(x) ? x->dim[1 + i] : i == 1 ? x->dim[1] : 1;
         if (w->stride[i] == 0)
             w->stride[i] = w->kernel[i];
         if (padding->word == SAME)
             find_same(w, i);
         else
-            s = find_given(of, w, i, why);
+            s = find_given(of, x, at.ceil > 0 && dg_attr_int(a, at.ceil), w, i, why);
     }
     return s;
 }
 
 dg_status dg_window_filled(const char *of, const dg_window *w, dg_diag *why)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        if (w->before[i] > 0 && w->dilation[i] > w->in[i])
+            return dg_diag_set(why, DG_EMODEL,
+                               "%s: with a dilation of %lld a window of padding and %lld %s may "
+                               "hold nothing",
+                               of, (long long)w->dilation[i], (long long)w->in[i], AXIS[i]);
         if (w->before[i] >= extent_of(w, i) || w->after[i] >= extent_of(w, i))
             return dg_diag_set(
                 why, DG_EMODEL,
-                "%s: padding of %lld and %lld %s must be smaller than the kernel, %lld", of,
-                (long long)w->before[i], (long long)w->after[i], AXIS[i], (long long)w->kernel[i]);
+                "%s: padding of %lld and %lld %s must be smaller than the window, %lld", of,
+                (long long)w->before[i], (long long)w->after[i], AXIS[i],
+                (long long)extent_of(w, i));
+    }
     return DG_OK;
 }
 
 dg_shape dg_window_shape(const dg_window *w, const dg_shape *x, int64_t channels)
 {
+    if (is_series(x))
+        return (dg_shape){3, {x->dim[0], w->out[1], channels}};
     return (dg_shape){4, {x->dim[0], w->out[0], w->out[1], channels}};
 }
 

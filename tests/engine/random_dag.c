@@ -191,7 +191,9 @@ static dg_value product(world *w, const char *type)
                                             "channels=3 kernel=3", "channels=4 kernel=2 stride=2",
                                             "channels=5 kernel=1",
                                             "channels=3 kernel=3 dilation=2"};
-        dg_value v = with_rank(w, 4);
+        dg_value v = with_rank(w, 3 + dg_random_below(w->r, 2));
+        if (shape_of(w, v).rank == 3)
+            return apply(w, type, 1, &v, "channels=3 kernel=3");
         return apply(w, type, 1, &v, window_form(w, v, forms, 5, 4));
     }
     for (int i = 0; w->weight.id && !strcmp(type, "linear") && i < w->n; i++) {
@@ -220,7 +222,9 @@ static dg_value pool(world *w, const char *type)
 {
     static const char *const forms[] = {"kernel=2", "kernel=3 stride=2 padding=1", "kernel=2,1",
                                         "kernel=2 stride=1 padding=same", "kernel=3 padding=same"};
-    dg_value v = with_rank(w, 4);
+    dg_value v = with_rank(w, 3 + dg_random_below(w->r, 2));
+    if (shape_of(w, v).rank == 3 && strcmp(type, "global_avgpool"))
+        return apply(w, type, 1, &v, "kernel=2 padding=same");
     return apply(w, type, 1, &v,
                  !strcmp(type, "global_avgpool") ? "" : window_form(w, v, forms, 5, 2));
 }

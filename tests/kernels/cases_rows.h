@@ -25,24 +25,31 @@ static real *DG_T(copy_of)(int64_t n, const real *x)
     return p;
 }
 
+/* One axis of a pooling; 0: it does not fit. */
+static int DG_T(draw_axis)(int64_t n, int64_t k, int64_t *stride, int64_t *step, int64_t *before,
+                           int64_t *after, int64_t *out)
+{
+    *stride = draw() % 2 ? k : between(1, 4);
+    *step = draw() % 3 ? 1 : between(1, 3);
+    const int64_t extent = (k - 1) * *step + 1;
+    *before = draw() % 2 ? 0 : between(0, extent - 1);
+    *after = between(0, extent - 1);
+    const int64_t room = n + *before + *after - extent;
+    if (room < 0 || (*step > n && *before))
+        return 0;
+    *out = room / *stride + 1;
+    return (*out - 1) * *stride - *before < n; /* the last window must touch the image */
+}
+
 static dg_pool DG_T(draw_pool)(void)
 {
     for (;;) {
         dg_pool s = {.c = between(1, 35), .kh = between(1, 4), .kw = between(1, 4)};
-        s.stride_y = draw() % 2 ? s.kh : between(1, 4);
-        s.stride_x = draw() % 2 ? s.kw : between(1, 4);
         s.h = between(1, 12);
         s.w = between(1, 12);
-        s.top = between(0, s.kh - 1);
-        s.left = draw() % 2 ? s.top = 0 : between(0, s.kw - 1);
-        const int64_t high = s.h + s.top + between(0, s.kh - 1) - s.kh;
-        const int64_t across = s.w + s.left + between(0, s.kw - 1) - s.kw;
-        if (high < 0 || across < 0)
-            continue;
-        s.oh = high / s.stride_y + 1;
-        s.ow = across / s.stride_x + 1;
-        /* the last window must touch the image */
-        if ((s.oh - 1) * s.stride_y - s.top < s.h && (s.ow - 1) * s.stride_x - s.left < s.w)
+        s.padded = draw() % 3 == 0;
+        if (DG_T(draw_axis)(s.h, s.kh, &s.stride_y, &s.dilation_y, &s.top, &s.bottom, &s.oh) &&
+            DG_T(draw_axis)(s.w, s.kw, &s.stride_x, &s.dilation_x, &s.left, &s.right, &s.ow))
             return s;
     }
 }
@@ -78,10 +85,12 @@ static uint64_t DG_T(pool)(void)
         int64_t best = -1, sum = 0, count = 0;
         for (int pass = 0; pass < 2; pass++)
             for (int64_t t = 0; t < s.kh * s.kw; t++) {
-                const int64_t iy = oy * s.stride_y - s.top + t / s.kw,
-                              ix = ox * s.stride_x - s.left + t % s.kw;
-                if (iy < 0 || iy >= s.h || ix < 0 || ix >= s.w)
+                const int64_t iy = oy * s.stride_y - s.top + t / s.kw * s.dilation_y,
+                              ix = ox * s.stride_x - s.left + t % s.kw * s.dilation_x;
+                if (iy < 0 || iy >= s.h || ix < 0 || ix >= s.w) {
+                    count += !pass && s.padded && iy < s.h + s.bottom && ix < s.w + s.right;
                     continue;
+                }
                 const int64_t at = ((n * s.h + iy) * s.w + ix) * s.c + c;
                 if (pass) {
                     share[at] += dy[i] / (real)count;
@@ -119,7 +128,9 @@ static uint64_t DG_T(pool_large)(void)
                        .oh = 4,
                        .ow = 4,
                        .stride_y = 1,
-                       .stride_x = 1};
+                       .stride_x = 1,
+                       .dilation_y = 1,
+                       .dilation_x = 1};
     real x[1200], y[48], dx[1200], dy[48];
     uint32_t tap[48];
     for (int i = 0; i < 1200; i++)

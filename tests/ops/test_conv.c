@@ -243,11 +243,44 @@ static void test_refused(void **state)
     const dg_attr groups[] = {NUMBERS("channels", 6), NUMBERS("kernel", 3), NUMBERS("groups", 3)};
     refused(x, 3, groups, "groups=3 must divide the channels of x [N, 7, 6, 4]");
     const dg_attr fine[] = {NUMBERS("channels", 6), NUMBERS("kernel", 3)};
-    refused(flat, 2, fine, "conv takes pictures [N, H, W, C], found [N, 42]");
+    refused(flat, 2, fine, "conv takes pictures [N, H, W, C] or series [N, T, C], found [N, 42]");
+    const dg_attr pair[] = {NUMBERS("channels", 6), NUMBERS("kernel", 3, 3)};
+    refused((dg_shape){3, {DG_N, 9, 4}}, 2, pair,
+            "kernel takes a number for series [N, T, C], found 2 numbers");
     const dg_attr padded[] = {NUMBERS("channels", 6), NUMBERS("kernel", 3), NUMBERS("padding", 3)};
     refused(none, 3, padded, "the 0 of the picture");
     const dg_attr zero[] = {NUMBERS("channels", 6), NUMBERS("kernel", 3), NUMBERS("stride", 0)};
     refused(x, 3, zero, "stride");
+}
+
+/* A series is a picture of one row: the same bits in all passes. */
+static void test_series(void **state)
+{
+    (void)state;
+    dg_shape series[] = {{3, {DG_N, 9, 4}}, {3, {3, 2, 6}}, {1, {6}}};
+    dg_shape picture[] = {{4, {DG_N, 1, 9, 4}}, {4, {1, 3, 2, 6}}, {1, {6}}};
+    dg_trial t[2];
+    dg_rig r[2];
+    dg_trial_make(&t[0], "conv", "channels=6, kernel=3, stride=2, padding=[2, 1], groups=2", 3,
+                  series, NULL, 3);
+    dg_trial_make(&t[1], "conv",
+                  "channels=6, kernel=[1, 3], stride=[1, 2], padding=[0, 2, 0, 1], groups=2", 3,
+                  picture, NULL, 3);
+    for (int k = 0; k < 2; k++) {
+        dg_rig_open(&r[k], &t[k], DG_F32, dg_isa_at(0), 1);
+        dg_rig_forward(&r[k], DG_CUT);
+        dg_rig_adjoint(&r[k], DG_CUT, -1);
+    }
+    assert_int_equal(t[0].out_shape[0].rank, 3);
+    assert_int_equal(t[0].out_shape[0].dim[1], 5);
+    assert_true(dg_rig_differs(&r[0], r[0].out[0], r[1].out[0], 3 * 5 * 6) < 0);
+    for (int i = 0; i < 3; i++)
+        assert_true(dg_rig_differs(&r[0], r[0].delta[i], r[1].delta[i], dg_rig_in_count(&r[0], i)) <
+                    0);
+    for (int k = 0; k < 2; k++) {
+        dg_rig_close(&r[k]);
+        dg_trial_free(&t[k]);
+    }
 }
 
 /* The largest numbers there are: no overflow, no division by 0. */
@@ -279,9 +312,8 @@ static void test_extremes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_definition),
-        cmocka_unit_test(test_no_channels),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_definition), cmocka_unit_test(test_no_channels),
+        cmocka_unit_test(test_series),     cmocka_unit_test(test_refused),
         cmocka_unit_test(test_extremes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

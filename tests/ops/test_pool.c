@@ -236,13 +236,57 @@ static void test_global(void **state)
         }
 }
 
+/* One series of one channel, 1 to n. */
+static void series(const char *node, const char *attrs, int n, int out, const double want[])
+{
+    double values[8], *x = values;
+    const double *in = values;
+    dg_shape s = {3, {DG_N, n, 1}};
+    dg_trial t;
+    dg_rig r;
+    for (int k = 0; k < n; k++)
+        x[k] = k + 1;
+    dg_trial_make(&t, node, attrs, 1, &s, &in, 1);
+    dg_rig_open(&r, &t, DG_F64, dg_isa_at(0), 1);
+    dg_rig_forward(&r, DG_WHOLE);
+    assert_int_equal(dg_rig_out_count(&r, 0), out);
+    for (int k = 0; k < out; k++)
+        if (fabs(dg_rig_get(&r, r.out[0], k) - want[k]) > 1e-15)
+            fail_msg("%s(%s): %d is %g, not %g", node, attrs, k, dg_rig_get(&r, r.out[0], k),
+                     want[k]);
+    dg_rig_close(&r);
+    dg_trial_free(&t);
+}
+
+static void test_series(void **state)
+{
+    (void)state;
+    series("maxpool", "kernel=2", 5, 2, (double[]){2, 4});
+    series("maxpool", "kernel=2, ceil=true", 5, 3, (double[]){2, 4, 5});
+    series("maxpool", "kernel=2, stride=1, dilation=2", 5, 3, (double[]){3, 4, 5});
+    series("maxpool", "kernel=2, stride=2, padding=[0, 1]", 5, 3, (double[]){2, 4, 5});
+    /* no window may begin behind the series, so ceil adds none */
+    series("maxpool", "kernel=1, stride=3, padding=0, ceil=true", 5, 2, (double[]){1, 4});
+    series("avgpool", "kernel=2, ceil=true", 5, 3, (double[]){1.5, 3.5, 5});
+    series("avgpool", "kernel=3, stride=2, padding=1", 5, 3, (double[]){1.5, 3, 4.5});
+    series("avgpool", "kernel=3, stride=2, padding=1, include_padding=true", 5, 3,
+           (double[]){1, 3, 3});
+    /* the last window holds 4 and one zero of padding; its third place is behind that */
+    series("avgpool", "kernel=3, stride=2, padding=1, include_padding=true, ceil=true", 4, 3,
+           (double[]){1, 3, 2});
+    series("avgpool", "kernel=2, stride=1, dilation=3, padding=1, include_padding=true", 4, 3,
+           (double[]){1.5, 2.5, 1});
+    series("global_avgpool", "", 5, 1, (double[]){3});
+}
+
 static void refused(const char *node, dg_shape x, double kernel, double padding, const char *text)
 {
     const dg_node_type *t = dg_builtin_at(dg_builtin_find(node));
-    dg_attr_value v[] = {{.count = 1, .word = -1, .number = {kernel}},
-                         {.count = 0, .word = -1},
-                         {.count = 1, .word = -1, .number = {padding}}};
-    dg_attrs a = {3, v};
+    dg_attr_value v[] = {
+        {.count = 1, .word = -1, .number = {kernel}},  {.count = 0, .word = -1},
+        {.count = 1, .word = -1, .number = {padding}}, {.count = 1, .word = -1, .number = {1}},
+        {.count = 1, .word = -1, .number = {0}},       {.count = 1, .word = -1, .number = {0}}};
+    dg_attrs a = {6, v};
     dg_diag why = {0};
     dg_shape out;
     assert_int_equal(t->shape(&a, 1, &x, &out, &why), DG_EMODEL);
@@ -254,12 +298,17 @@ static void test_refused(void **state)
 {
     (void)state;
     const char *const nodes[] = {"maxpool", "avgpool"};
-    dg_shape x = {4, {DG_N, 7, 6, 4}}, flat = {2, {DG_N, 42}}, empty = {4, {DG_N, 7, 0, 4}};
+    dg_shape x = {4, {DG_N, 7, 6, 4}}, flat = {2, {DG_N, 42}}, empty = {4, {DG_N, 7, 0, 4}},
+             line = {3, {DG_N, 7, 4}};
     for (int k = 0; k < 2; k++) {
         refused(nodes[k], x, 8, 0, "a kernel of 8 rows");
-        refused(nodes[k], x, 3, 3, "padding of 3 and 3 rows must be smaller than the kernel, 3");
-        refused(nodes[k], flat, 2, 0, "takes pictures [N, H, W, C], found [N, 42]");
+        refused(nodes[k], x, 3, 3, "padding of 3 and 3 rows must be smaller than the window, 3");
+        refused(nodes[k], flat, 2, 0,
+                "takes pictures [N, H, W, C] or series [N, T, C], found [N, 42]");
         refused(nodes[k], empty, 2, 1, "the 0 of the picture");
+        refused(nodes[k], line, 8, 0,
+                "a kernel of 8 places with dilation 1 covers 8, more than the "
+                "7 of the series");
     }
 }
 
@@ -268,7 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_maxpool),     cmocka_unit_test(test_avgpool),
         cmocka_unit_test(test_wide_window), cmocka_unit_test(test_global),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_series),      cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,7 +98,9 @@ static void test_pictures(void **state)
                          .oh = 1,
                          .ow = 1,
                          .stride_y = 1,
-                         .stride_x = 1};
+                         .stride_x = 1,
+                         .dilation_y = 1,
+                         .dilation_x = 1};
             for (int k = 0; k < n; k++) {
                 assert_true(of[k]->conv(&s) <= dg_conv_room(real, &s));
                 assert_int_equal(of[k]->taps(&p), dg_pool_tap_bytes_f32_portable(&p));
