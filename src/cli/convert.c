@@ -2,6 +2,7 @@
  * bytes, that of OUT by its name. */
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/onnx.h"
 #include "cli/results.h"
 #include "io/formats.h"
 #include "io/safetensors.h"
@@ -143,19 +144,44 @@ static dg_status write_contents(const contents *c, const char *in, const char *o
     return dg_write_arrays(out, c->n, (const char *const *)c->name, c->array, NULL, why);
 }
 
+static int ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), k = strlen(end);
+    return n > k && strcmp(name + n - k, end) == 0;
+}
+
 static int convert(int argc, char **argv)
 {
     char text[512];
-    const char *place[2] = {NULL, NULL};
-    int code = dg_flags_read(&dg_command_convert, NULL, 0, place, 2, argc, argv);
+    const char *place[2] = {NULL, NULL}, *layout = NULL;
+    dg_onnx_flags onnx = {0};
+    const dg_flag flags[] = {
+        {"force", FLAG_ON, &onnx.force, NULL, "files that are there are replaced (of ONNX)"},
+        {"batchnorm", FLAG_TEXT, &onnx.batchnorm, "HOW",
+         "frozen or train; as the ONNX file says by default"},
+        {"layout", FLAG_TEXT, &layout, "source",
+         "inputs and outputs keep the axes of the ONNX file"},
+        {"size", FLAG_LIST, &onnx.size, "NAME=N", "a size that the ONNX file leaves open"},
+        {"limit", FLAG_COUNT, &onnx.limit, "MIB",
+         "of constants that the ONNX file only describes; 1024"},
+    };
+    int code = dg_flags_read(&dg_command_convert, flags, sizeof flags / sizeof *flags, place, 2,
+                             argc, argv);
     if (code >= 0)
         return code;
     if (!place[1])
         return dg_usage(&dg_command_convert,
                         place[0] ? "OUT is missing" : "IN and OUT are missing");
+    onnx.plain = layout != NULL;
+    if (layout && strcmp(layout, "source") != 0)
+        return dg_usage(&dg_command_convert, "--layout is source");
+    if (dg_is_onnx(place[0]) && ends_with(place[1], ".dag"))
+        return dg_convert_from_onnx(place[0], place[1], &onnx);
     if (dg_format_of(place[1]) == DG_FORMAT_OTHER) {
         dg_format(text, sizeof text,
-                  "OUT is '%s', its name must end with .npy, .npz, .csv or .safetensors", place[1]);
+                  "OUT is '%s', its name must end with .npy, .npz, .csv or .safetensors (of ONNX: "
+                  ".dag)",
+                  place[1]);
         return dg_usage(&dg_command_convert, text);
     }
     contents c = {.n = 0};

@@ -20,6 +20,7 @@
 
 #include "io/array.h"
 #include "io/lexicon.h"
+#include "io/safetensors.h"
 #include <dagrad/graph.h>
 
 /* A source or a transform as the language gives it. An attribute without a name is positional. A
@@ -69,6 +70,14 @@ void dg_store_say(dg_store *s, void (*say)(void *user, const char *text), void *
 /* The files read so far, k from 0; path NULL at the end. Their hashes are taken when asked for. */
 const char *dg_store_file(const dg_store *s, int k);
 dg_status dg_store_hash(dg_store *s, int k, char hex[65], uint64_t *size, dg_diag *why);
+
+/* The tensor of this name in a safetensors file, which is read once: stored("net.safetensors"). It
+ * stays the store's. */
+dg_status dg_store_tensor(dg_store *s, const char *file, const char *name, const dg_tensor **out,
+                          dg_diag *why);
+/* Tensors that stand for a file of this name, whether there is one or not. They stay the caller's
+ * and outlive the store. */
+dg_status dg_store_hold(dg_store *s, const char *file, const dg_tensors *t, dg_diag *why);
 
 /* ---- Dataset --------------------------------------------------------------------------------- */
 

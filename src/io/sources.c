@@ -145,6 +145,19 @@ static dg_status load_digits(const dg_loading *l, dg_loaded *out, char **path, d
     return dg_digits_read(l->attrs->v[0].word == 1 ? "label" : "image", &out->array, why);
 }
 
+/* It gives values by name, not rows. */
+static dg_status load_stored(const dg_attrs *a, const dg_places *places, dg_loaded *out,
+                             char **path, dg_diag *why)
+{
+    (void)a;
+    (void)places;
+    (void)out;
+    (void)path;
+    return dg_diag_set(why, DG_EMODEL,
+                       "stored gives parameters and constants their values by name, not rows of "
+                       "data; npy and npz do");
+}
+
 #define ATTRS(a) a, sizeof a / sizeof *a
 
 const dg_source_type dg_sources[] = {
@@ -160,6 +173,9 @@ const dg_source_type dg_sources[] = {
     {{"chars", "windows of a text, and the same one character later", ATTRS(chars_attrs), 2, 0},
      0,
      load_chars},
+    {{"stored", "parameters, states and constants of a model, by name, in a safetensors file",
+      ATTRS(file_attrs), 1, 0},
+     load_stored},
     {{"digits", "1797 pictures of digits, 8x8, values 0 to 16: built in", ATTRS(digits_attrs), 1,
       0},
      0,

@@ -17,11 +17,18 @@ typedef struct {
     uint64_t size;
 } used_file;
 
+typedef struct {
+    char *name; /* as it was asked for */
+    dg_tensors own;
+    const dg_tensors *tensors; /* own, or a caller's */
+} tensor_file;
+
 struct dg_store {
     dg_places places;
     void (*say)(void *user, const char *text);
     void *user;
-    int n, n_files;
+    int n, n_files, n_tensors;
+    tensor_file **tensors;
     stored **item; /* each in memory of its own, so that it stays where it is */
     used_file *file;
 };
@@ -61,7 +68,13 @@ void dg_store_free(dg_store *s)
     }
     for (int i = 0; i < s->n_files; i++)
         free(s->file[i].path);
+    for (int i = 0; i < s->n_tensors; i++) {
+        dg_tensors_free(&s->tensors[i]->own);
+        free(s->tensors[i]->name);
+        free(s->tensors[i]);
+    }
     dg_places_free(&s->places);
+    free(s->tensors);
     free(s->item);
     free(s->file);
     free(s);
@@ -220,4 +233,75 @@ dg_status dg_store_load(dg_store *s, const dg_source_type *type, const dg_loadin
     dg_loaded_free(&l);
     free(key);
     return status;
+}
+
+/* ---- Tensors by name ------------------------------------------------------------------------- */
+
+static tensor_file *find_tensors(const dg_store *s, const char *name)
+{
+    for (int i = 0; i < s->n_tensors; i++)
+        if (strcmp(s->tensors[i]->name, name) == 0)
+            return s->tensors[i];
+    return NULL;
+}
+
+/* An empty file of this name; NULL: out of memory. */
+static tensor_file *add_tensors(dg_store *s, const char *name)
+{
+    tensor_file **more = realloc(s->tensors, ((size_t)s->n_tensors + 1) * sizeof *more);
+    if (more)
+        s->tensors = more;
+    tensor_file *f = more ? calloc(1, sizeof *f) : NULL;
+    if (f)
+        f->name = strdup(name);
+    if (!f || !f->name) {
+        free(f);
+        return NULL;
+    }
+    f->tensors = &f->own;
+    return s->tensors[s->n_tensors++] = f;
+}
+
+dg_status dg_store_hold(dg_store *s, const char *file, const dg_tensors *t, dg_diag *why)
+{
+    tensor_file *f = add_tensors(s, file);
+    if (!f)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    f->tensors = t;
+    return DG_OK;
+}
+
+static dg_status read_tensors(dg_store *s, const char *name, tensor_file **out, dg_diag *why)
+{
+    char *path = NULL;
+    dg_reader *r = NULL;
+    dg_tensors t = {.n = 0};
+    dg_status status = dg_find_file(&s->places, name, &path, why);
+    if (status == DG_OK)
+        status = dg_reader_open(&r, path, DG_READ_RAW, why);
+    if (status == DG_OK)
+        status = dg_safetensors_read(r, &t, NULL);
+    dg_reader_close(r);
+    if (status != DG_OK) {
+        free(path);
+        return status;
+    }
+    status = add_file(s, path, why);
+    *out = status == DG_OK ? add_tensors(s, name) : NULL;
+    if (*out)
+        (*out)->own = t;
+    else
+        dg_tensors_free(&t);
+    return *out ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
+dg_status dg_store_tensor(dg_store *s, const char *file, const char *name, const dg_tensor **out,
+                          dg_diag *why)
+{
+    tensor_file *f = find_tensors(s, file);
+    dg_status status = f ? DG_OK : read_tensors(s, file, &f, why);
+    if (status != DG_OK)
+        return status;
+    *out = dg_tensors_find(f->tensors, name);
+    return *out ? DG_OK : dg_file_fail(why, DG_EDATA, file, 0, 0, "there is no tensor '%s'", name);
 }

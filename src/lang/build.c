@@ -159,7 +159,7 @@ static dg_value declare(dg_builder *r, dg_line *l, const dg_stmt *s, dg_shape sh
         if (!item)
             dg_refuse(r, s->at, NULL, "constant A[20, 30] = npy(\"A.npy\")",
                       "a constant has a value");
-        else if (dg_take_constant(r, l, item, &t))
+        else if (dg_take_constant(r, l, name, item, &t))
             v = dg_constant(g, name, t);
         return v;
     }

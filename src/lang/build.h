@@ -155,8 +155,9 @@ bool dg_take_attr(dg_builder *r, dg_line *l, const char *of, const dg_attr_spec 
 bool dg_take_is_word(const dg_attr_spec *spec, const dg_expr *e);
 /* An initialiser as text; NULL: reported. *source: word >= 0 where it is read from a file. */
 const char *dg_take_init(dg_builder *r, dg_line *l, const dg_item *item, dg_clause *source);
-/* A constant's elements; false: reported. */
-bool dg_take_constant(dg_builder *r, dg_line *l, const dg_item *item, dg_tensor *t);
+/* The elements of a constant of this name; false: reported. */
+bool dg_take_constant(dg_builder *r, dg_line *l, const char *name, const dg_item *item,
+                      dg_tensor *t);
 /* Reads a parameter's elements from its source. */
 void dg_take_parameter(dg_builder *r, dg_value v, const dg_clause *source);
 

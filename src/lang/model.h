@@ -146,9 +146,10 @@ typedef struct dg_model {
 /* ---- Reading one ---------------------------------------------------------------------------- */
 
 /* Fills data with all elements of an array that a model names: constant A[2, 3] = npy("A.npy"), or
- * init=npy("w.npy"). source is a clause of vocabulary.sources; type is DG_F32, DG_F64 or DG_I32. */
-typedef dg_status dg_array_reader(void *user, const dg_clause *source, dg_type type,
-                                  const dg_shape *shape, void *data, dg_diag *why);
+ * init=npy("w.npy"). name: of the value that gets them, "z.conv.weight". source is a clause of
+ * vocabulary.sources; type is DG_F32, DG_F64 or DG_I32. */
+typedef dg_status dg_array_reader(void *user, const char *name, const dg_clause *source,
+                                  dg_type type, const dg_shape *shape, void *data, dg_diag *why);
 
 typedef struct dg_dimension {
     const char *name;

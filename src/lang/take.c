@@ -200,15 +200,15 @@ const char *dg_take_init(dg_builder *r, dg_line *l, const dg_item *item, dg_clau
 
 /* ---- Arrays from files ---------------------------------------------------------------------- */
 
-/* Fills t, whose data are there, from a source; false: reported. */
-static bool read_array(dg_builder *r, const dg_clause *source, dg_tensor *t)
+/* Fills t, whose data are there, from a source for the value of this name; false: reported. */
+static bool read_array(dg_builder *r, const char *name, const dg_clause *source, dg_tensor *t)
 {
     dg_diag why = {0};
     if (!r->read) {
         dg_refuse(r, source->span, NULL, NULL, "arrays cannot be read from files here");
         return false;
     }
-    dg_status s = r->read(r->user, source, t->type, &t->shape, t->data, &why);
+    dg_status s = r->read(r->user, name, source, t->type, &t->shape, t->data, &why);
     if (s == DG_EMEMORY)
         dg_heap_fail(&r->heap);
     dg_diag_set(&why, s, "%s", dg_status_text(s));
@@ -221,10 +221,12 @@ void dg_take_parameter(dg_builder *r, dg_value v, const dg_clause *source)
 {
     dg_tensor t = {0};
     dg_diag why = {0};
-    if (dg_graph_get(r->model->graph, v, &t) != DG_OK)
+    dg_value_info info;
+    if (dg_graph_get(r->model->graph, v, &t) != DG_OK ||
+        dg_value_look(r->model->graph, v, &info) != DG_OK)
         return;
     t.data = dg_heap_take(&r->heap, t.bytes, 1);
-    if (read_array(r, source, &t) && dg_graph_set(r->model->graph, v, &t, &why) != DG_OK)
+    if (read_array(r, info.name, source, &t) && dg_graph_set(r->model->graph, v, &t, &why) != DG_OK)
         dg_diags_failure(&r->model->diags, &why, source->span);
 }
 
@@ -289,7 +291,8 @@ static bool take_fill(dg_builder *r, const dg_item *item, double *x)
     return false;
 }
 
-bool dg_take_constant(dg_builder *r, dg_line *l, const dg_item *item, dg_tensor *t)
+bool dg_take_constant(dg_builder *r, dg_line *l, const char *name, const dg_item *item,
+                      dg_tensor *t)
 {
     const dg_vocabulary *v = &r->vocabulary;
     int64_t count = dg_shape_count(&t->shape), k = 0;
@@ -299,7 +302,7 @@ bool dg_take_constant(dg_builder *r, dg_line *l, const dg_item *item, dg_tensor 
     if (item->kind == DG_ITEM_CALL && dg_word_find(v->sources, v->n_sources, item->text) >= 0) {
         dg_clause c;
         return dg_clause_make(r, l, "source", v->sources, v->n_sources, item, 0, &c) &&
-               read_array(r, &c, t);
+               read_array(r, name, &c, t);
     }
     if (item->kind == DG_ITEM_LIST) {
         bool good = put_list(r, l, item, t, count, &k);

@@ -96,8 +96,9 @@ typedef struct {
     dg_attr *attrs;
     int n_in, n_attrs;
     const char *name; /* of name=, or NULL */
-    dg_clause file;   /* of init=npy("w.npy") */
-    const char *file_role;
+    dg_clause *file;  /* of init=npy("w.npy"), bias_init=... */
+    const char **file_role;
+    int n_files;
     bool bad;
 } use;
 
@@ -172,8 +173,8 @@ static void take_init(use *u, const char *name, const dg_item *item)
     else
         new_attr(u, name, item->span)->word = text;
     if (file.word >= 0) {
-        u->file = file;
-        u->file_role = u->table.inputs[dg_attr_init_of(&u->table, name)].name;
+        u->file[u->n_files] = file;
+        u->file_role[u->n_files++] = u->table.inputs[dg_attr_init_of(&u->table, name)].name;
     }
 }
 
@@ -276,6 +277,8 @@ static const dg_item *use_node(dg_builder *r, dg_line *l, const dg_expr *e, cons
     use u = {.r = r, .l = l, .e = e, .type = t, .table = dg_attr_table_of(t)};
     u.in = dg_heap_take(&r->heap, (size_t)e->n, sizeof *u.in);
     u.attrs = dg_heap_take(&r->heap, (size_t)e->n, sizeof *u.attrs);
+    u.file = dg_heap_take(&r->heap, (size_t)e->n, sizeof *u.file);
+    u.file_role = dg_heap_take(&r->heap, (size_t)e->n, sizeof *u.file_role);
     for (int i = 0; i < e->n; i++) {
         if (e->args[i].key)
             take_keyword(&u, &e->args[i]);
@@ -289,9 +292,9 @@ static const dg_item *use_node(dg_builder *r, dg_line *l, const dg_expr *e, cons
     const char *name = u.name ? dg_heap_printf(&r->heap, "%s%s", l->naming->prefix, u.name)
                               : node_name(r, l, t->name);
     const dg_item *made = apply(r, t->name, name, e->at, u.n_in, u.in, u.n_attrs, u.attrs);
-    if (made->kind == DG_ITEM_VALUE && u.file_role) {
-        const char *parameter = dg_heap_printf(&r->heap, "%s.%s", name, u.file_role);
-        dg_take_parameter(r, dg_value_find(r->model->graph, parameter), &u.file);
+    for (int i = 0; made->kind == DG_ITEM_VALUE && i < u.n_files; i++) {
+        const char *parameter = dg_heap_printf(&r->heap, "%s.%s", name, u.file_role[i]);
+        dg_take_parameter(r, dg_value_find(r->model->graph, parameter), &u.file[i]);
     }
     return made;
 }

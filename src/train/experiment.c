@@ -25,11 +25,40 @@ static dg_io_call io_call(const dg_clause *c)
     return (dg_io_call){c->name, c->n_given, c->given, c->span.start, c->span.end};
 }
 
-/* constant A = npy("A.npy"), or an initialiser: reads the whole array. */
-static dg_status read_array(void *user, const dg_clause *source, dg_type type,
-                            const dg_shape *shape, void *data, dg_diag *why)
+static dg_status wrong_shape(const dg_shape *there, const dg_shape *shape, dg_diag *why)
 {
-    dg_experiment *e = user;
+    char found[128], fits[128];
+    return dg_diag_set(why, DG_EDATA, "the array has shape %s, it must be %s",
+                       dg_shape_text(there, found, sizeof found),
+                       dg_shape_text(shape, fits, sizeof fits));
+}
+
+/* stored("net.safetensors"): the tensor that has the value's name. */
+static dg_status read_stored(dg_experiment *e, const char *name, const dg_clause *source,
+                             dg_type type, const dg_shape *shape, void *data, dg_diag *why)
+{
+    const dg_tensor *t = NULL;
+    dg_status s = dg_store_tensor(e->store, source->attrs.v[0].text, name, &t, why);
+    if (s != DG_OK)
+        return s;
+    if (!dg_shape_equal(&t->shape, shape))
+        return wrong_shape(&t->shape, shape, why);
+    for (int64_t i = 0; i < dg_shape_count(shape); i++) {
+        double x = dg_tensor_number(t, i);
+        if (type == DG_F64)
+            ((double *)data)[i] = x;
+        else if (type == DG_F32)
+            ((float *)data)[i] = (float)x;
+        else
+            ((int32_t *)data)[i] = (int32_t)x;
+    }
+    return DG_OK;
+}
+
+/* constant A = npy("A.npy"), or an initialiser: reads the whole array. */
+static dg_status read_rows(dg_experiment *e, const dg_clause *source, dg_type type,
+                           const dg_shape *shape, void *data, dg_diag *why)
+{
     dg_io_call call = io_call(source);
     dg_dataset *d = dg_dataset_new(e->store);
     int64_t *rows = NULL;
@@ -40,7 +69,6 @@ static dg_status read_array(void *user, const dg_clause *source, dg_type type,
         s = dg_dataset_seal(d, 0, 1, NULL, why);
     dg_column *c = s == DG_OK ? dg_dataset_find(d, "array") : NULL;
     if (c && s == DG_OK) {
-        char found[128], fits[128];
         int64_t n = dg_dataset_rows(d);
         dg_shape there = dg_column_shape(c);
         there.dim[0] = n;
@@ -50,15 +78,22 @@ static dg_status read_array(void *user, const dg_clause *source, dg_type type,
         if (!rows)
             s = dg_diag_set(why, DG_EMEMORY, "out of memory");
         else if (!dg_shape_equal(&there, shape))
-            s = dg_diag_set(why, DG_EDATA, "the array has shape %s, it must be %s",
-                            dg_shape_text(&there, found, sizeof found),
-                            dg_shape_text(shape, fits, sizeof fits));
+            s = wrong_shape(&there, shape, why);
         else
             s = dg_column_read(c, rows, n, (dg_reading){0}, type, data, why);
     }
     free(rows);
     dg_dataset_free(d);
     return s;
+}
+
+static dg_status read_array(void *user, const char *name, const dg_clause *source, dg_type type,
+                            const dg_shape *shape, void *data, dg_diag *why)
+{
+    dg_experiment *e = user;
+    if (strcmp(source->name, "stored") == 0)
+        return read_stored(e, name, source, type, shape, data, why);
+    return read_rows(e, source, type, shape, data, why);
 }
 
 dg_status dg_experiment_fill(const dg_model *m, dg_dataset *d, const dg_binding *b, int only,
@@ -295,8 +330,31 @@ static void log_line(void *user, const char *line)
         e->options.say(e->options.user, line);
 }
 
+/* An .onnx as the text of a model and its tensors; a failure is kept for the diagnostics. */
+static void read_onnx(dg_experiment *e, dg_model_options *m, dg_diag *why)
+{
+    if (e->options.text || !dg_is_onnx(e->options.path))
+        return;
+    e->net = dg_onnx_read(e->options.path, NULL, why);
+    e->options.tensors = e->net ? e->net->tensors : NULL;
+    m->text = e->net ? e->net->text : "";
+}
+
+static void onnx_failed(dg_experiment *e, const dg_diag *why)
+{
+    if (why->code == DG_OK)
+        return;
+    const char *found = why->text;
+    size_t n = strlen(e->options.path);
+    if (strncmp(found, e->options.path, n) == 0 && strncmp(found + n, ": ", 2) == 0)
+        found += n + 2;
+    dg_message m = {.code = why->code, .file = e->options.path, .found = found};
+    dg_diags_add(&e->model->diags, &m);
+}
+
 dg_experiment *dg_experiment_open(const dg_experiment_options *o)
 {
+    dg_diag why = {0};
     dg_experiment *e = calloc(1, sizeof *e);
     if (!e)
         return NULL;
@@ -318,11 +376,15 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o)
                           .host = &e->host,
                           .read = read_array,
                           .user = e};
+    read_onnx(e, &m, &why);
+    if (e->store && e->options.tensors)
+        dg_store_hold(e->store, "net.safetensors", e->options.tensors, &why);
     e->model = e->store ? dg_model_open(&m) : NULL;
     if (!e->model) {
         dg_experiment_free(e);
         return NULL;
     }
+    onnx_failed(e, &why);
     if (e->model->n_settings == DG_KEYS)
         dg_settings_read(e->model, &e->settings);
     if (dg_experiment_status(e) == DG_OK && !o->without_data)
@@ -340,6 +402,7 @@ void dg_experiment_free(dg_experiment *e)
     for (int i = 0; i < DG_DATA_PARTS; i++)
         dg_dataset_free(e->block[i]);
     dg_store_free(e->store);
+    dg_onnx_free(e->net);
     free(e->folder);
     free(e);
 }

@@ -8,6 +8,7 @@
 
 #include "io/dataset.h"
 #include "lang/model.h"
+#include "onnx/onnx.h"
 #include "train/settings.h"
 #include "train/vocabulary.h"
 #include <dagrad/program.h>
@@ -21,9 +22,10 @@ typedef struct dg_part_rows {
 } dg_part_rows;
 
 typedef struct dg_experiment_options {
-    const char *path;       /* the model file */
-    const char *text;       /* its text, or NULL: read from path */
-    const char *const *set; /* NAME=VALUE */
+    const char *path;          /* the model file: a .dag, or an .onnx */
+    const char *text;          /* its text, or NULL: read from path */
+    const dg_tensors *tensors; /* what the text calls stored("net.safetensors"), or NULL */
+    const char *const *set;    /* NAME=VALUE */
     int n_set;
     const char *const *dirs; /* --data */
     int n_dirs;
@@ -51,6 +53,7 @@ typedef struct dg_experiment {
         const char *which; /* "best", "last"; NULL: of a file, or of none */
         int64_t step;      /* -1: not known */
     } weights;             /* set by dg_run_weights */
+    dg_onnx *net;          /* of an .onnx, else NULL */
     char *folder;          /* of the model */
     dg_host host;          /* of its graph: malloc, remarks */
 } dg_experiment;

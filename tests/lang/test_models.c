@@ -59,10 +59,11 @@ static void read_options(test_case *t, char *copy)
     }
 }
 
-static dg_status read_array(void *user, const dg_clause *source, dg_type type,
+static dg_status read_array(void *user, const char *name, const dg_clause *source, dg_type type,
                             const dg_shape *shape, void *array, dg_diag *why)
 {
     (void)user;
+    (void)name;
     const char *file = source->attrs.v[0].text;
     if (strstr(file, "missing"))
         return dg_diag_set(why, DG_EDATA, "%s: there is no such file", file);

@@ -1,0 +1,157 @@
+/* dagrad convert net.onnx net.dag: a model that a person reads and completes, and its tensors. */
+#include "cli/onnx.h"
+
+#include "base/text.h"
+#include "cli/columns.h"
+#include "io/writer.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const dg_command *const command = &dg_command_convert;
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+typedef struct {
+    dg_onnx_options options;
+    const char *name[DG_MOST_LIST];
+    char *names[DG_MOST_LIST];
+    int64_t size[DG_MOST_LIST];
+} reading;
+
+/* --size NAME=NUMBER */
+static int read_sizes(const dg_list *list, reading *r)
+{
+    for (int i = 0; i < list->n; i++) {
+        const char *equal = strchr(list->item[i], '=');
+        const char *end = equal ? dg_read_i64(equal + 1, &r->size[i]) : NULL;
+        if (!end || *end || equal == list->item[i] || r->size[i] < 1) {
+            char text[256];
+            dg_format(text, sizeof text, "--size is '%.100s', it takes NAME=NUMBER", list->item[i]);
+            return dg_usage(command, text);
+        }
+        r->names[i] = strndup(list->item[i], (size_t)(equal - list->item[i]));
+        r->name[i] = r->names[i];
+        if (!r->name[i])
+            return EXIT_INTERNAL;
+    }
+    r->options.n_sizes = list->n;
+    r->options.size_name = r->name;
+    r->options.size = r->size;
+    return EXIT_DONE;
+}
+
+static int read_options(const dg_onnx_flags *f, reading *r)
+{
+    r->options.plain = f->plain;
+    r->options.limit = f->limit << 20;
+    r->options.batchnorm = !f->batchnorm ? 0 : strcmp(f->batchnorm, "frozen") == 0 ? 1 : 2;
+    if (f->batchnorm && r->options.batchnorm == 2 && strcmp(f->batchnorm, "train") != 0)
+        return dg_usage(command, "--batchnorm is frozen or train");
+    return read_sizes(&f->size, r);
+}
+
+/* ---- What was read --------------------------------------------------------------------------- */
+
+static void list_entries(const dg_onnx *net)
+{
+    static const char *const kinds[] = {"trained", "state", "constant"};
+    char shape[128];
+    for (int i = 0; i < net->n_entries; i++) {
+        const dg_onnx_entry *e = &net->entries[i];
+        printf("  %-9s %-40s %-18s %s\n", kinds[e->kind], e->name,
+               dg_shape_text(&e->tensor.shape, shape, sizeof shape), e->role);
+    }
+}
+
+static void count_entries(const dg_onnx *net, int n[3], int64_t numbers[3])
+{
+    for (int i = 0; i < net->n_entries; i++) {
+        n[net->entries[i].kind]++;
+        numbers[net->entries[i].kind] += dg_shape_count(&net->entries[i].tensor.shape);
+    }
+}
+
+static void tell(const dg_onnx *net, const char *in)
+{
+    int n[3] = {0};
+    int64_t numbers[3] = {0};
+    count_entries(net, n, numbers);
+    list_entries(net);
+    printf("%s: %d nodes, %d statements\n", in, net->nodes, net->statements);
+    printf("trained: %d tensors, %lld numbers; states: %d; constants: %d, %lld numbers\n",
+           n[DG_ONNX_PARAMETER], (long long)numbers[DG_ONNX_PARAMETER], n[DG_ONNX_STATE],
+           n[DG_ONNX_CONSTANT], (long long)numbers[DG_ONNX_CONSTANT]);
+    printf("transposes: %d (before and after each spatial node: %d)\n", net->transposes,
+           net->naive);
+    if (net->batchnorms)
+        printf("batch norms: %d\n", net->batchnorms);
+    if (net->untied)
+        printf("untied: %d biases or scales that the file merged, since they were equal\n",
+               net->untied);
+    if (net->twins)
+        printf("tied: %d tensors in several roles; they get the sum of their gradients\n",
+               net->twins);
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+/* "net.dag" to "net.safetensors"; to be freed. */
+static char *beside(const char *out)
+{
+    size_t n = strlen(out);
+    char *name = malloc(n + sizeof ".safetensors");
+    if (name)
+        sprintf(name, "%.*s.safetensors", (int)(n - strlen(".dag")), out);
+    return name;
+}
+
+static int exists(const char *path)
+{
+    if (access(path, F_OK) != 0)
+        return 0;
+    fprintf(stderr, "dagrad convert: '%s' is there already; --force replaces it\n", path);
+    return 1;
+}
+
+static dg_status write_tensors(const char *path, const dg_onnx *net, dg_diag *why)
+{
+    dg_writer *w = NULL;
+    dg_status s = dg_writer_open(&w, path, why);
+    if (s == DG_OK)
+        s = dg_safetensors_write(w, net->tensors);
+    return dg_writer_end(w, s);
+}
+
+static int write_both(const char *in, const char *out, const char *tensors, reading *r)
+{
+    dg_diag why = {.code = DG_OK};
+    const char *slash = strrchr(tensors, '/');
+    r->options.stored = slash ? slash + 1 : tensors;
+    dg_onnx *net = dg_onnx_read(in, &r->options, &why);
+    dg_status s = net ? DG_OK : why.code;
+    if (s == DG_OK && net->n_entries)
+        s = write_tensors(tensors, net, &why);
+    if (s == DG_OK)
+        s = dg_file_write(out, net->text, strlen(net->text), &why);
+    if (s == DG_OK)
+        tell(net, in);
+    dg_onnx_free(net);
+    return s == DG_OK ? EXIT_DONE : dg_tell(command, &why);
+}
+
+int dg_convert_from_onnx(const char *in, const char *out, const dg_onnx_flags *f)
+{
+    reading r = {.options = {0}};
+    char *tensors = beside(out);
+    int code = tensors ? read_options(f, &r) : EXIT_INTERNAL;
+    if (code == EXIT_DONE && !f->force && (exists(out) || exists(tensors)))
+        code = EXIT_USAGE;
+    if (code == EXIT_DONE)
+        code = write_both(in, out, tensors, &r);
+    for (int i = 0; i < f->size.n; i++)
+        free(r.names[i]);
+    free(tensors);
+    return code;
+}

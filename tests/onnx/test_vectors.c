@@ -1,0 +1,111 @@
+/* Files of others: outputs and every gradient beside vectors that nobody here made (PyTorch in
+ * f64), and which of their tensors are trained. tests/onnx/data: lenet, dncnn-folded and mobilenet
+ * were exported by PyTorch, ocr-direction is a trained net of PaddleOCR (Apache-2.0). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "onnx/onnx_tools.h"
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    int batchnorm; /* as dg_onnx_options */
+} vector_file;
+
+static const vector_file nets[] = {
+    {"lenet", 0}, {"dncnn-folded", 0}, {"mobilenet", 1}, {"ocr-direction", 0}};
+
+enum { NETS = (int)(sizeof nets / sizeof *nets) };
+
+static void compare(const vector_file *n, dg_type real, double most)
+{
+    onnx_run r;
+    dg_onnx_options o = {.batchnorm = n->batchnorm};
+    onnx_run_open(&r, n->name, &o, real, -1);
+    double outputs = onnx_run_outputs(&r, ""), gradients = onnx_run_gradients(&r, "");
+    print_message("%s %s: outputs %.1e, gradients %.1e\n", n->name, dg_type_name(real), outputs,
+                  gradients);
+    assert_true(outputs <= most);
+    assert_true(gradients <= most);
+    onnx_run_close(&r);
+}
+
+static void test_f64(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NETS; i++)
+        compare(&nets[i], DG_F64, 1e-11);
+}
+
+static void test_f32(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NETS; i++)
+        compare(&nets[i], DG_F32, 1e-5);
+}
+
+/* Whether an entry of this kind comes from a tensor of the file. */
+static int is_kind(const dg_onnx *net, const char *source, dg_onnx_kind kind)
+{
+    for (int i = 0; i < net->n_entries; i++) {
+        const dg_onnx_entry *e = &net->entries[i];
+        if (e->kind == kind && e->source && strcmp(e->source, source) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int count_kind(const dg_onnx *net, dg_onnx_kind kind)
+{
+    int n = 0;
+    for (int i = 0; i < net->n_entries; i++)
+        n += net->entries[i].kind == kind;
+    return n;
+}
+
+/* Each line of NAME.roles: "parameter c1.weight". */
+static void check_roles(const vector_file *n)
+{
+    char path[512], file[128], kind[32], source[256];
+    int parameters = 0, states = 0;
+    dg_onnx_options o = {.batchnorm = n->batchnorm};
+    snprintf(file, sizeof file, "%s.onnx", n->name);
+    dg_onnx *net = dg_onnx_read(onnx_file(file, path), &o, NULL);
+    assert_non_null(net);
+    snprintf(file, sizeof file, "%s.roles", n->name);
+    FILE *f = fopen(onnx_file(file, path), "r");
+    assert_non_null(f);
+    while (fscanf(f, "%31s %255s", kind, source) == 2) {
+        int trained = strcmp(kind, "parameter") == 0, moved = strcmp(kind, "state") == 0;
+        if (is_kind(net, source, DG_ONNX_PARAMETER) != trained)
+            fail_msg("%s: '%s' is a %s", n->name, source, kind);
+        if (moved)
+            assert_true(is_kind(net, source, DG_ONNX_STATE));
+        parameters += trained;
+        states += moved;
+    }
+    fclose(f);
+    assert_true(parameters > 0);
+    assert_int_equal(count_kind(net, DG_ONNX_PARAMETER), parameters);
+    assert_int_equal(count_kind(net, DG_ONNX_STATE), states);
+    assert_int_equal(net->transposes, 0);
+    dg_onnx_free(net);
+}
+
+static void test_roles(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NETS; i++)
+        check_roles(&nets[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f64), cmocka_unit_test(test_f32),
+                                       cmocka_unit_test(test_roles)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
