@@ -146,11 +146,9 @@ static dg_status load_digits(const dg_loading *l, dg_loaded *out, char **path, d
 }
 
 /* It gives values by name, not rows. */
-static dg_status load_stored(const dg_attrs *a, const dg_places *places, dg_loaded *out,
-                             char **path, dg_diag *why)
+static dg_status load_stored(const dg_loading *l, dg_loaded *out, char **path, dg_diag *why)
 {
-    (void)a;
-    (void)places;
+    (void)l;
     (void)out;
     (void)path;
     return dg_diag_set(why, DG_EMODEL,
@@ -175,6 +173,7 @@ const dg_source_type dg_sources[] = {
      load_chars},
     {{"stored", "parameters, states and constants of a model, by name, in a safetensors file",
       ATTRS(file_attrs), 1, 0},
+     0,
      load_stored},
     {{"digits", "1797 pictures of digits, 8x8, values 0 to 16: built in", ATTRS(digits_attrs), 1,
       0},

@@ -73,18 +73,25 @@ static dg_shape model_shape(const dg_onnx_side *s, const dg_shape *file)
     return shape;
 }
 
-static void set(const onnx_run *r, const dg_onnx_side *s, const char *port, const dg_array *from)
+static void set(const onnx_run *r, const dg_onnx_side *s, const char *port, const dg_array *from,
+                double factor)
 {
     dg_value v = dg_value_find(r->e->model->graph, port);
     assert_true(v.id > 0);
     dg_shape shape = model_shape(s, &from->shape);
     dg_array a;
-    assert_int_equal(dg_array_make(&a, from->type, &shape, NULL), DG_OK);
-    size_t width = dg_type_bytes(a.type);
-    for (int64_t i = 0; i < dg_shape_count(&shape); i++)
-        memcpy((char *)a.data + (size_t)i * width,
-               (const char *)from->data + (size_t)place_in_file(s, &from->shape, &shape, i) * width,
-               width);
+    dg_type real = dg_graph_real(r->e->model->graph);
+    assert_int_equal(dg_array_make(&a, from->type == DG_I32 ? DG_I32 : real, &shape, NULL), DG_OK);
+    for (int64_t i = 0; i < dg_shape_count(&shape); i++) {
+        int64_t place = place_in_file(s, &from->shape, &shape, i);
+        double x = factor * dg_tensor_number(from, place);
+        if (a.type == DG_F64)
+            ((double *)a.data)[i] = x;
+        else if (a.type == DG_F32)
+            ((float *)a.data)[i] = (float)x;
+        else
+            ((int32_t *)a.data)[i] = (int32_t)x;
+    }
     if (dg_set(r->p, v, DG_VALUE, &a) != DG_OK) {
         dg_diag why = {0};
         dg_program_status(r->p, &why);
@@ -126,17 +133,24 @@ static void compile(onnx_run *r, int training)
     r->p = dg_compile(r->e->model->graph, &o);
     if (dg_program_status(r->p, &why) != DG_OK)
         fail_msg("%s", why.text);
+    onnx_run_at(r, 1);
+}
+
+void onnx_run_at(onnx_run *r, double factor)
+{
+    dg_diag why = {0};
+    int64_t rows = onnx_vector(&r->v, "input/", r->net->inputs[0].source)->shape.dim[0];
     for (int i = 0; i < r->net->n_inputs; i++) {
         const dg_onnx_side *s = &r->net->inputs[i];
-        set(r, s, s->name, onnx_vector(&r->v, "input/", s->source));
+        set(r, s, s->name, onnx_vector(&r->v, "input/", s->source), factor);
     }
     for (int i = 0; i < r->net->n_outputs; i++) {
         char port[64];
         const dg_onnx_side *s = &r->net->outputs[i];
         snprintf(port, sizeof port, "the_target_%d", i);
-        set(r, s, port, onnx_vector(&r->v, "target/", s->source));
+        set(r, s, port, onnx_vector(&r->v, "target/", s->source), 1);
     }
-    if (dg_forward(r->p, o.batch, 0) != DG_OK || dg_adjoint(r->p, 0, 0) != DG_OK) {
+    if (dg_forward(r->p, rows, 0) != DG_OK || dg_adjoint(r->p, 0, 0) != DG_OK) {
         dg_program_status(r->p, &why);
         fail_msg("%s: %s", why.node, why.text);
     }
@@ -176,8 +190,9 @@ void onnx_run_open_net(onnx_run *r, const char *name, dg_onnx *net, dg_type real
     assert_non_null(r->e);
     o.n_sizes = find_sizes(r, r->e->model, sizes, 8);
     if (o.n_sizes) {
-        dg_experiment_free(r->e);
+        dg_experiment *first = r->e; /* it holds the names */
         r->e = dg_experiment_open(&o);
+        dg_experiment_free(first);
     }
     if (dg_experiment_status(r->e) != DG_OK)
         tell(r->e);
@@ -295,9 +310,31 @@ double onnx_run_gradients(const onnx_run *r, const char *prefix)
             off += d * d;
         }
         off = sqrt(off) / fmax(norm_of(want), 0.1 * largest * (norm_of(want) < 1e-9 * largest));
-        if (getenv("SEE") && off > 1e-6) print_message("%s %g norm %g largest %g\n", r->v.name[k], off, norm_of(want), largest);
         worst = off <= worst ? worst : off;
         free(sum);
+    }
+    return worst;
+}
+
+double onnx_run_between(const onnx_run *a, const onnx_run *b)
+{
+    double worst = 0;
+    for (int i = 0; i < a->net->n_entries; i++) {
+        const dg_onnx_entry *e = &a->net->entries[i];
+        double off = 0, norm = 0;
+        if (e->kind != DG_ONNX_PARAMETER)
+            continue;
+        dg_array x = get(a, dg_value_find(a->e->model->graph, e->name), DG_GRADIENT);
+        dg_array y = get(b, dg_value_find(b->e->model->graph, e->name), DG_GRADIENT);
+        for (int64_t k = 0; k < dg_shape_count(&x.shape); k++) {
+            double want = dg_tensor_number(&y, k), d = dg_tensor_number(&x, k) - want;
+            off += d * d;
+            norm += want * want;
+        }
+        off = sqrt(off / norm);
+        worst = off <= worst ? worst : off;
+        free(x.data);
+        free(y.data);
     }
     return worst;
 }

@@ -32,11 +32,16 @@ void onnx_run_open(onnx_run *r, const char *name, const dg_onnx_options *o, dg_t
                    int training);
 /* The same of a net that was read (and perhaps spoiled); it is taken over. */
 void onnx_run_open_net(onnx_run *r, const char *name, dg_onnx *net, dg_type real, int training);
+/* Runs it again at another point: the inputs times factor. */
+void onnx_run_at(onnx_run *r, double factor);
 void onnx_run_close(onnx_run *r);
 
 /* The largest relative distance of an output, or of a gradient, from its vector; a gradient that is
  * 0 but for rounding is measured against the largest of the file. */
 double onnx_run_outputs(const onnx_run *r, const char *prefix);
 double onnx_run_gradients(const onnx_run *r, const char *prefix);
+
+/* The largest relative distance of a gradient of a from that of b. */
+double onnx_run_between(const onnx_run *a, const onnx_run *b);
 
 #endif
