@@ -26,6 +26,11 @@ const char *dg_column_vocabulary(const dg_column *c)
     return c->from->vocabulary;
 }
 
+bool dg_column_is_series(const dg_column *c)
+{
+    return c->from->length > 0 && c->from->array.shape.rank > 1;
+}
+
 dg_shape dg_column_shape(const dg_column *c)
 {
     dg_shape s = {.rank = c->out.rank + 1, .dim = {DG_N}};

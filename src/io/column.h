@@ -60,8 +60,13 @@ const char *dg_dataset_recall(const dg_dataset *d, const char *column, const cha
 dg_status dg_column_learn(dg_dataset *d, dg_column *c, int k);
 void dg_column_forget(dg_column *c);
 
+const dg_column *dg_dataset_series(const dg_dataset *d); /* a column that is one; NULL: none */
+
 /* The number in the source of row `row` of the dataset. */
 int64_t dg_dataset_place(const dg_dataset *d, int64_t row);
+
+/* 1: its rows are windows of a table, in time. */
+bool dg_column_is_series(const dg_column *c);
 
 /* Row `place` of the source through stages 0 to n-1; *out is in a buffer of c. */
 dg_status dg_column_pass(dg_column *c, int64_t place, dg_reading how, int n, const double **out,

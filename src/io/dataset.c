@@ -129,25 +129,66 @@ static dg_status drop_rows(dg_dataset *d)
                                    "drop leaves no row: each of %" PRId64 " has a gap", rows);
 }
 
-dg_status dg_dataset_seal(dg_dataset *d, double a, double b, const uint64_t *shuffle, dg_diag *why)
+const dg_column *dg_dataset_series(const dg_dataset *d)
 {
-    if (d->first.code != DG_OK || check_rows(d) != DG_OK)
-        return dg_dataset_report(d, why);
-    if (drop_rows(d) != DG_OK)
-        return dg_dataset_report(d, why);
+    for (int k = 0; k < d->n; k++)
+        if (dg_column_is_series(d->column[k]))
+            return d->column[k];
+    return NULL;
+}
+
+int64_t dg_dataset_overlap(const dg_dataset *d)
+{
+    const dg_column *c = dg_dataset_series(d);
+    return c ? (c->from->length + c->from->follows - 1) / c->from->stride : 0;
+}
+
+static int64_t share(double x, int64_t rows)
+{
+    return (int64_t)floor(x * (double)rows + 0.5);
+}
+
+/* The windows that lie, with what follows them, within a part of the rows of the table. */
+static dg_status cut_in_time(dg_dataset *d, const dg_column *c, double a, double b, bool shuffle)
+{
+    const dg_loaded *l = c->from;
+    int64_t rows = l->array.shape.dim[0], end = share(b, rows) - l->length - l->follows;
+    if (shuffle || d->kept)
+        return dg_diag_set(&d->first, DG_EMODEL,
+                           "the parts of a series are cut in time, without %s",
+                           shuffle ? "shuffle" : "drop");
+    d->begin = (share(a, rows) + l->stride - 1) / l->stride;
+    d->rows = end < 0 ? 0 : end / l->stride + 1 - d->begin;
+    if (d->rows <= 0)
+        dg_diag_set(&d->first, DG_EDATA,
+                    "part=[%g, %g] of %" PRId64 " rows has no window of %" PRId64
+                    " and the %" PRId64 " that follow",
+                    a, b, rows, l->length, l->follows);
+    return d->first.code;
+}
+
+static dg_status cut(dg_dataset *d, double a, double b, const uint64_t *shuffle)
+{
+    const dg_column *series = dg_dataset_series(d);
     int64_t rows = d->n_kept;
-    if (!(a >= 0 && a < b && b <= 1)) {
-        dg_diag_set(&d->first, DG_EMODEL, "part=[%g, %g] is no part of [0, 1]", a, b);
-        return dg_dataset_report(d, why);
-    }
-    d->begin = (int64_t)floor(a * (double)rows + 0.5);
-    d->rows = (int64_t)floor(b * (double)rows + 0.5) - d->begin;
+    if (!(a >= 0 && a < b && b <= 1))
+        return dg_diag_set(&d->first, DG_EMODEL, "part=[%g, %g] is no part of [0, 1]", a, b);
+    if (series)
+        return cut_in_time(d, series, a, b, shuffle != NULL);
+    d->begin = share(a, rows);
+    d->rows = share(b, rows) - d->begin;
     if (d->rows <= 0)
         dg_diag_set(&d->first, DG_EDATA, "part=[%g, %g] of %" PRId64 " rows is empty", a, b, rows);
     d->shuffled = shuffle != NULL;
     if (shuffle)
         d->permutation = dg_permutation_make(rows, *shuffle, 0);
-    d->sealed = d->first.code == DG_OK;
+    return d->first.code;
+}
+
+dg_status dg_dataset_seal(dg_dataset *d, double a, double b, const uint64_t *shuffle, dg_diag *why)
+{
+    if (d->first.code == DG_OK && check_rows(d) == DG_OK && drop_rows(d) == DG_OK)
+        d->sealed = cut(d, a, b, shuffle) == DG_OK;
     return dg_dataset_report(d, why);
 }
 

@@ -108,11 +108,15 @@ dg_status dg_dataset_take(dg_dataset *d, const char *name, dg_array *array, int 
 
 /* All columns must have the same number of rows (else DG_EDATA naming two and their numbers). Then
  * rows floor(a n + 1/2) to floor(b n + 1/2) are the dataset's, after a permutation by *shuffle if
- * given; an empty part is DG_EDATA. 0 <= a < b <= 1. */
+ * given; an empty part is DG_EDATA. 0 <= a < b <= 1. With a series the part is that of the rows of
+ * its table, in time: its windows, with what follows them, lie within it. */
 dg_status dg_dataset_seal(dg_dataset *d, double a, double b, const uint64_t *shuffle, dg_diag *why);
 
+/* Windows of a series at the end of a part that share rows with the next part, were it cut there. */
+int64_t dg_dataset_overlap(const dg_dataset *d);
 /* Puts `held` of the rows behind all others, drawn by seed; of each class of the column `label` (one
- * number a row; NULL: none) the same share. Both parts keep the order of their rows. */
+ * number a row; NULL: none) the same share. Both parts keep the order of their rows. Those of a
+ * series are the last ones. */
 dg_status dg_dataset_hold_out(dg_dataset *d, int64_t held, uint64_t seed, const char *label,
                               dg_diag *why);
 /* 1: in the source each class of the column lies together, so a part of the rows has other classes

@@ -102,6 +102,8 @@ dg_status dg_dataset_hold_out(dg_dataset *d, int64_t held, uint64_t seed, const 
                               dg_diag *why)
 {
     size_t rows = (size_t)d->rows;
+    if (dg_dataset_series(d))
+        return DG_OK;
     dg_column *c = label ? dg_dataset_find(d, label) : NULL;
     labelled *l = malloc(rows * sizeof *l);
     class_rows *classes = calloc(rows, sizeof *classes);

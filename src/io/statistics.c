@@ -116,18 +116,61 @@ static dg_status fit_fill(dg_column *c, int k, int64_t rows, dg_diag *why)
     return status;
 }
 
+/* The windows of a series share rows of its table. Each row counts once, as a window of its own, so
+ * that windows and what follows them have the same statistics. flat and one stand for c. */
+static bool as_rows(const dg_column *c, int64_t rows, dg_dataset *flat, dg_column *one,
+                    dg_stage stages[])
+{
+    const dg_loaded *l = c->from;
+    if (!dg_column_is_series(c))
+        return false;
+    *flat = (dg_dataset){.begin = dg_dataset_place(c->set, 0) * l->stride};
+    flat->rows = (rows - 1) * l->stride + l->length + l->follows;
+    *one = *c;
+    one->set = flat;
+    one->offset = 0;
+    one->n_in = one->step = dg_shape_row(&l->array.shape);
+    one->stage = stages;
+    for (int k = 0; k < c->n_stages; k++) {
+        stages[k] = c->stage[k];
+        if (!stages[k].type->pointwise)
+            return false;
+        stages[k].n_in = stages[k].n_out = one->n_in;
+    }
+    return true;
+}
+
+static dg_status fit_stages(dg_column *c, int64_t rows, int *constant, dg_diag *why)
+{
+    dg_status status = DG_OK;
+    for (int k = 0; k < c->n_stages && status == DG_OK; k++)
+        if (c->stage[k].n_stats)
+            status = c->stage[k].type == dg_standardize ? fit_stage(c, k, rows, constant, why)
+                                                        : fit_fill(c, k, rows, why);
+    return status;
+}
+
+static dg_status fit_all(dg_column *c, int64_t rows, int *constant, dg_diag *why)
+{
+    enum { MOST = 64 };
+    dg_dataset flat;
+    dg_column one;
+    dg_stage stages[MOST];
+    if (c->n_stages > MOST || !as_rows(c, rows, &flat, &one, stages))
+        return fit_stages(c, rows, constant, why);
+    dg_status status = fit_stages(&one, flat.rows, constant, why);
+    for (int k = 0; k < c->n_stages; k++)
+        c->stage[k].fitted = stages[k].fitted;
+    return status;
+}
+
 static dg_status fit_column(dg_column *c, int64_t rows, say_fn say, void *user, dg_diag *why)
 {
     int constant = 0;
     c->tabled = 0;
-    for (int k = 0; k < c->n_stages; k++) {
-        dg_status status = DG_OK;
-        if (c->stage[k].n_stats)
-            status = c->stage[k].type == dg_standardize ? fit_stage(c, k, rows, &constant, why)
-                                                        : fit_fill(c, k, rows, why);
-        if (status != DG_OK)
-            return status;
-    }
+    dg_status status = fit_all(c, rows, &constant, why);
+    if (status != DG_OK)
+        return status;
     if (constant && say) {
         char text[256];
         dg_format(text, sizeof text,

@@ -182,7 +182,7 @@ static void divide(dg_experiment *e)
         return;
     int64_t n = (int64_t)(e->settings.split * (double)train->rows);
     *held = (dg_part_rows){train->data, train->rows - n, n};
-    train->rows -= n;
+    train->rows -= n + dg_dataset_overlap(train->data);
     dg_span place = e->model->settings[DG_KEY_SPLIT].span;
     if (train->rows < 1 || n < 1)
         dg_diags_at(&e->model->diags, place, NULL, NULL,
