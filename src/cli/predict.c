@@ -4,15 +4,17 @@
 #include "cli/results.h"
 #include "graph/graph.h"
 #include "io/array.h"
+#include "io/formats.h"
 #include "lang/suggest.h"
 #include "train/figures.h"
+#include "train/legend.h"
 #include "train/rundir.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_OUTPUTS = 64, FEWEST_ROWS = 64 };
+enum { LONGEST_NAME = 128, MOST_OUTPUTS = 64, FEWEST_ROWS = 64 };
 
 typedef struct predict_options {
     const char *out, *output, *weights;
@@ -211,31 +213,41 @@ static dg_status check_top(const prediction *p, int64_t k, dg_diag *why)
 /* Everything that is to be written: outputs, or indices and values of the largest. */
 typedef struct result_list {
     int n;
-    const char *names[2 * MOST_OUTPUTS]; /* in text */
+    const char *names[2 * MOST_OUTPUTS];       /* in text */
+    const dg_legend *legend[2 * MOST_OUTPUTS]; /* of its entries, or of the ids it holds; or NULL */
+    int ids[2 * MOST_OUTPUTS];
     dg_tensor tensor[2 * MOST_OUTPUTS];
     char text[2 * MOST_OUTPUTS][128];
     dg_array made[2 * MOST_OUTPUTS]; /* owned */
 } result_list;
 
-static void add_result(result_list *l, const char *name, const char *part, const dg_tensor *t)
+static void add_result(result_list *l, const char *name, const char *part, const dg_tensor *t,
+                       const dg_legend *legend)
 {
+    l->ids[l->n] = *part == '.' && legend && legend->classes;
+    l->legend[l->n] = legend;
+    if (l->ids[l->n])
+        part = ".class";
     dg_format(l->text[l->n], sizeof l->text[l->n], "%s%s", name, part);
     l->names[l->n] = l->text[l->n];
     l->tensor[l->n++] = *t;
 }
 
-static dg_status list_results(const prediction *p, int64_t top, result_list *l, dg_diag *why)
+/* words: ids are to be written as words. */
+static dg_status list_results(const prediction *p, int64_t top, int words, result_list *l,
+                              dg_diag *why)
 {
     for (int i = 0; i < p->n; i++) {
+        const dg_legend *legend = dg_legend_of(p->in.e, p->of[i].target);
         if (top < 1) {
-            add_result(l, p->of[i].name, "", &p->of[i].all);
+            add_result(l, p->of[i].name, "", &p->of[i].all, legend);
             continue;
         }
         dg_array *index = &l->made[2 * i], *value = &l->made[2 * i + 1];
         if (find_top(&p->of[i].all, top, index, value, why) != DG_OK)
             return why->code;
-        add_result(l, p->of[i].name, ".index", index);
-        add_result(l, p->of[i].name, ".value", value);
+        add_result(l, p->of[i].name, ".index", index, words ? legend : NULL);
+        add_result(l, p->of[i].name, ".value", value, NULL);
     }
     return DG_OK;
 }
@@ -270,7 +282,7 @@ static dg_status join_columns(const result_list *l, int64_t rows, dg_array *out,
 /* "name", or "name.0", "name.1", ...; NULL out of memory. Freed as one. */
 static const char **column_names(const result_list *l, int64_t columns)
 {
-    size_t room = sizeof l->text[0] + 24;
+    size_t room = sizeof l->text[0] + LONGEST_NAME;
     const char **names = malloc((size_t)columns * (sizeof *names + room) + 1);
     char *text = (char *)(names + columns);
     for (int i = 0, at = 0; names && i < l->n; i++) {
@@ -279,11 +291,33 @@ static const char **column_names(const result_list *l, int64_t columns)
             names[at] = text;
             if (n == 1)
                 dg_format(text, room, "%s", l->names[i]);
+            else if (l->legend[i] && !l->ids[i] && l->legend[i]->n == n)
+                dg_format(text, room, "%s.%s", l->names[i], l->legend[i]->name[k]);
             else
                 dg_format(text, room, "%s.%lld", l->names[i], (long long)k);
         }
     }
     return names;
+}
+
+/* The word for an id, where the column is one of ids. */
+static const char *word_of(void *list, int64_t column, double number)
+{
+    const result_list *l = list;
+    int i = 0;
+    for (int64_t n; i + 1 < l->n && (n = dg_shape_row(&l->tensor[i].shape)) <= column; i++)
+        column -= n;
+    return l->ids[i] ? dg_legend_class(l->legend[i], number) : NULL;
+}
+
+static dg_status write_table(const result_list *l, const dg_array *table, const char *path,
+                             const char *const *names, dg_diag *why)
+{
+    dg_writer *w;
+    dg_status s = dg_writer_open(&w, path, why);
+    if (s == DG_OK)
+        s = dg_csv_write_words(w, names, table, word_of, (void *)(uintptr_t)l);
+    return dg_writer_end(w, s);
 }
 
 static dg_status write_csv(const prediction *p, const result_list *l, const char *path,
@@ -293,7 +327,7 @@ static dg_status write_csv(const prediction *p, const result_list *l, const char
     dg_status s = join_columns(l, p->in.rows, &table, why);
     const char **names = s == DG_OK ? column_names(l, table.shape.dim[1]) : NULL;
     if (s == DG_OK)
-        s = names ? dg_write_arrays(path, 1, NULL, &table, names, why) : no_memory(why);
+        s = names ? write_table(l, &table, path, names, why) : no_memory(why);
     free(names);
     dg_array_free(&table);
     return s;
@@ -305,8 +339,9 @@ static dg_status write_results(const prediction *p, const predict_options *o, dg
     result_list *l = calloc(1, sizeof *l);
     if (!l)
         return no_memory(why);
-    s = list_results(p, o->top, l, why);
-    if (s == DG_OK && dg_format_of(o->out) == DG_FORMAT_CSV)
+    int csv = dg_format_of(o->out) == DG_FORMAT_CSV;
+    s = list_results(p, o->top, csv, l, why);
+    if (s == DG_OK && csv)
         s = write_csv(p, l, o->out, why);
     else if (s == DG_OK)
         s = dg_write_arrays(o->out, l->n, l->names, l->tensor, NULL, why);

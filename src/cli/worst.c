@@ -75,7 +75,8 @@ static dg_status find_pairs(dg_worst *w, const dg_experiment *e, dg_diag *why)
         w->pair[w->n_pairs++] = (dg_worst_pair){.target = target,
                                                 .estimate = estimate,
                                                 .target_name = name_of(g, target),
-                                                .estimate_name = name_of(g, estimate)};
+                                                .estimate_name = name_of(g, estimate),
+                                                .legend = dg_legend_of(e, target)};
     }
     return DG_OK;
 }
@@ -173,17 +174,39 @@ static double value_of(const dg_tensor *t, int64_t row, int64_t i, int64_t class
                        : dg_tensor_number(t, first + i);
 }
 
+/* Entries of the estimate for each label; of the target where it is one-hot; else 1. */
 static int64_t classes_of(const dg_worst_pair *p)
 {
     int64_t labels = dg_shape_row(&p->targets.shape), all = dg_shape_row(&p->estimates.shape);
+    if (p->legend && p->legend->classes && labels == p->legend->n && all == labels)
+        return labels;
     return p->targets.type == DG_I32 && labels > 0 && all % labels == 0 ? all / labels : 1;
 }
 
-static void add_values(dg_text *out, const dg_tensor *t, int64_t row, int64_t classes)
+static int64_t classes_of_target(const dg_worst_pair *p)
+{
+    return p->targets.type == DG_I32 ? 1 : classes_of(p);
+}
+
+/* The word for what is shown, NULL: it is a number. */
+static const char *word_of(const dg_worst_pair *p, const dg_tensor *t, int64_t classes, double x)
+{
+    return classes > 1 || t->type == DG_I32 ? dg_legend_class(p->legend, x) : NULL;
+}
+
+static void add_values(dg_text *out, const dg_worst_pair *p, const dg_tensor *t, int64_t row,
+                       int64_t classes)
 {
     int64_t n = shown(t, classes);
-    for (int64_t i = 0; i < n && i < SHORT; i++)
-        dg_text_printf(out, "%s%.4g", i ? " " : "", value_of(t, row, i, classes));
+    for (int64_t i = 0; i < n && i < SHORT; i++) {
+        double x = value_of(t, row, i, classes);
+        const char *word = word_of(p, t, classes, x);
+        dg_text_add(out, i ? " " : "");
+        if (word)
+            dg_text_add(out, word);
+        else
+            dg_text_printf(out, "%.4g", x);
+    }
     dg_text_add(out, n > SHORT ? " ..." : "");
 }
 
@@ -199,9 +222,9 @@ void dg_worst_print(const dg_worst *w)
         for (int i = 0; i < w->n_pairs; i++) {
             const dg_worst_pair *p = &w->pair[i];
             dg_text_add(&t, "\t");
-            add_values(&t, &p->targets, k, 1);
+            add_values(&t, p, &p->targets, k, classes_of_target(p));
             dg_text_add(&t, "\t");
-            add_values(&t, &p->estimates, k, classes_of(p));
+            add_values(&t, p, &p->estimates, k, classes_of(p));
         }
         dg_text_add(&t, "\n");
     }
@@ -210,14 +233,16 @@ void dg_worst_print(const dg_worst *w)
     dg_text_free(&t);
 }
 
-static json_t *values_json(const dg_tensor *t, int64_t row, int64_t classes)
+static json_t *values_json(const dg_worst_pair *p, const dg_tensor *t, int64_t row, int64_t classes)
 {
     json_t *list = json_array();
     int64_t n = shown(t, classes);
     for (int64_t i = 0; i < n; i++) {
         double x = value_of(t, row, i, classes);
         int whole = classes > 1 || t->type == DG_I32;
-        json_array_append_new(list, whole         ? json_integer((json_int_t)x)
+        const char *word = word_of(p, t, classes, x);
+        json_array_append_new(list, word          ? json_string(word)
+                                    : whole       ? json_integer((json_int_t)x)
                                     : isfinite(x) ? json_real(x)
                                                   : json_null());
     }
@@ -232,9 +257,10 @@ json_t *dg_worst_json(const dg_worst *w)
         json_t *target = json_object(), *estimate = json_object();
         for (int i = 0; i < w->n_pairs; i++) {
             const dg_worst_pair *p = &w->pair[i];
-            json_object_set_new(target, p->target_name, values_json(&p->targets, k, 1));
+            json_object_set_new(target, p->target_name,
+                                values_json(p, &p->targets, k, classes_of_target(p)));
             json_object_set_new(estimate, p->estimate_name,
-                                values_json(&p->estimates, k, classes_of(p)));
+                                values_json(p, &p->estimates, k, classes_of(p)));
         }
         json_array_append_new(list,
                               json_pack("{s:I, s:o, s:o, s:o}", "row", (json_int_t)w->row[k].source,

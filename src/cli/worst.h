@@ -3,6 +3,7 @@
 #define DG_CLI_WORST_H
 
 #include "train/figures.h"
+#include "train/legend.h"
 #include <jansson.h>
 
 /* A target and its estimate, as a loss has them. */
@@ -10,6 +11,7 @@ typedef struct dg_worst_pair {
     dg_value target, estimate;
     const char *target_name, *estimate_name;
     dg_tensor targets, estimates; /* of the rows below; data is owned */
+    const dg_legend *legend;      /* of the target, NULL: none */
 } dg_worst_pair;
 
 typedef struct dg_worst_row {

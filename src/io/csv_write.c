@@ -28,6 +28,12 @@ static void write_number(dg_text *line, const dg_tensor *t, int64_t i)
 
 dg_status dg_csv_write(dg_writer *w, const char *const *names, const dg_tensor *t)
 {
+    return dg_csv_write_words(w, names, t, NULL, NULL);
+}
+
+dg_status dg_csv_write_words(dg_writer *w, const char *const *names, const dg_tensor *t,
+                             dg_csv_word *word, void *user)
+{
     int64_t columns = dg_shape_row(&t->shape), rows = t->shape.rank ? t->shape.dim[0] : 1;
     dg_text line = dg_text_make(NULL);
     dg_status status = DG_OK;
@@ -35,8 +41,11 @@ dg_status dg_csv_write(dg_writer *w, const char *const *names, const dg_tensor *
         line.length = 0;
         for (int64_t k = 0; k < columns; k++) {
             dg_text_add(&line, k ? "," : "");
-            if (i < 0)
-                write_name(&line, names[k]);
+            const char *text = i < 0  ? names[k]
+                               : word ? word(user, k, dg_tensor_number(t, i * columns + k))
+                                      : NULL;
+            if (text)
+                write_name(&line, text);
             else
                 write_number(&line, t, i * columns + k);
         }

@@ -1,5 +1,6 @@
 /* What a checkpoint holds; see checkpoint.h. Numbers of the progress are hexadecimal floats:
  * exact. */
+#include "train/legend.h"
 #include "train/checkpoint.h"
 #include "base/text.h"
 #include "io/file.h"
@@ -89,6 +90,11 @@ static dg_status check_notes(const dg_checkpoint *c, const dg_column *column, dg
     return s;
 }
 
+static const char *note_of(void *checkpoint, const char *key)
+{
+    return dg_checkpoint_text(checkpoint, key);
+}
+
 static dg_status restore_states(dg_checkpoint *c, dg_experiment *e, dg_diag *why)
 {
     for (int b = 0; b < DG_DATA_PARTS; b++) {
@@ -106,7 +112,7 @@ static dg_status restore_states(dg_checkpoint *c, dg_experiment *e, dg_diag *why
                 return why->code;
         }
     }
-    return DG_OK;
+    return dg_legends_read(e, note_of, c, why);
 }
 
 static void figures_text(const dg_figures *f, dg_text *out)

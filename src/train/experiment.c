@@ -1,5 +1,6 @@
 /* An experiment: a model with its data; see experiment.h. */
 #include "train/experiment.h"
+#include "train/legend.h"
 #include "base/text.h"
 #include "graph/make.h"
 #include "train/pairs.h"
@@ -398,6 +399,7 @@ void dg_experiment_free(dg_experiment *e)
 {
     if (!e)
         return;
+    dg_legends_free(e);
     dg_model_free(e->model);
     for (int i = 0; i < DG_DATA_PARTS; i++)
         dg_dataset_free(e->block[i]);

@@ -54,6 +54,7 @@ typedef struct dg_experiment {
         int64_t step;      /* -1: not known */
     } weights;             /* set by dg_run_weights */
     dg_onnx *net;          /* of an .onnx, else NULL */
+    struct dg_legend *legends; /* of each port, once weights were read: train/legend.h */
     char *folder;          /* of the model */
     dg_host host;          /* of its graph: malloc, remarks */
 } dg_experiment;
