@@ -24,17 +24,20 @@ typedef struct {
 } weight_choice;
 
 static const forward_choice forwards[] = {
+    {DG_T(dg_conv_depthwise_fits), &DG_T(dg_conv_depthwise_forward)},
 #if DG_REAL == 32 /* f64 is for proof: it keeps the order of sums */
     {DG_T(dg_conv_winograd_forward_fits), &DG_T(dg_conv_winograd_forward)},
 #endif
     {DG_T(dg_conv_thin_forward_fits), &DG_T(dg_conv_thin_forward)},
     {always, &DG_T(dg_conv_direct_forward)}};
 static const input_choice inputs[] = {
+    {DG_T(dg_conv_depthwise_fits), &DG_T(dg_conv_depthwise_input)},
 #if DG_REAL == 32
     {DG_T(dg_conv_winograd_input_fits), &DG_T(dg_conv_winograd_input)},
 #endif
     {always, &DG_T(dg_conv_direct_input)}};
 static const weight_choice weights[] = {
+    {DG_T(dg_conv_depthwise_fits), &DG_T(dg_conv_depthwise_weight)},
     {DG_T(dg_conv_thin_weight_fits), &DG_T(dg_conv_thin_weight)},
 #if DG_REAL == 32
     {DG_T(dg_conv_winograd_weight_fits), &DG_T(dg_conv_winograd_weight)},

@@ -16,6 +16,12 @@ extern const DG_T(dg_conv_weight) DG_T(dg_conv_thin_weight);
 int DG_T(dg_conv_thin_forward_fits)(const dg_conv *s);
 int DG_T(dg_conv_thin_weight_fits)(const dg_conv *s);
 
+/* Each channel on its own. */
+extern const DG_T(dg_conv_forward) DG_T(dg_conv_depthwise_forward);
+extern const DG_T(dg_conv_input) DG_T(dg_conv_depthwise_input);
+extern const DG_T(dg_conv_weight) DG_T(dg_conv_depthwise_weight);
+int DG_T(dg_conv_depthwise_fits)(const dg_conv *s);
+
 /* Winograd's F(4x4, 3x3): windows of 3x3, step 1, 16 channels or more on both sides; other bits. */
 extern const DG_T(dg_conv_forward) DG_T(dg_conv_winograd_forward);
 extern const DG_T(dg_conv_input) DG_T(dg_conv_winograd_input);

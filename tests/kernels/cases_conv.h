@@ -31,6 +31,8 @@ static dg_conv DG_T(draw_conv)(int kind)
     dg_conv s = {.groups = wide || draw() % 3 ? 1 : between(2, 3), .exact = 1};
     s.c = s.groups * (wide ? (int64_t[]){1, 3, 8, 16, 32, 96}[draw() % 6] : between(1, 5));
     s.k = s.groups * (wide ? (int64_t[]){8, 16, 32, 40, 64, 65}[draw() % 6] : between(1, 18));
+    if (s.groups > 1 && draw() % 2) /* each channel on its own */
+        s.groups = s.c = s.k = between(2, 70);
     for (;;) {
         const int plain = wide && draw() % 4;
         s.kh = plain ? 3 : between(1, 5);
