@@ -85,8 +85,10 @@ static int run(bench *b, int n)
     for (int i = 0; i < n; i++, b->step++) {
         for (int k = 0; k < m->n_ports; k++)
             dg_set(b->p, m->ports[k].value, DG_VALUE, &b->batch[b->step % BATCHES][k]);
-        dg_forward(b->p, b->e->settings.batch, b->step);
-        dg_adjoint(b->p, 0, 0);
+        dg_forward(
+            b->p,
+            &(dg_batch){.size = sizeof(dg_batch), .rows = b->e->settings.batch, .step = b->step});
+        dg_adjoint(b->p, NULL, 0);
         dg_commit(b->p, &b->e->settings.optimizer, b->step);
     }
     dg_diag why = {0};

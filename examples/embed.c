@@ -58,15 +58,15 @@ int main(void)
     dg_program *train = dg_compile(g, &o);
     for (int step = 0; step < STEPS; step++) {
         set(train, x, label, BATCH, step * 13, 7);
-        dg_forward(train, BATCH, step);
-        dg_adjoint(train, 0, 0);
+        dg_forward(train, &(dg_batch){.size = sizeof(dg_batch), .rows = BATCH, .step = step});
+        dg_adjoint(train, NULL, 0);
         dg_commit(train, &adam, step);
     }
     dg_program *infer = dg_compile(g, &all); /* shares the parameters of g */
     float out[POINTS][2];
     dg_tensor t = {.data = out, .bytes = sizeof out};
     set(infer, x, label, POINTS, 0, 1);
-    dg_forward(infer, POINTS, 0);
+    dg_forward(infer, &(dg_batch){.size = sizeof(dg_batch), .rows = POINTS});
     dg_get(infer, logits, DG_VALUE, &t);
     dg_diag why; /* the first failure sticks: one look at the end is enough */
     if (dg_program_status(train, &why) != DG_OK || dg_program_status(infer, &why) != DG_OK)

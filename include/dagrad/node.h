@@ -138,10 +138,11 @@ enum {
     DG_IN_PARAMETER = 2, /* the graph makes it where it is not given (see `parameter` below) */
     DG_IN_INT = 4,       /* takes labels or ids (DG_I32) only */
     DG_IN_ANY = 8,       /* takes real values or DG_I32 */
-    DG_IN_STATE = 16     /* a state that the graph makes as it makes parameters, and never gives a
+    DG_IN_STATE = 16,    /* a state that the graph makes as it makes parameters, and never gives a
                             gradient; result `next` of the node is its next value, which dg_commit
                             takes over. Next values are the last results of a node, and no results
                             in the language */
+    DG_IN_MADE = DG_IN_PARAMETER | DG_IN_STATE
 };
 
 typedef struct dg_input_spec {
@@ -186,7 +187,9 @@ enum {
     DG_VARIADIC = 64,     /* the last input specification may repeat */
     DG_LOSS = 128,        /* inputs 0, 1 are target and estimate; out[0] is rho, one a pair */
     DG_WHOLE_BATCH = 256, /* results depend on all rows of the batch: it is not given in parts */
-    DG_RECTIFIES = 512    /* he and not glorot is the start of the parameters before it */
+    DG_RECTIFIES = 512,   /* he and not glorot is the start of the parameters before it */
+    DG_FIRST = 1024       /* of several results the first stands for all where one value is wanted;
+                             fewer names than results take the first ones */
 };
 
 typedef struct dg_node_type {

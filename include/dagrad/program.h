@@ -16,7 +16,8 @@ typedef enum {
     DG_VALUE,        /* z */
     DG_ERROR_VECTOR, /* eps: gradient of the loss with respect to a value */
     DG_GRADIENT,     /* the same, of a parameter or an input */
-    DG_TANGENT       /* dz */
+    DG_TANGENT,      /* dz */
+    DG_SUM           /* all that a gradient is made of, between the parts of a batch: see dg_get */
 } dg_part;
 
 typedef enum { DG_RUN_INFER, DG_RUN_GRADIENT, DG_RUN_TRAIN } dg_mode;
@@ -50,36 +51,59 @@ DG_API dg_options dg_options_default(dg_mode mode, int64_t batch);
 /* Never NULL unless out of memory: ask its status. The graph must outlive it and not change. */
 DG_API dg_program *dg_compile(dg_graph *g, const dg_options *o);
 DG_API void dg_program_free(dg_program *p);
-DG_API dg_status dg_program_status(const dg_program *p, dg_diag *first);
+/* A failure of compiling, of memory, or of the engine itself sticks. Any other is that of one call
+ * (DG_EDATA, DG_EFINITE, DG_EUSAGE, or what a node returned): the next correct call works. This is
+ * what sticks, else the failure of the last call, if it failed. */
+DG_API dg_status dg_program_status(const dg_program *p, dg_diag *why);
 
-/* Copies in: an input (DG_VALUE: before each dg_forward), an error vector to start from
- * (DG_ERROR_VECTOR: of a value in start), a perturbation (DG_TANGENT: of a value in wrt; 0 until
- * set). Rows: those of t, batch or last. Type, shape, and the range of labels and ids are checked:
- * DG_EDATA names row and value. u8 and i32 are converted to real, f32 to f64. */
+/* Copies in; what was set stays set through all steps. An input (DG_VALUE), an error vector to start
+ * from (DG_ERROR_VECTOR: of a value in start; ignored where nothing that is wanted lies behind it),
+ * a perturbation (DG_TANGENT: of a value in wrt; 0 until set), a gradient between dg_adjoint and
+ * dg_commit (DG_GRADIENT), or what another program had for DG_SUM: the next dg_adjoint with add goes
+ * on from it. Rows: those of t, batch or last. Type, shape, and the range of labels and ids are
+ * checked: DG_EDATA names row and value. u8 and i32 are converted to real, f32 to f64. */
 DG_API dg_status dg_set(dg_program *p, dg_value v, dg_part what, const dg_tensor *t);
-/* Copies out an output, a loss, a kept value or error vector, a gradient, a tangent. data NULL:
- * fills type, shape and bytes. Shapes are those of the last dg_forward. */
+/* The input v is read from the caller's memory, which is not copied, until another is bound or set:
+ * 64-byte aligned, of the input's own type. It must be there and unchanged from dg_forward to the
+ * end of what follows it (dg_adjoint, dg_tangent). Its labels are checked by each dg_forward. */
+DG_API dg_status dg_bind(dg_program *p, dg_value v, const dg_tensor *t);
+/* Copies out an output, a loss, a kept value or error vector, a gradient, a tangent. DG_SUM: a list
+ * of real numbers, all that the gradient of v is made of so far. A batch may be given in parts that
+ * are on several machines: each sets what the one before it got, and goes on with add; the last has
+ * the gradient, with the bits of the whole batch. data NULL: fills type, shape and bytes. Shapes are
+ * those of the last dg_forward. */
 DG_API dg_status dg_get(dg_program *p, dg_value v, dg_part what, dg_tensor *t);
 
 /* Labels and ids of an integer input are 0 to this - 1; 0: no consumer says. */
 DG_API int64_t dg_label_limit(const dg_program *p, dg_value v);
 
-/* A forward pass. rows = batch or last, else DG_EUSAGE. step: keys chance (dropout). */
-DG_API dg_status dg_forward(dg_program *p, int64_t rows, uint64_t step);
+/* The rows of a forward pass. */
+typedef struct {
+    size_t size;
+    int64_t rows;  /* batch or last of the options */
+    int64_t first; /* a part of a batch: its first row in the whole; chance is keyed by it */
+    uint64_t step; /* keys chance (dropout) */
+} dg_batch;
+
+/* A forward pass. DG_EUSAGE: other rows, or an input that was never set or bound, or with other
+ * rows, named. DG_EDATA: a label or an id is out of range. b NULL: the whole batch, step 0. */
+DG_API dg_status dg_forward(dg_program *p, const dg_batch *b);
 /* The loss of the last forward pass, with 1/K; term -1: the weighted sum of all, else one term.
  * Losses are summed in f64. pairs: see dg_adjoint. */
-DG_API dg_status dg_loss_value(dg_program *p, int term, int64_t pairs, double *value);
+DG_API dg_status dg_loss_value(dg_program *p, int term, const int64_t *pairs, double *value);
 /* Pairs of a loss term in the last forward pass (labels that are not ignored). */
 DG_API int64_t dg_loss_pairs(dg_program *p, int term);
 /* Errors back, from the losses, or from the error vectors that were set for the values in start.
- * pairs: K of the whole batch, 0: counted from the rows of the last forward. add: onto the
- * gradients there are (the parts of a batch, the bits of the whole). Once after each dg_forward;
- * in a program of DG_RUN_GRADIENT as often as is wanted. */
-DG_API dg_status dg_adjoint(dg_program *p, int64_t pairs, int add);
+ * pairs: K of the whole batch by loss term, where a term has 0 or the list is NULL counted from the
+ * rows of the last forward. add: onto the gradients there are (the parts of a batch in their order,
+ * with the bits of the whole; refused where a node needs the whole batch). Once after each
+ * dg_forward; in a program of DG_RUN_GRADIENT as often as is wanted. */
+DG_API dg_status dg_adjoint(dg_program *p, const int64_t *pairs, int add);
 /* Perturbations forward, from those set. After dg_forward. */
 DG_API dg_status dg_tangent(dg_program *p);
-/* Descends one step (counted from 0). Refuses gradients that are not finite with DG_EFINITE, naming
- * the parameter, and changes nothing then. */
+/* An optimizer step (counted from 0): parameters, moments and states take their next values. Refuses
+ * gradients and states that are not finite with DG_EFINITE, naming the parameter or state, and
+ * changes nothing then. */
 DG_API dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step);
 /* The Jacobian d of / d by, [count of, count by], at the last forward pass. by: an input or
  * parameter in wrt. Formed by rows (of in start) or by columns (of in keep, and tangent), whichever

@@ -56,9 +56,10 @@ static double measure_peak(const dg_program *p)
 
 static dg_status step(bench *b, uint64_t k, dg_diag *why)
 {
-    dg_status s = dg_forward(b->p, b->batch, k);
+    dg_status s =
+        dg_forward(b->p, &(dg_batch){.size = sizeof(dg_batch), .rows = b->batch, .step = k});
     if (s == DG_OK && b->trains)
-        s = dg_adjoint(b->p, 0, 0);
+        s = dg_adjoint(b->p, NULL, 0);
     if (s == DG_OK && b->trains)
         s = dg_commit(b->p, &b->e->settings.optimizer, k);
     return s == DG_OK ? s : dg_program_status(b->p, why);

@@ -308,7 +308,8 @@ static dg_status check_orders(checker *k, dg_program *p, dg_diag *why)
 static dg_status check_whole(checker *k, dg_program *p, const dg_naive *at, dg_diag *why)
 {
     double gap = (double)NAN;
-    if (dg_forward(p, k->options.batch, 0) != DG_OK || dg_adjoint(p, 0, 0) != DG_OK)
+    if (dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = k->options.batch}) != DG_OK ||
+        dg_adjoint(p, NULL, 0) != DG_OK)
         return dg_program_status(p, why);
     int equal = equal_bits(k, p, at);
     int bare = without_tangent(k->e->model->graph);

@@ -145,7 +145,7 @@ static const char *name_of(const grad *k, dg_value v)
 static dg_status take_gradients(grad *k, dg_diag *why)
 {
     double loss;
-    if (dg_loss_value(k->p, -1, 0, &loss) != DG_OK || dg_adjoint(k->p, 0, 0) != DG_OK)
+    if (dg_loss_value(k->p, -1, NULL, &loss) != DG_OK || dg_adjoint(k->p, NULL, 0) != DG_OK)
         return dg_program_status(k->p, why);
     dg_status s = add_number(k, "loss", loss, why);
     printf("loss %.17g\n", loss);
@@ -307,7 +307,8 @@ static dg_status compile(grad *k, const dg_options *o, dg_diag *why)
     if (dg_program_status(k->p, why) != DG_OK)
         return dg_program_status(k->p, NULL);
     dg_status s = set_point(k, why);
-    if (s == DG_OK && dg_forward(k->p, o->batch, 0) != DG_OK)
+    if (s == DG_OK &&
+        dg_forward(k->p, &(dg_batch){.size = sizeof(dg_batch), .rows = o->batch}) != DG_OK)
         s = dg_program_status(k->p, why);
     return s;
 }

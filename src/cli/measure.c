@@ -102,12 +102,14 @@ static dg_status forward(dg_program *p, const point *k, int64_t pair, int64_t ro
     for (int id = 1; s == DG_OK && id <= k->graph->n_values; id++)
         if (k->input[id - 1].data)
             s = set_input(p, k, id, pair, rows, why);
-    return s == DG_OK && dg_forward(p, rows, 0) != DG_OK ? dg_program_status(p, why) : s;
+    return s == DG_OK && dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = rows}) != DG_OK
+               ? dg_program_status(p, why)
+               : s;
 }
 
 static dg_status pass(dg_program *p, int back, dg_diag *why)
 {
-    dg_status s = back ? dg_adjoint(p, 0, 0) : dg_tangent(p);
+    dg_status s = back ? dg_adjoint(p, NULL, 0) : dg_tangent(p);
     return s == DG_OK ? DG_OK : dg_program_status(p, why);
 }
 

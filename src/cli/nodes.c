@@ -161,7 +161,7 @@ static void add_input(dg_text *t, const dg_node_type *type, int k)
                    in->flags & DG_IN_INT   ? "labels or ids (int)"
                    : in->flags & DG_IN_ANY ? "real values or int"
                                            : "real values");
-    if (in->flags & DG_IN_PARAMETER)
+    if (in->flags & DG_IN_MADE)
         dg_text_printf(t, "; a parameter, made where it is not given (%s)",
                        in->init && strcmp(in->init, "auto") == 0 ? "he before a relu, else glorot"
                        : in->init                                ? in->init
@@ -187,7 +187,7 @@ static void print_call(const dg_node_type *type)
     int n = 0;
     printf("  %s(", type->name);
     for (int k = 0; k < type->n_inputs; k++)
-        if (!(type->inputs[k].flags & (DG_IN_PARAMETER | DG_IN_OPTIONAL)))
+        if (!(type->inputs[k].flags & (DG_IN_MADE | DG_IN_OPTIONAL)))
             printf("%s%s", n++ ? ", " : "", type->inputs[k].name);
     if (type->flags & DG_VARIADIC)
         printf(", ...");

@@ -121,7 +121,8 @@ static dg_status run_batches(prediction *p, dg_program *program, int64_t batch, 
         if (p->in.rows_of)
             s = dg_experiment_set(p->in.e, program, p->in.rows_of, rows, n,
                                   (dg_reading){.training = 0}, 1, &buffer, why);
-        if (s == DG_OK && dg_forward(program, n, 0) != DG_OK)
+        if (s == DG_OK &&
+            dg_forward(program, &(dg_batch){.size = sizeof(dg_batch), .rows = n}) != DG_OK)
             s = dg_program_status(program, why);
         for (int k = 0; k < p->n && s == DG_OK; k++)
             s = take(p, program, &p->of[k], at, why);

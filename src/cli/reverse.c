@@ -38,7 +38,7 @@ static void title(const dg_program *p, const dg_item *it, char *text, size_t siz
 
 static int is_drawn(const dg_item *it)
 {
-    return it->phase == PHASE_ADJOINT && !it->only_add;
+    return it->phase == PHASE_ADJOINT && it->adds != ADDS_AFTER;
 }
 
 /* The name of a slot's memory after views: the slot that the value was written to. */

@@ -114,7 +114,7 @@ static dg_status run_rows(dg_worst *w, dg_experiment *e, dg_part_rows part, int 
     if (s == DG_OK)
         s = dg_experiment_set(e, p, part.data, rows, w->n, (dg_reading){.training = 0}, 1, &buffer,
                               why);
-    if (s == DG_OK && dg_forward(p, w->n, 0) != DG_OK)
+    if (s == DG_OK && dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = w->n}) != DG_OK)
         s = dg_program_status(p, why);
     if (s == DG_OK)
         s = read_pairs(w, e, p, why);

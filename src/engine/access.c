@@ -10,11 +10,17 @@ static const char *name_of(const dg_program *p, dg_value v)
 
 static dg_status check_id(dg_program *p, dg_value v)
 {
-    if (p->diag.code != DG_OK)
-        return p->diag.code;
+    if (dg_program_enter(p) != DG_OK)
+        return dg_program_status(p, NULL);
     if (v.id < 1 || v.id > p->graph->n_values)
         return dg_program_fail(p, NULL, DG_EUSAGE, "a value that is not of this graph");
     return DG_OK;
+}
+
+/* t is NULL, or its data; else the program has failed already. */
+static dg_status refuse_null(dg_program *p, const dg_tensor *t)
+{
+    return t ? p->diag.code : dg_program_fail(p, NULL, DG_EUSAGE, "a tensor without data");
 }
 
 /* The plan whose shape of v is that of t; NULL: none, and the program has failed. */
@@ -47,35 +53,168 @@ static int64_t limit_of(const dg_program *p, const dg_plan *q, const dg_node *n,
     return least;
 }
 
-int64_t dg_label_limit(const dg_program *p, dg_value v)
+/* Appends the range that node k sets for input i of its own, if it is the first one of that value. */
+static void add_range(dg_program *p, int32_t k, int i)
 {
-    int64_t least = 0;
-    for (int k = 0; p->diag.code == DG_OK && k < p->n_order; k++) {
-        int64_t limit = limit_of(p, &p->plan[0], &p->graph->nodes[p->order[k]], v);
-        least = limit > 0 && (least == 0 || limit < least) ? limit : least;
-    }
-    return least;
+    const dg_node *n = &p->graph->nodes[k];
+    int32_t id = n->in[i];
+    for (int j = 0; j < i; j++)
+        if (n->in[j] == id)
+            return;
+    if (!id || p->graph->values[id - 1].type != DG_I32 || p->graph->values[id - 1].kind != DG_INPUT)
+        return;
+    dg_range r = {.value = id, .node = k};
+    r.limit = limit_of(p, &p->plan[0], n, (dg_value){id});
+    r.skips = n->type->ignores && n->type->ignores(n->attrs, &r.skip);
+    if (r.limit > 0)
+        p->ranges[p->n_ranges++] = r;
 }
 
-/* The first label or id that a consumer of v does not take. */
-static dg_status check_range(dg_program *p, const dg_plan *q, dg_value v, const int32_t *x,
-                             int64_t n)
+dg_status dg_find_ranges(dg_program *p)
 {
+    size_t most = 1;
     for (int k = 0; k < p->n_order; k++) {
-        const dg_node *node = &p->graph->nodes[p->order[k]];
-        int64_t limit = limit_of(p, q, node, v), skip = 0;
-        int skips = node->type->ignores && node->type->ignores(node->attrs, &skip);
-        for (int64_t e = 0; limit > 0 && e < n; e++)
-            if ((x[e] < 0 || x[e] >= limit) && !(skips && x[e] == skip))
-                return dg_program_fail(
-                    p, node, DG_EDATA, "'%s' holds %d at element %lld, %s takes 0 to %lld",
-                    name_of(p, v), (int)x[e], (long long)e, node->type->name, (long long)limit - 1);
+        const dg_node *n = &p->graph->nodes[p->order[k]];
+        most += n->type->limit ? (size_t)n->n_in : 0;
+    }
+    p->ranges = dg_arena_array(&p->lists, most, sizeof *p->ranges);
+    if (!p->ranges)
+        return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    for (int k = 0; k < p->n_order; k++) {
+        const dg_node *n = &p->graph->nodes[p->order[k]];
+        for (int i = 0; n->type->limit && i < n->n_in; i++)
+            add_range(p, p->order[k], i);
     }
     return DG_OK;
 }
 
-static dg_status set_integers(dg_program *p, const dg_plan *q, dg_value v, const dg_tensor *t,
-                              int32_t *to)
+int64_t dg_label_limit(const dg_program *p, dg_value v)
+{
+    int64_t least = 0;
+    for (int i = 0; p && p->ready && i < p->n_ranges; i++)
+        if (p->ranges[i].value == v.id && (least == 0 || p->ranges[i].limit < least))
+            least = p->ranges[i].limit;
+    return least;
+}
+
+/* The first label or id that a consumer of v does not take. */
+static dg_status check_range(dg_program *p, int32_t id, const int32_t *x, int64_t n)
+{
+    for (int k = 0; k < p->n_ranges; k++) {
+        const dg_range *r = &p->ranges[k];
+        const dg_node *node = &p->graph->nodes[r->node];
+        for (int64_t e = 0; r->value == id && e < n; e++)
+            if ((x[e] < 0 || x[e] >= r->limit) && !(r->skips && x[e] == r->skip))
+                return dg_program_fail(p, node, DG_EDATA,
+                                       "'%s' holds %d at element %lld, %s takes 0 to %lld",
+                                       name_of(p, (dg_value){id}), (int)x[e], (long long)e,
+                                       node->type->name, (long long)r->limit - 1);
+    }
+    return DG_OK;
+}
+
+dg_status dg_check_bound(dg_program *p)
+{
+    const dg_plan *q = &p->plan[p->current];
+    for (int k = 0; k < p->n_ranges && p->diag.code == DG_OK; k++) {
+        int32_t id = p->ranges[k].value;
+        int first = k == 0 || p->ranges[k - 1].value != id;
+        if (first && p->inputs[id - 1].bound)
+            check_range(p, id, p->inputs[id - 1].bound, dg_shape_count(&q->shapes[id - 1]));
+    }
+    return p->diag.code;
+}
+
+/* ---- Places of inputs ------------------------------------------------------------------------ */
+
+/* The input whose memory a slot is; 0: none. */
+static int32_t input_of(const dg_program *p, const dg_plan *q, int32_t slot)
+{
+    if (slot == DG_NONE)
+        return 0;
+    const dg_slot *s = &q->slots[dg_slot_root(q, slot)];
+    return s->kind == SLOT_Z && p->graph->values[s->of - 1].kind == DG_INPUT ? s->of : 0;
+}
+
+/* Calls read inputs through call.in only. Counts the places, or notes them where there is room. */
+static void each_place(dg_program *p)
+{
+    for (int i = 0; i < p->n_plans; i++) {
+        const dg_plan *q = &p->plan[i];
+        for (int k = 0; k < q->n_items; k++) {
+            const dg_item *it = &q->items[k];
+            for (int j = 0; j < it->n_in; j++) {
+                int32_t id = input_of(p, q, it->in[j]);
+                dg_feed *in = id ? &p->inputs[id - 1] : NULL;
+                if (in && in->places)
+                    in->places[in->n_places] = (const void **)(uintptr_t)&it->call.in[j];
+                if (in)
+                    in->n_places++;
+            }
+        }
+    }
+}
+
+dg_status dg_find_places(dg_program *p)
+{
+    p->inputs = dg_arena_array(&p->lists, (size_t)p->graph->n_values + 1, sizeof *p->inputs);
+    if (!p->inputs)
+        return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    each_place(p);
+    for (int i = 0; i < p->graph->n_values; i++) {
+        dg_feed *in = &p->inputs[i];
+        if (p->graph->values[i].kind != DG_INPUT)
+            continue;
+        in->places = dg_arena_array(&p->lists, (size_t)in->n_places + 1, sizeof *in->places);
+        in->n_places = 0;
+        if (!in->places)
+            return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    }
+    each_place(p);
+    return DG_OK;
+}
+
+/* From now on calls read the input at `memory`; NULL: in its own place. */
+static void read_at(dg_program *p, int32_t id, const void *memory)
+{
+    dg_feed *in = &p->inputs[id - 1];
+    if (in->bound == memory)
+        return;
+    in->bound = memory;
+    for (int i = 0; i < p->n_plans; i++)
+        p->plan[i].slots[p->plan[i].z[id - 1]].external = (void *)(uintptr_t)memory;
+    if (!memory)
+        memory = dg_slot_address(p, &p->plan[0], p->plan[0].z[id - 1]);
+    for (int k = 0; k < in->n_places; k++)
+        *in->places[k] = memory;
+}
+
+dg_status dg_bind(dg_program *p, dg_value v, const dg_tensor *t)
+{
+    if (check_id(p, v) != DG_OK)
+        return dg_program_status(p, NULL);
+    const dg_vertex *x = &p->graph->values[v.id - 1];
+    const dg_plan *q = t ? plan_for(p, v, t) : NULL;
+    if (!q)
+        return refuse_null(p, t);
+    if (x->kind != DG_INPUT || t->type != x->type)
+        return dg_program_fail(p, NULL, DG_EUSAGE,
+                               "'%s' cannot be bound to %s: only inputs can, to "
+                               "memory of their own type",
+                               name_of(p, v), dg_type_name(t->type));
+    if (!t->data || (uintptr_t)t->data % DG_ALIGN != 0)
+        return dg_program_fail(p, NULL, DG_EUSAGE,
+                               "'%s' was given memory that is not aligned to %d "
+                               "bytes",
+                               name_of(p, v), DG_ALIGN);
+    read_at(p, v.id, t->data);
+    p->inputs[v.id - 1].given = (int8_t)(q - p->plan + 1);
+    return DG_OK;
+}
+
+/* ---- Set and get ----------------------------------------------------------------------------- */
+
+static dg_status set_integers(dg_program *p, dg_value v, const dg_tensor *t, int32_t *to)
 {
     int64_t n = dg_shape_count(&t->shape);
     if (t->type != DG_I32 && t->type != DG_U8)
@@ -83,34 +222,69 @@ static dg_status set_integers(dg_program *p, const dg_plan *q, dg_value v, const
                                name_of(p, v), dg_type_name(t->type));
     for (int64_t i = 0; i < n; i++)
         to[i] = t->type == DG_I32 ? ((const int32_t *)t->data)[i] : ((const uint8_t *)t->data)[i];
-    return check_range(p, q, v, to, n);
+    return check_range(p, v.id, to, n);
+}
+
+/* An input; it is given only once its values are valid. */
+static dg_status set_input(dg_program *p, const dg_plan *q, dg_value v, const dg_tensor *t)
+{
+    const dg_vertex *x = &p->graph->values[v.id - 1];
+    read_at(p, v.id, NULL);
+    p->inputs[v.id - 1].given = 0;
+    void *to = dg_slot_address(p, q, q->z[v.id - 1]);
+    if (x->type == DG_I32 && set_integers(p, v, t, to) != DG_OK)
+        return p->diag.code;
+    if (x->type != DG_I32)
+        p->kernels->convert((int)t->type, dg_shape_count(&t->shape), t->data, to);
+    p->inputs[v.id - 1].given = (int8_t)(q - p->plan + 1);
+    return DG_OK;
+}
+
+/* Where a real value is copied to that is no input. *nowhere: nothing that is wanted depends on it.
+ * NULL otherwise: it cannot be set. */
+static void *target_of(dg_program *p, const dg_plan *q, dg_value v, dg_part what, int *nowhere)
+{
+    const dg_vertex *x = &p->graph->values[v.id - 1];
+    *nowhere = 0;
+    if (what == DG_TANGENT && x->kind != DG_RESULT && q->tangent[v.id - 1] != DG_NONE)
+        return dg_slot_address(p, q, q->tangent[v.id - 1]);
+    if (what == DG_GRADIENT && p->backs > 0 && q->gradient[v.id - 1] != DG_NONE)
+        return dg_slot_address(p, q, q->gradient[v.id - 1]);
+    if (what != DG_ERROR_VECTOR || !p->starts[v.id - 1])
+        return NULL;
+    void *to = dg_fixed_find(p, SLOT_START, v.id, 0);
+    *nowhere = !to;
+    return to;
+}
+
+static dg_status refuse_set(dg_program *p, dg_value v)
+{
+    return dg_program_fail(p, NULL, DG_EUSAGE, "'%s' cannot be set: see dg_set for what can",
+                           name_of(p, v));
 }
 
 dg_status dg_set(dg_program *p, dg_value v, dg_part what, const dg_tensor *t)
 {
     if (check_id(p, v) != DG_OK)
-        return p->diag.code;
+        return dg_program_status(p, NULL);
+    if (!t || !t->data)
+        return refuse_null(p, NULL);
+    if (what == DG_SUM)
+        return dg_set_sum(p, v, t);
     const dg_vertex *x = &p->graph->values[v.id - 1];
     dg_plan *q = plan_for(p, v, t);
     if (!q)
         return p->diag.code;
-    int32_t slot = DG_NONE;
-    void *to = NULL;
-    if (what == DG_VALUE && x->kind == DG_INPUT)
-        slot = q->z[v.id - 1];
-    else if (what == DG_TANGENT && x->kind != DG_RESULT)
-        slot = q->tangent[v.id - 1];
-    else if (what == DG_ERROR_VECTOR && p->starts[v.id - 1])
-        to = p->arena + dg_fixed_at(p, SLOT_START, v.id, 0, 0);
-    if (slot != DG_NONE)
-        to = dg_slot_address(p, q, slot);
-    if (!to)
-        return dg_program_fail(p, NULL, DG_EUSAGE, "'%s' cannot be set: see dg_set for what can",
-                               name_of(p, v));
-    if (x->type == DG_I32)
-        return set_integers(p, q, v, t, to);
-    if (t->type == DG_F64 && p->graph->real == DG_F32)
+    if (x->type != DG_I32 && t->type == DG_F64 && p->graph->real == DG_F32)
         return dg_program_fail(p, NULL, DG_EUSAGE, "'%s' takes f32, was given f64", name_of(p, v));
+    if (what == DG_VALUE)
+        return x->kind == DG_INPUT ? set_input(p, q, v, t) : refuse_set(p, v);
+    int nowhere;
+    void *to = x->type == DG_I32 ? NULL : target_of(p, q, v, what, &nowhere);
+    if (what == DG_GRADIENT && to && dg_finish(p) != DG_OK)
+        return p->diag.code;
+    if (!to)
+        return x->type != DG_I32 && nowhere ? DG_OK : refuse_set(p, v);
     p->kernels->convert((int)t->type, dg_shape_count(&t->shape), t->data, to);
     return DG_OK;
 }
@@ -131,6 +305,12 @@ static int32_t readable(const dg_program *p, const dg_plan *q, dg_value v, dg_pa
 dg_status dg_get(dg_program *p, dg_value v, dg_part what, dg_tensor *t)
 {
     if (check_id(p, v) != DG_OK)
+        return dg_program_status(p, NULL);
+    if (!t)
+        return refuse_null(p, NULL);
+    if (what == DG_SUM)
+        return dg_get_sum(p, v, t);
+    if (what == DG_GRADIENT && p->backs > 0 && dg_finish(p) != DG_OK)
         return p->diag.code;
     const dg_plan *q = &p->plan[p->current == DG_NONE ? 0 : p->current];
     t->type = p->graph->values[v.id - 1].type;

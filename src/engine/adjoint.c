@@ -7,6 +7,7 @@
  * waits, since nothing but the optimizer needs it. A parameter with several uses has a persistent
  * slot for each of them, so that a batch given in parts has the bits of the whole. */
 #include "engine/engine.h"
+#include <string.h>
 
 typedef struct dg_uses {
     int *count, *seen; /* by value: contributions to a leaf, in all and so far */
@@ -80,18 +81,22 @@ static int32_t receive(dg_program *p, dg_plan *q, dg_uses *u, int32_t id, int *a
     return s;
 }
 
-/* out = a + b; b DG_NONE: out = a. */
-static dg_item *push_add(dg_program *p, dg_plan *q, int32_t out, int32_t a, int32_t b)
+/* out = the sum of n slots, left to right; of one it is a copy. */
+static dg_item *push_sum(dg_program *p, dg_plan *q, int32_t out, int n, const int32_t *in)
 {
-    dg_item *it = dg_item_new(p, q, ITEM_ADD, DG_NONE, 2, 1);
+    dg_item *it = dg_item_new(p, q, ITEM_ADD, DG_NONE, n, 1);
     if (!it)
         return NULL;
     it->phase = PHASE_ADJOINT;
-    it->in[0] = a;
-    it->in[1] = b;
+    memcpy(it->in, in, (size_t)n * sizeof *in);
     it->out[0] = out;
     it->rows = q->slots[out].row_bytes > 0;
     return it;
+}
+
+static dg_item *push_add(dg_program *p, dg_plan *q, int32_t out, int32_t a, int32_t b)
+{
+    return push_sum(p, q, out, 2, (int32_t[]){a, b});
 }
 
 static dg_status push_seed(dg_program *p, dg_plan *q, dg_uses *u, int32_t id, int term)
@@ -105,7 +110,7 @@ static dg_status push_seed(dg_program *p, dg_plan *q, dg_uses *u, int32_t id, in
     it->input = term;
     it->out[0] = s;
     it->rows = q->slots[s].row_bytes > 0;
-    it->accumulates = is_leaf(p->graph, id);
+    it->adds = is_leaf(p->graph, id) ? ADDS_ITSELF : ADDS_NEVER;
     if (p->options.n_start > 0) {
         const dg_slot z = q->slots[q->z[id - 1]];
         it->in[0] = dg_slot_fixed(p, q, SLOT_START, id, 0, z.bytes, z.row_bytes);
@@ -161,9 +166,9 @@ static dg_status view_adjoint(dg_program *p, dg_plan *q, dg_uses *u, const dg_no
         q->slots[to].root = q->slots[to].view = from;
         return DG_OK;
     }
-    dg_item *copy = push_add(p, q, to, from, DG_NONE);
-    if (copy)
-        copy->accumulates = is_leaf(p->graph, id);
+    dg_item *copy = push_sum(p, q, to, 1, &from);
+    if (copy && is_leaf(p->graph, id))
+        copy->adds = ADDS_ITSELF;
     return p->diag.code;
 }
 
@@ -176,6 +181,7 @@ static dg_item *new_adjoint(dg_program *p, dg_plan *q, int32_t k, int input)
     it->phase = PHASE_ADJOINT;
     it->input = input;
     it->saved = q->saved[k];
+    it->carried = q->carried[k];
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i] && (n->type->saves_in >> (i < 31 ? i : 31) & 1))
             it->in[i] = q->z[n->in[i] - 1];
@@ -195,10 +201,32 @@ static dg_status added_apart(dg_program *p, dg_plan *q, int item, int i)
     dg_item *add = spare == DG_NONE ? NULL : push_add(p, q, to, to, spare);
     if (!add)
         return p->diag.code;
-    add->only_add = 1;
+    add->adds = ADDS_AFTER;
     add->deferred = q->items[item].deferred;
-    q->items[item].delta_add[i] = spare;
+    q->items[item].delta[q->items[item].n_in + i] = spare;
     return DG_OK;
+}
+
+/* The sum behind the gradient that an adjoint item makes, where its node asks for one: it lives
+ * through all steps, beside the gradient. */
+static dg_status sum_slot(dg_program *p, dg_plan *q, int item)
+{
+    const dg_item *it = &q->items[item];
+    const dg_node *n = &p->graph->nodes[it->node];
+    if (!n->type->sum)
+        return DG_OK;
+    dg_shape *in = dg_plan_in_shapes(p, q, n);
+    if (!in)
+        return p->diag.code;
+    dg_sizes of = dg_node_sizes(p, n, in);
+    size_t bytes = n->type->sum(&of, it->input);
+    if (!bytes)
+        return DG_OK;
+    if (!dg_node_math(p, n)->finish)
+        return dg_program_fail(p, n, DG_EMODEL, "%s has a sum without finish", n->type->name);
+    const dg_slot *to = &q->slots[it->delta[it->input]];
+    q->items[item].sum = dg_slot_fixed(p, q, SLOT_SUM, to->of, to->nth, bytes, 0);
+    return p->diag.code;
 }
 
 /* One adjoint item for the inputs in want (bits: by index), and the additions behind it. */
@@ -225,13 +253,16 @@ static dg_status push_adjoint(dg_program *p, dg_plan *q, dg_uses *u, int32_t k, 
     }
     int leaf = input != DG_NONE && is_leaf(g, n->in[single]);
     q->items[item].deferred = leaf;
-    q->items[item].accumulates = leaf && (n->type->flags & DG_ACCUMULATES) != 0;
+    if (leaf && sum_slot(p, q, item) != DG_OK)
+        return p->diag.code;
+    if (leaf && (n->type->flags & DG_ACCUMULATES || q->items[item].sum != DG_NONE))
+        q->items[item].adds = ADDS_ITSELF;
     for (int i = 0; i < n->n_in; i++) {
         int32_t to = q->items[item].delta[i];
         if (spare[i] != DG_NONE &&
             !push_add(p, q, q->eps[n->in[i] - 1], q->eps[n->in[i] - 1], spare[i]))
             return p->diag.code;
-        if (to != DG_NONE && q->slots[to].persistent && !q->items[item].accumulates &&
+        if (to != DG_NONE && q->slots[to].persistent && q->items[item].adds == ADDS_NEVER &&
             added_apart(p, q, item, i) != DG_OK)
             return p->diag.code;
     }
@@ -271,10 +302,13 @@ static dg_status adjoint_node(dg_program *p, dg_plan *q, dg_uses *u, int32_t k)
     if (!together)
         return dg_program_fail(p, n, DG_EMEMORY, "out of memory");
     uint8_t *alone = together + n->n_in + 1;
-    int rows = (n->type->flags & (DG_ROWS | DG_POINTWISE)) && dg_has_rows(g, n->out), any = 0;
+    int rows = (n->type->flags & (DG_ROWS | DG_POINTWISE)) && dg_has_rows(g, n->out);
+    int carried = q->carried[k] != DG_NONE, any = carried;
     for (int i = 0; i < n->n_in; i++) {
         int want = n->in[i] && p->active[n->in[i] - 1];
-        int with = rows ? n->in[i] && dg_has_rows(g, n->in[i]) : !n->type->parts;
+        int with = rows      ? n->in[i] && dg_has_rows(g, n->in[i])
+                   : carried ? !(dg_input_spec_of(n, i)->flags & DG_IN_PARAMETER)
+                             : !n->type->parts;
         together[i] = want && with;
         alone[i] = want && !with;
         any |= together[i];
@@ -289,6 +323,23 @@ static dg_status adjoint_node(dg_program *p, dg_plan *q, dg_uses *u, int32_t k)
     return push_alone(p, q, u, k, alone);
 }
 
+/* Phase finish: the gradients that are kept as sums. */
+static dg_status push_finish(dg_program *p, dg_plan *q, int item)
+{
+    dg_item *it = dg_item_new(p, q, ITEM_FINISH, q->items[item].node, q->items[item].n_in,
+                              q->items[item].n_out);
+    if (!it)
+        return p->diag.code;
+    const dg_item *from = &q->items[item];
+    it->phase = PHASE_FINISH;
+    it->deferred = 1;
+    it->input = from->input;
+    it->parts = from->parts;
+    it->sum = from->sum;
+    it->delta[it->input] = from->delta[from->input];
+    return DG_OK;
+}
+
 /* The gradient of a leaf with several uses: the sum of their parts, in the order they came. */
 static dg_status sum_parts(dg_program *p, dg_plan *q, const dg_uses *u, int32_t id)
 {
@@ -298,13 +349,28 @@ static dg_status sum_parts(dg_program *p, dg_plan *q, const dg_uses *u, int32_t 
     if (to == DG_NONE)
         return p->diag.code;
     q->gradient[id - 1] = to;
-    int32_t sum = dg_slot_fixed(p, q, SLOT_GRADIENT, id, 1, bytes, 0);
-    for (int i = 2; i <= u->seen[id - 1]; i++) {
-        int32_t next = dg_slot_fixed(p, q, SLOT_GRADIENT, id, i, bytes, 0);
-        if (sum == DG_NONE || next == DG_NONE || !push_add(p, q, to, sum, next))
+    int uses = u->seen[id - 1];
+    int32_t *part = dg_arena_array(&p->lists, (size_t)uses, sizeof *part);
+    if (!part)
+        return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    for (int i = 0; i < uses; i++)
+        part[i] = dg_slot_fixed(p, q, SLOT_GRADIENT, id, i + 1, bytes, 0);
+    dg_item *it = p->diag.code == DG_OK ? push_sum(p, q, to, uses, part) : NULL;
+    if (!it)
+        return p->diag.code;
+    it->phase = PHASE_FINISH;
+    it->deferred = 1;
+    return DG_OK;
+}
+
+static dg_status finish(dg_program *p, dg_plan *q, const dg_uses *u)
+{
+    for (int k = 0, n = q->n_items; k < n; k++)
+        if (q->items[k].sum != DG_NONE && push_finish(p, q, k) != DG_OK)
             return p->diag.code;
-        sum = to;
-    }
+    for (int i = 0; i < p->graph->n_values; i++)
+        if (u->seen[i] > 1 && sum_parts(p, q, u, i + 1) != DG_OK)
+            return p->diag.code;
     return DG_OK;
 }
 
@@ -326,8 +392,5 @@ dg_status dg_lower_adjoint(dg_program *p, dg_plan *q)
         if (s != DG_OK)
             return s;
     }
-    for (int i = 0; i < g->n_values; i++)
-        if (u.seen[i] > 1 && sum_parts(p, q, &u, i + 1) != DG_OK)
-            return p->diag.code;
-    return DG_OK;
+    return finish(p, q, &u);
 }

@@ -79,12 +79,16 @@ static dg_status compile(alone *a, dg_diag *why)
 static dg_status run(alone *a, int n_in, const dg_tensor in[], dg_tensor *j, dg_diag *why)
 {
     dg_program *p = a->program;
-    for (int i = 0; i < n_in; i++)
+    dg_status s = DG_OK;
+    for (int i = 0; i < n_in && s == DG_OK; i++)
         if (a->in[i].id)
-            dg_set(p, a->in[i], DG_VALUE, &in[i]);
-    dg_forward(p, 1, 0);
-    dg_jacobian(p, a->of, a->by, j);
-    return dg_program_status(p, why);
+            s = dg_set(p, a->in[i], DG_VALUE, &in[i]);
+    if (s == DG_OK)
+        s = dg_forward(p, NULL);
+    if (s == DG_OK)
+        s = dg_jacobian(p, a->of, a->by, j);
+    dg_program_status(p, why);
+    return s;
 }
 
 dg_status dg_node_jacobian(const dg_node_type *t, int n_attr, const dg_attr attr[], int n_in,

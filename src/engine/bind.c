@@ -1,6 +1,6 @@
 /* Pass bind: the call structs, with every pointer in its place.
  *
- * Needs: plan, and the arena. Gives: call, delta_add_bound, square of every item; run.c adds only
+ * Needs: plan, and the arena. Gives: call and square of every item; run.c adds only
  * rows or part, scratch, and why. */
 #include "engine/engine.h"
 
@@ -13,25 +13,15 @@ static void **pointers(dg_program *p, const dg_plan *q, const int32_t *slots, in
     return to;
 }
 
-static int any(const int32_t *slots, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (slots[i] != DG_NONE)
-            return 1;
-    return 0;
-}
-
-/* With add, delta_add replaces delta where it is given. */
+/* 2 n_in deltas: where results go, and where they go with add, which mostly is the same place. */
 static dg_status bind_delta(dg_program *p, const dg_plan *q, dg_item *it)
 {
-    it->call.delta = pointers(p, q, it->delta, it->n_in);
-    if (!any(it->delta_add, it->n_in))
-        return DG_OK;
-    it->delta_add_bound = pointers(p, q, it->delta, it->n_in);
-    for (int i = 0; it->delta_add_bound && i < it->n_in; i++)
-        if (it->delta_add[i] != DG_NONE)
-            it->delta_add_bound[i] = dg_slot_address(p, q, it->delta_add[i]);
-    return it->delta_add_bound ? DG_OK : DG_EMEMORY;
+    void **delta = pointers(p, q, it->delta, 2 * it->n_in);
+    for (int i = 0; delta && i < it->n_in; i++)
+        if (it->delta[it->n_in + i] == DG_NONE)
+            delta[it->n_in + i] = delta[i];
+    it->call.delta = delta;
+    return delta ? DG_OK : DG_EMEMORY;
 }
 
 static dg_status bind_square(dg_program *p, dg_plan *q, dg_item *it)
@@ -47,6 +37,7 @@ static dg_status bind_node(dg_program *p, dg_plan *q, dg_item *it)
 {
     const dg_node *n = &p->graph->nodes[it->node];
     dg_call *c = &it->call;
+    it->batched = dg_has_rows(p->graph, n->out);
     c->attrs = n->attrs;
     c->in_shape = dg_plan_in_shapes(p, q, n);
     c->out_shape = &q->shapes[n->out - 1];
@@ -57,6 +48,8 @@ static dg_status bind_node(dg_program *p, dg_plan *q, dg_item *it)
     c->inner1 = c->out_shape->rank > 1 ? c->out_shape->dim[1] : 1;
     c->parts = it->parts;
     c->saved = dg_slot_address(p, q, it->saved);
+    c->carried = dg_slot_address(p, q, it->carried);
+    c->sum = dg_slot_address(p, q, it->sum);
     if (!c->in_shape || bind_square(p, q, it) != DG_OK)
         return DG_EMEMORY;
     return DG_OK;

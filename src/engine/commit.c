@@ -5,8 +5,10 @@
  * Otherwise every block of every parameter is descended in one pass over it, its gradient and its
  * moments. */
 #include "base/elem_f64.h"
+#include "base/number.h"
 #include "engine/engine.h"
 #include <math.h>
+#include <string.h>
 
 static void block_bounds(const dg_program *p, int64_t b, int32_t *id, int64_t *first, int64_t *n)
 {
@@ -44,12 +46,6 @@ static void descend_block(const dg_program *p, const dg_descent *d, int64_t b)
     p->kernels->descend(d, n, theta + at, gradient(p, id) + at, moment[0], moment[1]);
 }
 
-typedef struct dg_committer {
-    dg_program *p;
-    dg_descent descent;
-    double clip;
-} dg_committer;
-
 /* Every thread adds the same sums in the same order, and so takes the same decision. */
 static double norm_of(const dg_program *p)
 {
@@ -61,8 +57,7 @@ static double norm_of(const dg_program *p)
 
 static void commit(void *user, int thread)
 {
-    const dg_committer *c = user;
-    dg_program *p = c->p;
+    dg_program *p = user;
     int64_t b;
     while ((b = dg_team_next(p->team, thread, p->n_blocks)) >= 0)
         square_block(p, b);
@@ -70,8 +65,8 @@ static void commit(void *user, int thread)
     double norm = norm_of(p);
     if (!isfinite(norm))
         return;
-    dg_descent d = c->descent;
-    d.scale = c->clip > 0 && norm > c->clip ? c->clip / norm : 1;
+    dg_descent d = p->descent;
+    d.scale = p->clip > 0 && norm > p->clip ? p->clip / norm : 1;
     while ((b = dg_team_next(p->team, thread, p->n_blocks)) >= 0)
         descend_block(p, &d, b);
 }
@@ -110,10 +105,38 @@ static dg_descent descent_of(const dg_optimizer *o, uint64_t step)
                         .c2 = 1 - dg_pow(o->beta2, t)};
 }
 
-dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step)
+/* The next value of a state, in the plan of the last forward pass. */
+static const void *next_of(const dg_program *p, const dg_move *m)
 {
-    if (p->diag.code != DG_OK)
-        return p->diag.code;
+    const dg_plan *q = &p->plan[p->current];
+    return dg_slot_address(p, q, q->z[m->next - 1]);
+}
+
+static dg_status check_states(dg_program *p, uint64_t step)
+{
+    for (int i = 0; i < p->n_moves; i++) {
+        const dg_vertex *v = &p->graph->values[p->moves[i].state - 1];
+        for (int64_t k = 0, n = dg_shape_count(&v->shape); k < n; k++)
+            if (!isfinite(dg_number_get(v->type, next_of(p, &p->moves[i]), k)))
+                return dg_program_fail(p, NULL, DG_EFINITE,
+                                       "state '%s' would not be finite at step %llu; the weights "
+                                       "are those of the step before",
+                                       v->name, (unsigned long long)step);
+    }
+    return DG_OK;
+}
+
+static void move_states(dg_program *p)
+{
+    for (int i = 0; i < p->n_moves; i++) {
+        const dg_vertex *v = &p->graph->values[p->moves[i].state - 1];
+        memcpy(v->data, next_of(p, &p->moves[i]),
+               (size_t)dg_shape_count(&v->shape) * dg_type_bytes(v->type));
+    }
+}
+
+static dg_status check_commit(dg_program *p, const dg_optimizer *o)
+{
     if (p->options.mode != DG_RUN_TRAIN || p->current == DG_NONE || p->backs == 0)
         return dg_program_fail(p, NULL, DG_EUSAGE,
                                "dg_commit needs a training program after dg_adjoint");
@@ -122,18 +145,30 @@ dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step)
     if (dg_optimizer_moments(o) > p->n_moments)
         return dg_program_fail(p, NULL, DG_EUSAGE,
                                "this program was compiled for an optimizer with fewer moments");
-    dg_committer c = {p, descent_of(o, step), o->clip};
-    if (p->n_blocks > 0 && dg_team_run(p->team, commit, &c) != DG_OK)
+    return DG_OK;
+}
+
+dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step)
+{
+    if (dg_program_enter(p) != DG_OK)
+        return dg_program_status(p, NULL);
+    if (check_commit(p, o) != DG_OK || dg_finish(p) != DG_OK || check_states(p, step) != DG_OK)
+        return p->diag.code;
+    p->descent = descent_of(o, step);
+    p->clip = o->clip;
+    if (p->n_blocks > 0 && dg_team_run(p->team, commit, p) != DG_OK)
         return dg_program_fail(p, NULL, DG_EUSAGE, "the threads of this program are gone");
     p->backs = 0;
-    double norm = norm_of(p);
-    return isfinite(norm) ? DG_OK : refuse(p, c.descent.rate, step);
+    if (!isfinite(norm_of(p)))
+        return refuse(p, p->descent.rate, step);
+    move_states(p);
+    return DG_OK;
 }
 
 void *dg_program_moment(dg_program *p, dg_value parameter, int k)
 {
-    if (k < 0 || k >= p->n_moments || parameter.id < 1 || parameter.id > p->graph->n_values ||
-        p->plan[0].gradient[parameter.id - 1] == DG_NONE)
+    if (!p || !p->ready || k < 0 || k >= p->n_moments || parameter.id < 1 ||
+        parameter.id > p->graph->n_values || p->plan[0].gradient[parameter.id - 1] == DG_NONE)
         return NULL;
     return p->arena + p->moment_at[(size_t)(parameter.id - 1) * (size_t)p->n_moments + (size_t)k];
 }

@@ -40,8 +40,8 @@ static dg_status check_options(dg_program *p)
 
 static dg_status make_marks(dg_program *p)
 {
-    uint8_t **mark[] = {&p->depends, &p->active, &p->wanted, &p->kept, &p->starts};
-    for (int i = 0; i < 5; i++) {
+    uint8_t **mark[] = {&p->depends, &p->active, &p->wanted, &p->kept, &p->starts, &p->used};
+    for (int i = 0; i < 6; i++) {
         *mark[i] = dg_arena_alloc(&p->lists, (size_t)p->graph->n_values + 1);
         if (!*mark[i])
             return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
@@ -60,6 +60,32 @@ static dg_status check_nodes(dg_program *p)
     return DG_OK;
 }
 
+/* States that move, each by one node. */
+static dg_status find_moves(dg_program *p)
+{
+    const dg_graph *g = p->graph;
+    int most = 0;
+    for (int k = 0; k < p->n_order; k++)
+        most += g->nodes[p->order[k]].n_in;
+    p->moves = dg_arena_array(&p->lists, (size_t)most + 1, sizeof *p->moves);
+    uint8_t *moved = dg_arena_alloc(&p->lists, (size_t)g->n_values + 1);
+    if (!p->moves || !moved)
+        return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    for (int k = 0; k < p->n_order; k++) {
+        const dg_node *n = &g->nodes[p->order[k]];
+        for (int i = 0; i < n->n_in; i++) {
+            const dg_input_spec *spec = dg_input_spec_of(n, i);
+            if (!n->in[i] || !(spec->flags & DG_IN_STATE))
+                continue;
+            if (moved[n->in[i] - 1]++)
+                return dg_program_fail(p, n, DG_EMODEL, "two nodes would move the state '%s'",
+                                       g->values[n->in[i] - 1].name);
+            p->moves[p->n_moves++] = (dg_move){n->in[i], n->out + spec->next};
+        }
+    }
+    return DG_OK;
+}
+
 /* Passes up to stop_after (NULL: all). */
 static dg_status run_passes(dg_program *p)
 {
@@ -70,6 +96,8 @@ static dg_status run_passes(dg_program *p)
         return p->diag.code;
     if (stop && strcmp(stop, "needs") == 0)
         return DG_OK;
+    if (p->options.mode == DG_RUN_TRAIN && dg_is_training(&p->options) && find_moves(p) != DG_OK)
+        return p->diag.code;
     for (int i = 0; i < p->n_plans; i++) {
         for (size_t k = 0; k < sizeof passes / sizeof passes[0]; k++) {
             if (passes[k].run(p, &p->plan[i]) != DG_OK)
@@ -83,7 +111,8 @@ static dg_status run_passes(dg_program *p)
 
 static int trained(const dg_program *p, int32_t id)
 {
-    return p->graph->values[id - 1].kind == DG_PARAMETER && p->plan[0].gradient[id - 1] != DG_NONE;
+    return p->graph->values[id - 1].kind == DG_PARAMETER && p->wanted[id - 1] &&
+           p->plan[0].gradient[id - 1] != DG_NONE;
 }
 
 /* Blocks of all parameters that are trained, and their moments. */
@@ -197,7 +226,10 @@ static dg_status compile(dg_program *p)
     for (int i = 0; i < p->n_plans; i++)
         if (dg_pass_bind(p, &p->plan[i]) != DG_OK)
             return p->diag.code;
-    return start_threads(p);
+    if (dg_find_places(p) != DG_OK || dg_find_ranges(p) != DG_OK)
+        return p->diag.code;
+    p->ready = start_threads(p) == DG_OK;
+    return p->diag.code;
 }
 
 /* The caller's lists need not outlive dg_compile. */
@@ -216,6 +248,15 @@ static dg_status copy_options(dg_program *p)
     return DG_OK;
 }
 
+/* The options as far as the caller's struct goes. */
+static dg_options options_of(const dg_options *o)
+{
+    dg_options all = dg_options_default(DG_RUN_INFER, 1);
+    memcpy(&all, o, o->size < sizeof all ? o->size : sizeof all);
+    all.size = sizeof all;
+    return all;
+}
+
 dg_program *dg_program_make(dg_graph *g, const dg_options *o, const char *stop_after)
 {
     dg_memory memory = {.user = g->host.user, .alloc = g->host.alloc, .free = g->host.free};
@@ -224,7 +265,7 @@ dg_program *dg_program_make(dg_graph *g, const dg_options *o, const char *stop_a
         return NULL;
     p->memory = memory;
     p->graph = g;
-    p->options = *o;
+    p->options = o ? options_of(o) : dg_options_default(DG_RUN_INFER, 1);
     p->stop_after = stop_after;
     p->lists = dg_arena_make(&p->memory);
     if (copy_options(p) == DG_OK)
@@ -234,6 +275,8 @@ dg_program *dg_program_make(dg_graph *g, const dg_options *o, const char *stop_a
 
 dg_program *dg_compile(dg_graph *g, const dg_options *o)
 {
+    if (!g)
+        return NULL;
     return dg_program_make(g, o, NULL);
 }
 
@@ -249,9 +292,27 @@ void dg_program_free(dg_program *p)
     dg_memory_free(&memory, p);
 }
 
-dg_status dg_program_status(const dg_program *p, dg_diag *first)
+dg_status dg_program_status(const dg_program *p, dg_diag *why)
 {
-    if (first)
-        *first = p->diag;
-    return p->diag.code;
+    if (why && p)
+        *why = p->diag;
+    else if (why)
+        *why = (dg_diag){.code = DG_EMEMORY, .text = "there is no program"};
+    return p ? p->diag.code : DG_EMEMORY;
+}
+
+static int sticks(const dg_program *p)
+{
+    return !p->ready || p->diag.code == DG_EMEMORY || p->diag.code == DG_EINTERNAL;
+}
+
+dg_status dg_program_enter(dg_program *p)
+{
+    if (!p)
+        return DG_EMEMORY;
+    if (p->diag.code != DG_OK && sticks(p))
+        return p->diag.code;
+    if (p->diag.code != DG_OK)
+        p->diag = (dg_diag){.code = DG_OK};
+    return DG_OK;
 }

@@ -32,6 +32,8 @@ typedef enum {
     SLOT_TANGENT,
     SLOT_GRADIENT,
     SLOT_SAVED,
+    SLOT_CARRIED,
+    SLOT_SUM,
     SLOT_SPARE,
     SLOT_START,
     SLOT_MOMENT
@@ -48,11 +50,12 @@ typedef struct dg_fixed {
 /* A piece of memory of a plan. Slots that share memory (views, in place) have one root. */
 typedef struct dg_slot {
     dg_slot_kind kind;
-    int32_t of;     /* value id; of SLOT_SAVED the node's index */
+    int32_t of;     /* value id; of SLOT_SAVED and SLOT_CARRIED the node's index */
     int32_t root;   /* the slot whose memory it is, itself if its own */
     int32_t view;   /* the slot whose value it is, under another shape; DG_NONE */
     void *external; /* parameters and constants: memory of the graph */
-    int persistent; /* lives through all steps, at the same place in both plans */
+    int persistent; /* lives through all steps, at the same place in both plans, */
+    int nth;        /* the nth of its kind and value */
     int keep;       /* readable after the step */
     int asked;      /* its own value is read after the step; keep is that of the whole root */
     size_t bytes;
@@ -65,33 +68,40 @@ typedef enum {
     ITEM_FORWARD,
     ITEM_TANGENT,
     ITEM_ADJOINT,
+    ITEM_FINISH,
     ITEM_ADD,
     ITEM_SEED,
     ITEM_ZERO
 } dg_item_kind;
-typedef enum { PHASE_FORWARD, PHASE_TANGENT, PHASE_ADJOINT, PHASES } dg_phase;
+typedef enum { PHASE_FORWARD, PHASE_TANGENT, PHASE_ADJOINT, PHASE_FINISH, PHASES } dg_phase;
+
+/* Who adds, when gradients are added to: with dg_adjoint's add. */
+typedef enum {
+    ADDS_NEVER,  /* it is nothing to be added to */
+    ADDS_ITSELF, /* the call goes on from what is there */
+    ADDS_AFTER   /* the engine's addition of what the call before it wrote apart; else it is idle */
+} dg_adds;
 
 /* A call of the program. Lists of slots are DG_NONE where there is nothing. ADD: out[0] = in[0] +
- * in[1]; SEED: out[0] = weight/K of loss term `input`, or what the caller set; ZERO: out[0] = 0. */
+ * in[1] + ..; FINISH: the gradient of its sum; SEED: out[0] = weight/K of loss term `input`, or what the caller set; ZERO: out[0] = 0. */
 typedef struct dg_item {
     dg_item_kind kind;
     dg_phase phase;
     int32_t node; /* DG_NONE for the engine's own */
     int32_t
-        input; /* adjoint: DG_NONE all inputs with rows, else that input alone; seed: the term */
-    int rows;  /* 1: cut by rows of the batch, else by parts */
+        input;   /* adjoint: DG_NONE all inputs with rows, else that input alone; seed: the term */
+    int rows;    /* 1: cut by rows of the batch, else by parts */
+    int batched; /* its node's results have the batch as axis 0 */
     int parts;
-    int deferred;    /* gradient of a parameter: waits for the end of the row chain */
-    int only_add;    /* runs only when gradients are added to */
-    int accumulates; /* obeys add: with it, goes on from what is there */
-    int fused;       /* runs on the rows of the item before it, without a barrier */
+    int deferred; /* gradient of a parameter: waits for the end of the row chain */
+    dg_adds adds;
+    int fused; /* runs on the rows of the item before it, without a barrier */
     int segment;
     int n_in, n_out;
-    int32_t *in, *out, *eps, *delta, *delta_add, *din,
-        *dout; /* delta_add: instead of delta with add */
-    int32_t saved;
-    dg_call call; /* bound: all but rows, part, scratch, why */
-    void **delta_add_bound;
+    int32_t *in, *out, *eps, *din, *dout;
+    int32_t *delta; /* 2 n_in: where results go, and where they go with add if elsewhere */
+    int32_t saved, carried, sum;
+    dg_call call;   /* bound: all but rows, part, scratch, why; 2 n_in deltas */
     double *square; /* measure: sums of squares by output and row, else NULL */
 } dg_item;
 
@@ -105,12 +115,32 @@ typedef struct dg_segment {
     int64_t *task_end; /* by item: tasks up to its end (not a chain) */
 } dg_segment;
 
+/* An input of the program. */
+typedef struct dg_feed {
+    int8_t given;      /* 0: never set; 1, 2: set or bound with the rows of that plan, or without */
+    const void *bound; /* the caller's memory, or NULL: its own place */
+    const void ***places; /* the pointers of calls to it */
+    int n_places;
+} dg_feed;
+
+/* What a node takes of an integer input: 0 to limit-1, and skip. */
+typedef struct dg_range {
+    int32_t value, node;
+    int64_t limit, skip;
+    int skips;
+} dg_range;
+
+/* A state, and the result that is its next value. */
+typedef struct dg_move {
+    int32_t state, next;
+} dg_move;
+
 /* What the passes make for one number of rows. */
 typedef struct dg_plan {
     int64_t batch;
     dg_shape *shapes;                      /* by value id - 1, without DG_N */
     int32_t *z, *eps, *tangent, *gradient; /* slot by value id - 1, or DG_NONE */
-    int32_t *saved;                        /* slot by node */
+    int32_t *saved, *carried;              /* slot by node */
     size_t *scratch_of;                    /* by node */
     dg_slot *slots;
     int n_slots, room_slots;
@@ -146,6 +176,7 @@ struct dg_program {
     uint8_t *active;  /* by value: needs an error vector */
     uint8_t *wanted;  /* by value: in wrt */
     uint8_t *kept;    /* by value: 1 an output or a loss, 2 in keep (with its error vector) */
+    uint8_t *used;    /* by value: a needed node reads it, or it is kept */
     uint8_t *starts;  /* by value: its error vector is set by the caller */
 
     dg_plan plan[2]; /* batch and last */
@@ -159,11 +190,21 @@ struct dg_program {
     size_t arena_bytes, scratch_at, scratch;
     int own_arena;
 
+    dg_feed *inputs;  /* by value: what was set or bound */
+    dg_range *ranges; /* of labels and ids, by consumer */
+    int n_ranges;
+    dg_move *moves; /* what dg_commit takes over, besides the parameters */
+    int n_moves;
+    int ready;   /* compiled: what fails from now on fails alone, see dg_program_enter */
     int current; /* plan of the last forward pass, DG_NONE before it */
     uint64_t step;
-    int backs; /* adjoint passes since the last commit */
+    int64_t first;  /* of the last forward pass: its first row in the whole batch */
+    int backs;      /* adjoint passes since the last commit */
+    int unfinished; /* phase finish must run before gradients are read */
     int add;
-    double *seed;    /* by loss term: weight / K */
+    double *seed;       /* by loss term: weight / K */
+    dg_descent descent; /* of the step that dg_commit makes */
+    double clip;
     double *squares; /* by block of gradient: partial sums */
     int64_t n_blocks;
     int32_t *block_value;  /* parameter of each block */
@@ -202,12 +243,19 @@ int32_t dg_slot_fixed(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, 
                       size_t bytes, size_t row_bytes);
 /* Offset of a persistent piece; made if it is not there yet. SIZE_MAX: out of memory. */
 size_t dg_fixed_at(dg_program *p, dg_slot_kind kind, int32_t of, int nth, size_t bytes);
+/* The persistent piece in the arena; NULL: there is none. */
+void *dg_fixed_find(const dg_program *p, dg_slot_kind kind, int32_t of, int nth);
+/* Where calls read inputs, so that they can be bound; and ranges of labels (access.c). */
+dg_status dg_find_places(dg_program *p);
+dg_status dg_find_ranges(dg_program *p);
+/* The labels of all inputs that are bound (access.c). */
+dg_status dg_check_bound(dg_program *p);
 int32_t dg_slot_root(const dg_plan *q, int32_t slot);
 void *dg_slot_address(const dg_program *p, const dg_plan *q, int32_t slot);
 /* New item at the end of the list, with all slot lists DG_NONE; NULL out of memory. */
 dg_item *dg_item_new(dg_program *p, dg_plan *q, dg_item_kind kind, int32_t node, int n_in,
                      int n_out);
-/* Calls fn for each slot that an item reads, or writes (delta_add included). */
+/* Calls fn for each slot that an item reads, or writes. */
 typedef void (*dg_slot_fn)(void *user, int32_t slot);
 void dg_item_reads(const dg_item *it, dg_slot_fn fn, void *user);
 void dg_item_writes(const dg_item *it, dg_slot_fn fn, void *user);
@@ -257,6 +305,9 @@ static inline int dg_has_tangent(const dg_node_type *t, const dg_math *m)
     return m->tangent || t->flags & (DG_LINEAR | DG_VIEW);
 }
 
+/* Begins a public call: DG_OK, or what sticks to the program. The failure of the call before, which
+ * does not stick, is forgotten. */
+dg_status dg_program_enter(dg_program *p);
 /* Records a failure of the program, with the node's name and place. */
 dg_status dg_program_fail(dg_program *p, const dg_node *n, dg_status code, const char *format, ...)
     DG_PRINTF(4, 5);
@@ -264,6 +315,10 @@ dg_status dg_program_fail(dg_program *p, const dg_node *n, dg_status code, const
 dg_shape *dg_plan_in_shapes(dg_program *p, const dg_plan *q, const dg_node *n);
 /* Compiles up to a pass. NULL: all of it. */
 dg_program *dg_program_make(dg_graph *g, const dg_options *o, const char *stop_after);
+/* Makes the gradients of their sums, if that is to be done (step.c). */
+dg_status dg_finish(dg_program *p);
+dg_status dg_get_sum(dg_program *p, dg_value v, dg_tensor *t);
+dg_status dg_set_sum(dg_program *p, dg_value v, const dg_tensor *t);
 dg_status dg_run_phase(dg_program *p, dg_plan *q, dg_phase phase);
 /* From now on dg_tangent gives a node all rows in one call, a product of matrices, and not piece by
  * piece through a chain of nodes (jacobian.c). The bits are the same. */

@@ -78,6 +78,16 @@ size_t dg_fixed_at(dg_program *p, dg_slot_kind kind, int32_t of, int nth, size_t
     return at;
 }
 
+void *dg_fixed_find(const dg_program *p, dg_slot_kind kind, int32_t of, int nth)
+{
+    for (int i = 0; i < p->n_fixed; i++) {
+        const dg_fixed *f = &p->fixed[i];
+        if (f->kind == kind && f->of == of && f->nth == nth)
+            return p->arena + f->offset;
+    }
+    return NULL;
+}
+
 int32_t dg_slot_fixed(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, int nth,
                       size_t bytes, size_t row_bytes)
 {
@@ -85,6 +95,7 @@ int32_t dg_slot_fixed(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, 
     int32_t k = at == SIZE_MAX ? DG_NONE : dg_slot_new(p, q, kind, of, bytes, row_bytes);
     if (k != DG_NONE) {
         q->slots[k].persistent = 1;
+        q->slots[k].nth = nth;
         q->slots[k].offset = at;
     }
     return k;
@@ -129,11 +140,12 @@ dg_item *dg_item_new(dg_program *p, dg_plan *q, dg_item_kind kind, int32_t node,
                     .parts = 1,
                     .n_in = n_in,
                     .n_out = n_out,
-                    .saved = DG_NONE};
+                    .saved = DG_NONE,
+                    .carried = DG_NONE,
+                    .sum = DG_NONE};
     it->in = slots;
     it->delta = it->in + n_in;
-    it->delta_add = it->delta + n_in;
-    it->din = it->delta_add + n_in;
+    it->din = it->delta + 2 * n_in;
     it->out = it->din + n_in;
     it->eps = it->out + n_out;
     it->dout = it->eps + n_out;
@@ -156,13 +168,20 @@ void dg_item_reads(const dg_item *it, dg_slot_fn fn, void *user)
         each(it->out, it->n_out, fn, user);
         each(&it->saved, 1, fn, user);
     }
+    if (it->input != DG_NONE)
+        each(&it->carried, 1, fn, user);
+    if (it->kind == ITEM_FINISH)
+        each(&it->sum, 1, fn, user);
 }
 
 void dg_item_writes(const dg_item *it, dg_slot_fn fn, void *user)
 {
-    each(it->delta, it->n_in, fn, user);
-    each(it->delta_add, it->n_in, fn, user);
+    each(it->delta, 2 * it->n_in, fn, user);
     each(it->dout, it->n_out, fn, user);
+    if (it->input == DG_NONE)
+        each(&it->carried, 1, fn, user);
+    if (it->kind == ITEM_ADJOINT)
+        each(&it->sum, 1, fn, user);
     if (it->kind == ITEM_ADJOINT || it->kind == ITEM_TANGENT)
         return;
     each(it->out, it->n_out, fn, user);

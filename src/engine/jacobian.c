@@ -15,23 +15,22 @@ static void clear(dg_program *p, dg_slot_kind kind)
             memset(p->arena + p->fixed[i].offset, 0, p->fixed[i].bytes);
 }
 
-static void *fixed_memory(dg_program *p, dg_slot_kind kind, dg_value v)
-{
-    return p->arena + dg_fixed_at(p, kind, v.id, 0, 0);
-}
-
 /* Row r is A^t e_r, as it comes. */
 static dg_status by_rows(dg_program *p, dg_value of, dg_value by, int64_t rows, int64_t columns,
                          char *to)
 {
     size_t unit = dg_type_bytes(p->graph->real);
     clear(p, SLOT_START);
-    void *start = fixed_memory(p, SLOT_START, of);
+    void *start = dg_fixed_find(p, SLOT_START, of.id, 0);
+    if (!start) { /* nothing wanted lies before it */
+        memset(to, 0, (size_t)rows * (size_t)columns * unit);
+        return DG_OK;
+    }
     for (int64_t r = 0; r < rows; r++) {
         dg_tensor row = {.data = to + (size_t)(r * columns) * unit,
                          .bytes = (size_t)columns * unit};
         dg_number_put(p->graph->real, start, r, 1);
-        dg_status s = dg_adjoint(p, 0, 0);
+        dg_status s = dg_adjoint(p, NULL, 0);
         if (s == DG_OK)
             s = dg_get(p, by, DG_GRADIENT, &row);
         dg_number_put(p->graph->real, start, r, 0);
@@ -49,7 +48,7 @@ static dg_status by_columns(dg_program *p, dg_value of, dg_value by, int64_t row
     size_t unit = dg_type_bytes(p->graph->real);
     const dg_plan *q = &p->plan[p->current];
     clear(p, SLOT_TANGENT);
-    void *start = fixed_memory(p, SLOT_TANGENT, by);
+    void *start = dg_fixed_find(p, SLOT_TANGENT, by.id, 0);
     for (int64_t c = 0; c < columns; c++) {
         dg_number_put(p->graph->real, start, c, 1);
         dg_status s = dg_tangent(p);
@@ -88,10 +87,10 @@ static int is_leaf_of(const dg_program *p, dg_value v)
 
 dg_status dg_jacobian(dg_program *p, dg_value of, dg_value by, dg_tensor *t)
 {
-    if (p->diag.code != DG_OK)
-        return p->diag.code;
+    if (dg_program_enter(p) != DG_OK)
+        return dg_program_status(p, NULL);
     int valid =
-        of.id >= 1 && of.id <= p->graph->n_values && p->kept[of.id - 1] && is_leaf_of(p, by);
+        t && of.id >= 1 && of.id <= p->graph->n_values && p->kept[of.id - 1] && is_leaf_of(p, by);
     if (!valid || p->current == DG_NONE)
         return dg_program_fail(p, NULL, DG_EUSAGE,
                                "dg_jacobian needs a forward pass, `of` in keep or "

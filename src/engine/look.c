@@ -42,6 +42,12 @@ static double step_flops(const dg_program *p)
 
 void dg_program_look(const dg_program *p, dg_program_info *info)
 {
+    if (!info)
+        return;
+    if (!p) {
+        memset((char *)info + sizeof info->size, 0, info->size - sizeof info->size);
+        return;
+    }
     const dg_plan *q = &p->plan[0];
     size_t live = 0, size = info->size;
     for (int i = 0; i < p->n_plans; i++)
@@ -64,11 +70,13 @@ void dg_program_look(const dg_program *p, dg_program_info *info)
 
 size_t dg_program_bytes(const dg_program *p)
 {
-    return p->arena_bytes;
+    return p ? p->arena_bytes : 0;
 }
 
 void dg_program_clock(dg_program *p, int on)
 {
+    if (!p || !p->ready)
+        return;
     p->clocked = on;
     memset(p->clock, 0, (size_t)p->threads * (size_t)p->graph->n_nodes * sizeof *p->clock);
 }
@@ -76,9 +84,11 @@ void dg_program_clock(dg_program *p, int on)
 dg_status dg_program_time(const dg_program *p, int node, int phase, const char **name,
                           double *seconds, double *flops)
 {
+    if (!name || !seconds || !flops)
+        return DG_EUSAGE;
     *name = NULL;
     *seconds = *flops = 0;
-    if (node < 0 || node >= p->n_order)
+    if (!p || !p->ready || node < 0 || node >= p->n_order || phase < 0 || phase > 2)
         return DG_EUSAGE;
     int32_t k = p->order[node];
     const dg_node *n = &p->graph->nodes[k];

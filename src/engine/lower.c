@@ -12,14 +12,14 @@ static size_t value_bytes(const dg_plan *q, const dg_graph *g, int32_t id, size_
     return (size_t)dg_shape_count(s) * unit;
 }
 
-/* Slots of inputs, parameters, constants. Inputs without a batch axis outlive the step: both plans
- * read what was set once. */
+/* Slots of inputs, parameters, constants. Inputs outlive the step, at one place in both plans: what
+ * was set stays set. */
 static dg_status leaf(dg_program *p, dg_plan *q, int32_t id)
 {
     const dg_vertex *v = &p->graph->values[id - 1];
     size_t row, bytes = value_bytes(q, p->graph, id, &row);
-    int32_t k = v->kind == DG_INPUT && !row ? dg_slot_fixed(p, q, SLOT_Z, id, 0, bytes, 0)
-                                            : dg_slot_new(p, q, SLOT_Z, id, bytes, row);
+    int32_t k = v->kind == DG_INPUT ? dg_slot_fixed(p, q, SLOT_Z, id, 0, bytes, row)
+                                    : dg_slot_new(p, q, SLOT_Z, id, bytes, row);
     if (k == DG_NONE)
         return p->diag.code;
     q->z[id - 1] = k;
@@ -53,6 +53,8 @@ static dg_status saved_slot(dg_program *p, dg_plan *q, int32_t k, const dg_shape
         q->scratch = bytes.scratch;
     if (bytes.saved)
         q->saved[k] = dg_slot_new(p, q, SLOT_SAVED, k, bytes.saved, 0);
+    if (bytes.carried && p->options.mode != DG_RUN_INFER)
+        q->carried[k] = dg_slot_new(p, q, SLOT_CARRIED, k, bytes.carried, 0);
     return p->diag.code;
 }
 
@@ -110,6 +112,8 @@ dg_status dg_lower_forward(dg_program *p, dg_plan *q)
     for (int i = 0; i < g->n_values; i++)
         if (q->z[i] != DG_NONE && p->kept[i])
             q->slots[q->z[i]].keep = 1;
+    for (int i = 0; i < p->n_moves; i++)
+        q->slots[q->z[p->moves[i].next - 1]].keep = 1;
     return DG_OK;
 }
 
@@ -225,13 +229,15 @@ static dg_status make_maps(dg_program *p, dg_plan *q)
     for (int i = 0; i < 4; i++)
         *map[i] = dg_arena_array(&p->lists, n, sizeof(int32_t));
     q->saved = dg_arena_array(&p->lists, nodes, sizeof(int32_t));
+    q->carried = dg_arena_array(&p->lists, nodes, sizeof(int32_t));
     q->scratch_of = dg_arena_array(&p->lists, nodes, sizeof *q->scratch_of);
-    if (!q->z || !q->eps || !q->tangent || !q->gradient || !q->saved || !q->scratch_of)
+    if (!q->z || !q->eps || !q->tangent || !q->gradient || !q->saved || !q->carried ||
+        !q->scratch_of)
         return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
     for (size_t i = 0; i < n; i++)
         q->z[i] = q->eps[i] = q->tangent[i] = q->gradient[i] = DG_NONE;
     for (size_t i = 0; i < nodes; i++)
-        q->saved[i] = DG_NONE;
+        q->saved[i] = q->carried[i] = DG_NONE;
     return DG_OK;
 }
 

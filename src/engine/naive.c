@@ -19,7 +19,7 @@ struct dg_naive {
     const dg_step_kernels *k;
     dg_shape *shape;
     void **z, **eps; /* by value */
-    void **saved;    /* by node */
+    void **saved, **carried; /* by node */
     uint8_t *depends;
     uint64_t step;
     int failed;
@@ -110,6 +110,7 @@ static dg_frame *frame(dg_naive *n, int32_t k)
                      .delta = f->delta,
                      .din = f->din,
                      .saved = n->saved[k],
+                     .carried = n->carried[k],
                      .scratch = aligned_alloc(64, (f->bytes.scratch + 127) / 64 * 64),
                      .why = &f->why};
     return f;
@@ -176,19 +177,63 @@ static void receive(dg_naive *n, int32_t id, void *p)
     }
 }
 
-static void back_one(dg_naive *n, int32_t k, dg_frame *f, int only)
+/* A gradient that is kept as a sum: made, and finished at once. */
+static void back_by_sum(dg_naive *n, const dg_node *node, dg_frame *f, int only, size_t bytes)
+{
+    int parts = parts_of(n, node, f, only);
+    f->c.sum = aligned_alloc(64, (bytes + 127) / 64 * 64);
+    n->failed |= !f->c.sum;
+    if (!n->failed)
+        call(n, math_of(n, node)->adjoint, f, parts);
+    if (!n->failed)
+        call(n, math_of(n, node)->finish, f, parts);
+    free(f->c.sum);
+    f->c.sum = NULL;
+}
+
+/* The adjoint of one input alone, or of all that are in `want`. */
+static void back_one(dg_naive *n, int32_t k, dg_frame *f, int only, const uint8_t *want)
 {
     const dg_node *node = &n->g->nodes[k];
-    for (int i = 0; i < node->n_in; i++) {
-        int want = node->in[i] && n->depends[node->in[i] - 1] && (only < 0 || only == i);
-        f->delta[i] = want ? fresh(n, node->in[i]) : NULL;
-    }
+    dg_sizes of = sizes_of(n, node, f);
+    size_t sum = only >= 0 && node->type->sum ? node->type->sum(&of, only) : 0;
+    for (int i = 0; i < node->n_in; i++)
+        f->delta[i] = want[i] && (only < 0 || only == i) ? fresh(n, node->in[i]) : NULL;
     f->c.direction = DG_CALL_ADJOINT;
-    if (!n->failed)
+    if (!n->failed && sum)
+        back_by_sum(n, node, f, only, sum);
+    else if (!n->failed)
         call(n, math_of(n, node)->adjoint, f, only < 0 ? 1 : parts_of(n, node, f, only));
     for (int i = 0; i < node->n_in; i++)
         if (f->delta[i])
             receive(n, node->in[i], f->delta[i]);
+}
+
+/* A node without parts gets all its deltas at once, but for gradients that are sums, and for those
+ * of parameters where the others leave them something in `carried`; else each input is alone. */
+static void back_inputs(dg_naive *n, int32_t k, dg_frame *f)
+{
+    const dg_node *node = &n->g->nodes[k];
+    dg_sizes of = sizes_of(n, node, f);
+    uint8_t together[40] = {0}, alone[40] = {0};
+    int any = f->bytes.carried > 0;
+    for (int i = 0; i < node->n_in; i++) {
+        int want = node->in[i] && n->depends[node->in[i] - 1];
+        int parameter = dg_input_spec_of(node, i)->flags & DG_IN_PARAMETER;
+        int with = f->bytes.carried ? !parameter
+                                    : !node->type->parts &&
+                                          !(node->type->sum && node->type->sum(&of, i) > 0);
+        together[i] = want && with;
+        alone[i] = want && !with;
+        any |= together[i];
+    }
+    if (f->bytes.carried && !n->carried[k])
+        f->c.carried = n->carried[k] = aligned_alloc(64, (f->bytes.carried + 127) / 64 * 64);
+    if (any)
+        back_one(n, k, f, -1, together);
+    for (int i = 0; i < node->n_in; i++)
+        if (alone[i])
+            back_one(n, k, f, i, alone);
 }
 
 static void zero_missing(dg_naive *n, const dg_node *node)
@@ -224,12 +269,8 @@ static void backward_node(dg_naive *n, int32_t k)
         if (copy)
             memcpy(copy, f->eps[0], (size_t)count(n, node->out) * dg_type_bytes(n->g->real));
         receive(n, node->in[0], copy);
-    } else if (!node->type->parts) {
-        back_one(n, k, f, -1);
     } else {
-        for (int i = 0; i < node->n_in; i++)
-            if (node->in[i] && n->depends[node->in[i] - 1])
-                back_one(n, k, f, i);
+        back_inputs(n, k, f);
     }
     drop(f);
 }
@@ -303,8 +344,9 @@ dg_naive *dg_naive_run(dg_graph *g, const dg_options *o, uint64_t step, const dg
     n->z = calloc(values, sizeof *n->z);
     n->eps = calloc(values, sizeof *n->eps);
     n->saved = calloc((size_t)g->n_nodes + 1, sizeof *n->saved);
+    n->carried = calloc((size_t)g->n_nodes + 1, sizeof *n->carried);
     n->depends = calloc(values, 1);
-    n->failed = !n->isa || !n->shape || !n->z || !n->eps || !n->saved || !n->depends ||
+    n->failed = !n->isa || !n->shape || !n->z || !n->eps || !n->saved || !n->carried || !n->depends ||
                 dg_graph_init_missing(g, o->seed) != DG_OK;
     if (!n->failed) {
         n->k = n->isa->step[g->real == DG_F64];
@@ -331,12 +373,15 @@ void dg_naive_free(dg_naive *n)
         free(n->z[i]);
         free(n->eps[i]);
     }
-    for (int i = 0; n->saved && i < n->g->n_nodes; i++)
+    for (int i = 0; n->saved && n->carried && i < n->g->n_nodes; i++) {
         free(n->saved[i]);
+        free(n->carried[i]);
+    }
     free(n->shape);
     free(n->z);
     free(n->eps);
     free(n->saved);
+    free(n->carried);
     free(n->depends);
     free(n);
 }

@@ -1,8 +1,8 @@
 /* Pass needs: which values need an error vector.
  *
  * Needs: order. Gives: wanted, depends, active. An error vector is computed only where something in
- * wrt (all parameters that are not frozen, by default) lies behind the value, and a loss, or a
- * value whose error vector the caller sets, lies before it. So nothing is spent on the net's input,
+ * wrt (all parameters that are not frozen, by default) or in keep lies before the value, and a loss, or a
+ * value whose error vector the caller sets, lies after it. So nothing is spent on the net's input,
  * on labels, on frozen parameters. */
 #include "engine/engine.h"
 
@@ -29,7 +29,7 @@ static void mark_depends(dg_program *p)
 {
     const dg_graph *g = p->graph;
     for (int i = 0; i < g->n_values; i++)
-        p->depends[i] = p->wanted[i];
+        p->depends[i] = p->wanted[i] || (p->kept[i] == 2 && g->values[i].type == g->real);
     for (int k = 0; k < p->n_order; k++) {
         const dg_node *n = &g->nodes[p->order[k]];
         int depends = 0;

@@ -53,10 +53,10 @@ dg_status dg_pass_order(dg_program *p)
     const dg_graph *g = p->graph;
     if (mark_ends(p) != DG_OK)
         return p->diag.code;
-    uint8_t *used = dg_arena_alloc(&p->lists, (size_t)g->n_values + 1);
+    uint8_t *used = p->used;
     uint8_t *needed = dg_arena_alloc(&p->lists, (size_t)g->n_nodes + 1);
     p->order = dg_arena_array(&p->lists, (size_t)g->n_nodes + 1, sizeof *p->order);
-    if (!used || !needed || !p->order)
+    if (!needed || !p->order)
         return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
     for (int i = 0; i < g->n_values; i++)
         used[i] = p->kept[i];

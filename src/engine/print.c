@@ -45,7 +45,8 @@ static void print_order(dg_printer *o)
 
 static void print_slot(dg_printer *o, const dg_plan *q, int32_t slot, const char *sign)
 {
-    static const char *const kind[] = {"z", "eps", "dz", "g", "saved", "spare", "start", "moment"};
+    static const char *const kind[] = {"z",       "eps", "dz",    "g",     "saved",
+                                       "carried", "sum", "spare", "start", "moment"};
     if (slot == DG_NONE)
         return;
     const dg_slot *s = &q->slots[slot];
@@ -66,9 +67,10 @@ static void print_slots(dg_printer *o, const dg_plan *q, const int32_t *slots, i
 
 static void print_item(dg_printer *o, const dg_plan *q, int k)
 {
-    static const char *const kind[] = {"forward", "tangent", "adjoint", "add", "seed", "zero"};
+    static const char *const kind[] = {"forward", "tangent", "adjoint", "finish",
+                                       "add",     "seed",    "zero"};
     const dg_item *it = &q->items[k];
-    int results = it->kind != ITEM_ADJOINT && it->kind != ITEM_TANGENT;
+    int results = it->kind != ITEM_ADJOINT && it->kind != ITEM_TANGENT && it->kind != ITEM_FINISH;
     dg_text_printf(&o->text, "%4d %s %-8s %-18s", k, it->fused ? "+" : " ", kind[it->kind],
                    it->node == DG_NONE ? "" : node_name(o->p->graph, it->node));
     if (it->rows)
@@ -81,14 +83,14 @@ static void print_item(dg_printer *o, const dg_plan *q, int k)
     dg_text_add(&o->text, " ->");
     if (results)
         print_slots(o, q, it->out, it->n_out, "");
-    print_slots(o, q, it->delta, it->n_in, it->accumulates ? "+" : "");
+    print_slots(o, q, it->delta, it->n_in, it->adds == ADDS_ITSELF ? "+" : "");
     print_slots(o, q, it->dout, it->n_out, "");
     end_line(o);
 }
 
 static void print_plan(dg_printer *o, const dg_plan *q)
 {
-    static const char *const phase[] = {"forward", "tangent", "adjoint"};
+    static const char *const phase[] = {"forward", "tangent", "adjoint", "finish"};
     dg_text_printf(&o->text,
                    "batch %lld: %d calls in %d segments, %d ride on the call before, %d in "
                    "place, %d views",

@@ -24,6 +24,16 @@ static size_t unit(const dg_program *p)
     return dg_type_bytes(p->graph->real);
 }
 
+/* The sum of the operands, left to right. */
+static void add_all(const dg_program *p, const dg_item *it, size_t from, int64_t n, void *out)
+{
+    const void *sum = (const char *)it->call.in[0] + from;
+    for (int k = 1; k < it->n_in; k++) {
+        p->kernels->add(n, sum, (const char *)it->call.in[k] + from, out);
+        sum = out;
+    }
+}
+
 /* The engine's own items: on rows, or on part of parts of the elements. */
 static void own_item(const dg_walk *w, const dg_item *it, int64_t row0, int64_t row1)
 {
@@ -33,12 +43,12 @@ static void own_item(const dg_walk *w, const dg_item *it, int64_t row0, int64_t 
     size_t end = it->rows ? (size_t)row1 * to->row_bytes : to->bytes;
     int64_t n = (int64_t)((end - from) / unit(p));
     char *out = (char *)it->call.out[0] + from;
-    const char *a = it->n_in > 0 ? it->call.in[0] : NULL, *b = it->n_in > 1 ? it->call.in[1] : NULL;
-    int keeps = it->accumulates && p->add;
+    const char *a = it->n_in > 0 ? it->call.in[0] : NULL;
+    int keeps = it->adds == ADDS_ITSELF && p->add;
     if (it->kind == ITEM_ZERO)
         p->kernels->fill(n, 0, out);
-    else if (it->kind == ITEM_ADD && b)
-        p->kernels->add(n, a + from, b + from, out);
+    else if (it->n_in > 1)
+        add_all(p, it, from, n, out);
     else if (it->kind == ITEM_ADD && keeps)
         p->kernels->add(n, out, a + from, out);
     else if (it->kind == ITEM_ADD || a)
@@ -87,6 +97,7 @@ static dg_fn function(const dg_program *p, const dg_item *it)
     const dg_math *m = dg_node_math(p, &p->graph->nodes[it->node]);
     return it->kind == ITEM_FORWARD   ? m->forward
            : it->kind == ITEM_ADJOINT ? m->adjoint
+           : it->kind == ITEM_FINISH  ? m->finish
                                       : m->tangent;
 }
 
@@ -95,7 +106,7 @@ static int run_item(const dg_walk *w, int index, int64_t row0, int64_t row1, int
 {
     dg_program *p = w->p;
     const dg_item *it = &w->q->items[index];
-    if (it->only_add && !p->add)
+    if (it->adds == ADDS_AFTER && !p->add)
         return 1;
     if (it->node == DG_NONE) {
         own_item(w, it, row0, row1);
@@ -107,19 +118,21 @@ static int run_item(const dg_walk *w, int index, int64_t row0, int64_t row1, int
         c.row1 = row1;
     }
     c.part = part;
-    c.add = it->accumulates && p->add;
+    c.add = it->adds == ADDS_ITSELF && p->add;
+    c.first = it->batched ? p->first : 0;
     c.key[1] = p->step << 20 | (uint64_t)it->node;
     c.scratch = p->arena + p->scratch_at + (size_t)w->thread * p->scratch;
     c.why = w->why;
-    if (p->add && it->delta_add_bound)
-        c.delta = it->delta_add_bound;
+    if (p->add)
+        c.delta += it->n_in;
     if (it->square && it->rows && p->measuring && it->kind == ITEM_ADJOINT)
         measure(w, it, row0, row1);
     double begin = p->clocked ? dg_seconds() : 0;
     dg_status s = function(p, it)(&c);
     dg_upper_clean();
     if (p->clocked) {
-        int phase = it->kind != ITEM_ADJOINT ? 0 : it->deferred ? 2 : 1;
+        int back = it->kind == ITEM_ADJOINT || it->kind == ITEM_FINISH;
+        int phase = !back ? 0 : it->deferred ? 2 : 1;
         p->clock[(size_t)w->thread * (size_t)p->graph->n_nodes + (size_t)it->node].seconds[phase] +=
             dg_seconds() - begin;
     }
@@ -159,7 +172,7 @@ static void run_task(const dg_walk *w, const dg_segment *s, int64_t task)
 static int idle_segment(const dg_walk *w, const dg_segment *s)
 {
     for (int k = 0; k < s->count; k++)
-        if (!w->q->items[s->first + k].only_add)
+        if (w->q->items[s->first + k].adds != ADDS_AFTER)
             return 0;
     return !w->p->add;
 }

@@ -135,7 +135,7 @@ static dg_status place_inputs(apply *a, int n_in, const dg_value in[])
                              t->n_inputs, t->n_inputs == 1 ? "" : "s", n_in);
     dg_status s = make_room(a, n_in);
     for (int k = 0; k < n_in && s == DG_OK; k++) {
-        int absent = in[k].id == 0 && spec_of(a, k)->flags & (DG_IN_OPTIONAL | DG_IN_PARAMETER);
+        int absent = in[k].id == 0 && spec_of(a, k)->flags & (DG_IN_OPTIONAL | DG_IN_MADE);
         if (!absent)
             s = set_input(a, k, in[k]);
     }
@@ -169,7 +169,7 @@ static dg_status check_inputs(apply *a)
     for (int k = 0; k < a->n_in; k++) {
         const dg_input_spec *spec = spec_of(a, k);
         const char *type = a->type->name;
-        if (!a->in[k] && !(spec->flags & (DG_IN_OPTIONAL | DG_IN_PARAMETER)))
+        if (!a->in[k] && !(spec->flags & (DG_IN_OPTIONAL | DG_IN_MADE)))
             return dg_graph_fail(a->g, a->name, DG_EMODEL, "%s of %s is not given", spec->name,
                                  type);
         if (!a->in[k] || spec->flags & DG_IN_ANY)
@@ -214,7 +214,8 @@ static dg_status make_parameter(apply *a, int k, const dg_shape *shape)
     if (!name)
         return dg_graph_no_memory(a->g);
     dg_format(name, n, "%s.%s", a->name, spec->name);
-    dg_value v = dg_parameter(a->g, name, *shape, init);
+    dg_value v = spec->flags & DG_IN_STATE ? dg_state(a->g, name, *shape, init)
+                                           : dg_parameter(a->g, name, *shape, init);
     return v.id ? set_input(a, k, v) : a->g->diag.code;
 }
 
@@ -228,6 +229,9 @@ static dg_status check_parameter(apply *a, int k, const dg_shape *shape)
     if (shape->rank < 0)
         return dg_graph_fail(a->g, a->name, DG_EMODEL, "%s of %s is given, but it has none here",
                              spec->name, a->type->name);
+    if (spec->flags & DG_IN_STATE && a->g->values[a->in[k] - 1].kind != DG_STATE)
+        return dg_graph_fail(a->g, a->name, DG_EMODEL, "%s of %s takes a state", spec->name,
+                             a->type->name);
     if (dg_shape_equal(shape, &a->shape[k]))
         return DG_OK;
     return dg_graph_fail(a->g, a->name, DG_EMODEL, "%s of %s is %s, it takes %s", spec->name,
@@ -239,7 +243,7 @@ static dg_status do_parameters(apply *a)
 {
     dg_status s = DG_OK;
     for (int k = 0; k < a->type->n_inputs && s == DG_OK; k++) {
-        if (!(a->type->inputs[k].flags & DG_IN_PARAMETER))
+        if (!(a->type->inputs[k].flags & DG_IN_MADE))
             continue;
         dg_shape shape = {0};
         dg_diag why = {0};

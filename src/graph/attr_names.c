@@ -33,7 +33,7 @@ int dg_attr_init_of(const dg_attr_table *t, const char *name)
     if (is_spec(t, name))
         return -1;
     for (int i = 0; i < t->n_inputs; i++) {
-        if (!(t->inputs[i].flags & DG_IN_PARAMETER))
+        if (!(t->inputs[i].flags & DG_IN_MADE))
             continue;
         size_t n = strlen(t->inputs[i].name);
         if (plain || (strncmp(name, t->inputs[i].name, n) == 0 && strcmp(name + n, "_init") == 0))
@@ -53,7 +53,7 @@ static const char *keyword_at(const dg_attr_table *t, int *k)
 {
     for (int i = 0; i < t->n_inputs; i++) {
         const dg_input_spec *in = &t->inputs[i];
-        if (in->flags & (DG_IN_OPTIONAL | DG_IN_PARAMETER) && !is_spec(t, in->name) && (*k)-- == 0)
+        if (in->flags & (DG_IN_OPTIONAL | DG_IN_MADE) && !is_spec(t, in->name) && (*k)-- == 0)
             return in->name;
     }
     return NULL;
@@ -63,7 +63,7 @@ static const char *init_at(const dg_attr_table *t, int *k, char room[DG_ATTR_NAM
 {
     int first = 1;
     for (int i = 0; i < t->n_inputs; i++) {
-        if (!(t->inputs[i].flags & DG_IN_PARAMETER))
+        if (!(t->inputs[i].flags & DG_IN_MADE))
             continue;
         dg_format(room, DG_ATTR_NAME_ROOM, "%s%s", first ? "" : t->inputs[i].name,
                   first ? "init" : "_init");

@@ -62,4 +62,11 @@ struct dg_graph {
     dg_names names;
 };
 
+/* The specification of a node's input; the last one may repeat. */
+static inline const dg_input_spec *dg_input_spec_of(const dg_node *n, int i)
+{
+    int last = n->type->n_inputs - 1;
+    return &n->type->inputs[i < last ? i : last];
+}
+
 #endif

@@ -4,7 +4,7 @@
 #include "lang/suggest.h"
 #include <string.h>
 
-void dg_bind(dg_builder *r, dg_scope *scope, const char *name, const dg_item *item, bool let)
+void dg_scope_bind(dg_builder *r, dg_scope *scope, const char *name, const dg_item *item, bool let)
 {
     dg_binding_of *b = dg_heap_take(&r->heap, 1, sizeof *b);
     *b = (dg_binding_of){item, let};
@@ -53,7 +53,7 @@ void dg_run_let(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_stmt
         dg_refuse(r, s->names[0].span, NULL, "a let has a name of its own",
                   "'%s' is a value already", s->names[0].text);
     const dg_item *item = value ? dg_eval(r, &l, value) : dg_item_unknown(r, s->at);
-    dg_bind(r, scope, s->names[0].text, item, true);
+    dg_scope_bind(r, scope, s->names[0].text, item, true);
 }
 
 /* ---- Declarations --------------------------------------------------------------------------- */
@@ -221,7 +221,7 @@ static const dg_item *run_declare(dg_builder *r, dg_scope *scope, dg_naming *nam
         port->value = v;
         port->shape = shape;
     }
-    dg_bind(r, scope, name, one_value(r, v, s->names[0].span), false);
+    dg_scope_bind(r, scope, name, one_value(r, v, s->names[0].span), false);
     return NULL;
 }
 
@@ -251,7 +251,8 @@ static const dg_item *run_assign(dg_builder *r, dg_scope *scope, dg_naming *nami
                          "a number is named by let");
     else if (item->kind != DG_ITEM_VALUE && !dg_need_value(r, &l, item, &v))
         item = dg_item_unknown(r, s->at);
-    if (item->kind == DG_ITEM_VALUE && item->n != s->n_names)
+    if (item->kind == DG_ITEM_VALUE && item->n != s->n_names &&
+        !(item->first && s->n_names < item->n))
         item = dg_refuse(r, s->at, NULL, NULL, "%d name%s for %d result%s", s->n_names,
                          s->n_names == 1 ? "" : "s", item->n, item->n == 1 ? "" : "s");
     for (int i = 0; i < s->n_names; i++) {
@@ -260,7 +261,7 @@ static const dg_item *run_assign(dg_builder *r, dg_scope *scope, dg_naming *nami
             dg_refuse(r, s->names[i].span, NULL, "choose another name", "'%s' is a let",
                       s->names[i].text);
         else
-            dg_bind(r, scope, s->names[i].text, part_of(r, item, i), false);
+            dg_scope_bind(r, scope, s->names[i].text, part_of(r, item, i), false);
     }
     return NULL;
 }
@@ -273,7 +274,7 @@ static void poison(dg_builder *r, dg_scope *scope, const dg_body *body)
         poison(r, scope, &s->body);
         for (int k = 0; k < s->n_names; k++)
             if (!dg_dict_find(&scope->names, s->names[k].text))
-                dg_bind(r, scope, s->names[k].text, dg_item_unknown(r, s->at), false);
+                dg_scope_bind(r, scope, s->names[k].text, dg_item_unknown(r, s->at), false);
     }
 }
 

@@ -41,7 +41,8 @@ typedef struct dg_item {
     bool option; /* as an argument: from an option, and stronger than others */
     const struct dg_item *items;
     const dg_value *values;
-    int n; /* items or values */
+    int n;      /* items or values */
+    bool first; /* VALUE: the first of several may stand for all */
 } dg_item;
 
 /* What a name means in a scope. */
@@ -185,7 +186,7 @@ const dg_item *dg_unknown_call(dg_builder *r, const char *name, dg_span at);
 
 /* Runs a body; returns its return statement's item, or NULL. */
 const dg_item *dg_run_body(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_body *body);
-void dg_bind(dg_builder *r, dg_scope *scope, const char *name, const dg_item *item, bool let);
+void dg_scope_bind(dg_builder *r, dg_scope *scope, const char *name, const dg_item *item, bool let);
 /* A let of the file, overridden or not. */
 void dg_run_let(dg_builder *r, dg_scope *scope, dg_naming *naming, const dg_stmt *s);
 /* The line of a statement; its node names start with `name`. */

@@ -78,7 +78,7 @@ bool dg_need_value(dg_builder *r, dg_line *l, const dg_item *item, dg_value *v)
         dg_unknown_name(r, l, item->text, item->span);
     else if (item->kind == DG_ITEM_CALL)
         dg_unknown_call(r, item->text, item->span);
-    else if (item->kind == DG_ITEM_VALUE && item->n == 1)
+    else if (item->kind == DG_ITEM_VALUE && (item->n == 1 || item->first))
         *v = item->values[0];
     else if (item->kind == DG_ITEM_VALUE)
         dg_refuse(r, item->span, NULL, "take them apart first: a, b = ...",

@@ -53,11 +53,15 @@ static const char *made_where(dg_builder *r, int n, const dg_value in[])
     return text;
 }
 
-/* The results of a node: they follow its first. */
-static const dg_item *results(dg_builder *r, dg_value first, dg_span at)
+/* The results of a node: they follow its first. The last ones are the next values of its states,
+ * which are none. */
+static const dg_item *results(dg_builder *r, const dg_node_type *t, dg_value first, dg_span at)
 {
     dg_item *item = dg_item_make(r, DG_ITEM_VALUE, at);
     item->n = dg_graph_values(r->model->graph) - first.id + 1;
+    for (int i = 0; i < t->n_inputs; i++)
+        item->n -= (t->inputs[i].flags & DG_IN_STATE) != 0;
+    item->first = t->flags & DG_FIRST;
     dg_value *values = dg_heap_take(&r->heap, (size_t)item->n, sizeof *values);
     for (int k = 0; k < item->n; k++)
         values[k] = dg_value_part(r->model->graph, first, k);
@@ -72,7 +76,7 @@ static const dg_item *apply(dg_builder *r, const char *type, const char *name, d
     dg_graph_place(g, at.start, at.end);
     dg_value first = dg_apply(g, type, name, n, in, n_attr, attr);
     if (first.id)
-        return results(r, first, at);
+        return results(r, dg_type_find(g, type), first, at);
     dg_graph_went_well(r, at, made_where(r, n, in));
     return dg_item_unknown(r, at);
 }
@@ -106,7 +110,7 @@ typedef struct {
 static int positional(const dg_node_type *t)
 {
     int n = 0;
-    while (n < t->n_inputs && !(t->inputs[n].flags & (DG_IN_OPTIONAL | DG_IN_PARAMETER)))
+    while (n < t->n_inputs && !(t->inputs[n].flags & (DG_IN_OPTIONAL | DG_IN_MADE)))
         n++;
     return t->flags & DG_VARIADIC ? INT32_MAX : n;
 }
@@ -123,7 +127,7 @@ static const char *takes(use *u)
 {
     char names[512], *values = dg_heap_take(&u->r->heap, 1, 1);
     for (int i = 0; i < u->type->n_inputs; i++)
-        if (!(u->type->inputs[i].flags & (DG_IN_OPTIONAL | DG_IN_PARAMETER)))
+        if (!(u->type->inputs[i].flags & (DG_IN_OPTIONAL | DG_IN_MADE)))
             values = dg_heap_printf(&u->r->heap, "%s%s%s", values, i ? ", " : "",
                                     u->type->inputs[i].name);
     dg_attr_names(&u->table, names, sizeof names);
@@ -356,7 +360,7 @@ static bool bind_arguments(dg_builder *r, dg_line *l, const dg_expr *e, const dg
             continue;
         const dg_item *item = dg_eval(r, l, e->args[i].value);
         const char *name = def->args[k].key;
-        if (item->kind == DG_ITEM_VALUE && item->n != 1)
+        if (item->kind == DG_ITEM_VALUE && item->n != 1 && !item->first)
             item = dg_refuse(r, item->span, NULL, "take them apart first: a, b = ...",
                              "expected one value, found %d", item->n);
         if (dg_dict_find(&inner->names, name)) {
@@ -364,14 +368,15 @@ static bool bind_arguments(dg_builder *r, dg_line *l, const dg_expr *e, const dg
                       def->names[0].text);
             good = false;
         }
-        dg_bind(r, inner, name, item, false);
+        dg_scope_bind(r, inner, name, item, false);
     }
     for (int k = 0; k < def->n && good; k++) {
         if (dg_dict_find(&inner->names, def->args[k].key))
             continue;
         good = def->args[k].value != NULL;
         if (good)
-            dg_bind(r, inner, def->args[k].key, dg_eval(r, &presets, def->args[k].value), false);
+            dg_scope_bind(r, inner, def->args[k].key, dg_eval(r, &presets, def->args[k].value),
+                          false);
         else
             dg_refuse(r, e->at, NULL, def_takes(r, def), "%s of %s is not given", def->args[k].key,
                       def->names[0].text);

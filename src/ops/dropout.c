@@ -117,24 +117,29 @@ static void make_group(const uint64_t key[2], uint64_t first, lane *u)
         u[i] = (lane)(w[i] >> 8);
 }
 
-/* y = m x scale on elements begin .. end - 1; y may be x. */
-static void mask(const dg_call *c, int64_t begin, int64_t end, const real *x, real *y)
+/* y = m x scale on elements begin .. end - 1; y may be x. Element i of this call is element i + ahead
+ * of the whole batch. */
+static void mask(const dg_call *c, int64_t ahead, int64_t begin, int64_t end, const real *x,
+                 real *y)
 {
     double rate = dg_attr_real(c->attrs, RATE);
     vec scale = vec_set1((real)(1 / (1 - rate))), zero = vec_set1(0);
     ivec least = vec_iset1((lane)-floor(-rate * 0x1p24)); /* u 2^-24 >= rate */
     lane u[GROUP + VEC_N] = {0};
+    begin += ahead;
+    end += ahead;
     for (int64_t first = begin / GROUP * GROUP; first < end; first += GROUP) {
         make_group(c->key, (uint64_t)first, u);
         int64_t from = first > begin ? first : begin;
         int64_t to = end - first < GROUP ? end : first + GROUP;
         for (int64_t i = from; i < to; i += VEC_N) {
             ivec keep = (ivec)(vec_iload(u + (i - first)) >= least);
+            int64_t at = i - ahead;
             if (to - i >= VEC_N)
-                vec_store(y + i, vec_select(keep, vec_load(x + i) * scale, zero));
+                vec_store(y + at, vec_select(keep, vec_load(x + at) * scale, zero));
             else
-                vec_store_n(y + i, (int)(to - i),
-                            vec_select(keep, vec_load_n(x + i, (int)(to - i)) * scale, zero));
+                vec_store_n(y + at, (int)(to - i),
+                            vec_select(keep, vec_load_n(x + at, (int)(to - i)) * scale, zero));
         }
     }
 }
@@ -145,7 +150,7 @@ static dg_status pass(const dg_call *c, const real *x, real *y)
     if (!x)
         DG_T(dg_fill)(end - begin, 0, y + begin);
     else if (c->training)
-        mask(c, begin, end, x, y);
+        mask(c, c->first * row, begin, end, x, y);
     else if (x != y)
         DG_T(dg_copy)(end - begin, x + begin, y + begin);
     return DG_OK;

@@ -74,7 +74,7 @@ dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
                                   (dg_reading){.training = 0}, 1, &v->buffer, why);
         if (s != DG_OK)
             return s;
-        if (dg_forward(v->program, n, 0) != DG_OK)
+        if (dg_forward(v->program, &(dg_batch){.size = sizeof(dg_batch), .rows = n}) != DG_OK)
             return dg_program_status(v->program, why);
         s = dg_figures_add(f, v->e, v->program, &(dg_batch_rows){v->part.data, v->rows, n}, why);
         if (s == DG_OK && loss_of)

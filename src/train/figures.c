@@ -136,7 +136,7 @@ dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, const d
     double rows = of->data ? (double)of->n : 1;
     for (int i = 0; i < terms(e); i++) {
         double value, pairs = has_batch(e, i) ? (double)dg_loss_pairs(p, i) : rows;
-        if (dg_loss_value(p, i, 0, &value) != DG_OK)
+        if (dg_loss_value(p, i, NULL, &value) != DG_OK)
             return dg_program_status(p, why);
         term_at(f, i)[0] += value * pairs;
         term_at(f, i)[1] += pairs;

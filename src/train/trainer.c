@@ -93,7 +93,9 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
             return s;
     }
     dg_program_measure(t->program, measured);
-    if (dg_forward(t->program, n, step) != DG_OK || dg_adjoint(t->program, 0, 0) != DG_OK ||
+    if (dg_forward(t->program, &(dg_batch){.size = sizeof(dg_batch), .rows = n, .step = step}) !=
+            DG_OK ||
+        dg_adjoint(t->program, NULL, 0) != DG_OK ||
         dg_commit(t->program, &e->settings.optimizer, step) != DG_OK)
         return dg_program_status(t->program, why);
     t->progress.step++;

@@ -160,8 +160,8 @@ static void step_by_step(void **state)
         dg_tensor tx = {DG_F64, dg_shape_make(2, (int64_t[]){PAIRS, 2}), x, sizeof x};
         dg_set(p, in, DG_VALUE, &ty);
         dg_set(p, target, DG_VALUE, &tx);
-        dg_forward(p, PAIRS, (uint64_t)s);
-        dg_adjoint(p, 0, 0);
+        dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = PAIRS, .step = (uint64_t)s});
+        dg_adjoint(p, NULL, 0);
         assert_int_equal(dg_commit(p, &gd, (uint64_t)s), DG_OK);
         descend(&l, y, x);
         for (int m = 0; m < LAYERS; m++)

@@ -181,7 +181,7 @@ static dg_program *compile(net *n, int tangent)
     const dg_value v[] = {n->x, n->b, n->label};
     for (int i = 0; i < 3; i++)
         dg_set(p, v[i], DG_VALUE, &n->input[i]);
-    dg_forward(p, ROWS, 0);
+    dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = ROWS});
     return p;
 }
 
@@ -199,7 +199,7 @@ static void columns_are_rows(void **state)
     dg_jacobian(back, n.y, n.x, &ta);
     for (int round = 0; round < 2; round++) {
         dg_jacobian(forth, n.y, n.x, &tb);
-        dg_adjoint(forth, 0, 0);
+        dg_adjoint(forth, NULL, 0);
         dg_get(forth, n.x, DG_GRADIENT, &tg);
         if (dg_program_status(forth, &why) != DG_OK || dg_program_status(back, &why) != DG_OK)
             fail_msg("%s", why.text);

@@ -81,8 +81,8 @@ static void step(dg_program *p, dg_value image, dg_value label, int64_t rows, ui
     dg_tensor ty = {DG_I32, dg_shape_make(1, &rows), y, (size_t)rows * 4};
     dg_set(p, image, DG_VALUE, &tx);
     dg_set(p, label, DG_VALUE, &ty);
-    dg_forward(p, rows, number);
-    dg_adjoint(p, 0, 0);
+    dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = rows, .step = number});
+    dg_adjoint(p, NULL, 0);
     dg_commit(p, o, number);
     dg_diag why = {.code = DG_OK};
     if (dg_program_status(p, &why) != DG_OK)

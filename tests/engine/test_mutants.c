@@ -50,9 +50,12 @@ static int is_right(subject *s, int twice)
     for (int id = 1, k = 0; id <= s->g->n_values; id++)
         if (s->g->values[id - 1].kind == DG_INPUT)
             dg_set(s->p, (dg_value){id}, DG_VALUE, &s->data[k++]);
-    if (dg_forward(s->p, s->batch, 0) != DG_OK || dg_adjoint(s->p, 0, 0) != DG_OK)
+    if (dg_forward(s->p, &(dg_batch){.size = sizeof(dg_batch), .rows = s->batch}) != DG_OK ||
+        dg_adjoint(s->p, NULL, 0) != DG_OK)
         return 0;
-    if (twice && (dg_forward(s->p, s->batch, 0) != DG_OK || dg_adjoint(s->p, 0, 1) != DG_OK))
+    if (twice &&
+        (dg_forward(s->p, &(dg_batch){.size = sizeof(dg_batch), .rows = s->batch}) != DG_OK ||
+         dg_adjoint(s->p, NULL, 1) != DG_OK))
         return 0;
     for (int id = 1; id <= s->g->n_values; id++) {
         const void *expected = dg_naive_get(s->truth, (dg_value){id}, DG_GRADIENT);
@@ -85,7 +88,7 @@ static int has_gradient(const subject *s)
 
 static int is_sum(const dg_item *it)
 {
-    return it->kind == ITEM_ADD && !it->only_add && it->in[1] != DG_NONE;
+    return it->kind == ITEM_ADD && it->adds != ADDS_AFTER && it->n_in > 1;
 }
 
 /* An add that writes: out = b instead of a + b. */
@@ -95,7 +98,7 @@ static int add_that_writes(subject *s, dg_item *it)
     if (!is_sum(it))
         return 0;
     ((const void **)(uintptr_t)it->call.in)[0] = it->call.in[1];
-    ((const void **)(uintptr_t)it->call.in)[1] = NULL;
+    it->n_in = 1;
     return 1;
 }
 
@@ -105,7 +108,7 @@ static int lost_fan_out(subject *s, dg_item *it)
     (void)s;
     if (!is_sum(it))
         return 0;
-    it->only_add = 1;
+    it->adds = ADDS_AFTER;
     return 1;
 }
 
@@ -129,7 +132,7 @@ static int forgotten(subject *s, dg_item *it)
         if (it->delta[i] != DG_NONE && strcmp(s->g->nodes[it->node].type->name, "add") == 0 &&
             it->call.delta[i] == it->call.eps[0])
             return 0;
-    it->only_add = 1;
+    it->adds = ADDS_AFTER;
     return 1;
 }
 

@@ -125,8 +125,8 @@ static void run_one(uint64_t seed, int threads, int64_t batch, dg_type real)
         fail_msg("graph of seed %llu: the naive interpreter failed", (unsigned long long)seed);
     for (int step = 0; step < 2; step++) {
         set_inputs(p, g, data);
-        dg_forward(p, batch, 5);
-        dg_adjoint(p, 0, 0);
+        dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = batch, .step = 5});
+        dg_adjoint(p, NULL, 0);
         compare(p, g, n, seed);
     }
     dg_naive_free(n);
@@ -218,8 +218,8 @@ static double identity_gap(uint64_t seed)
     o.tangent = 1;
     dg_program *p = dg_compile(g, &o);
     set_inputs(p, g, data);
-    dg_forward(p, batch, 0);
-    dg_adjoint(p, 0, 0);
+    dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = batch});
+    dg_adjoint(p, NULL, 0);
     if (dg_program_status(p, NULL) != DG_OK)
         fail_with(p, seed, "failed");
     double sum[3] = {0};

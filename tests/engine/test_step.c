@@ -84,13 +84,13 @@ static void parts_are_the_whole(void **state)
         dg_program *p = dg_compile(n.g, &whole), *q = dg_compile(n.g, &part);
         for (int calls = 0; calls < 3; calls++) {
             set(p, &n, 0, ROWS);
-            dg_forward(p, ROWS, 0);
-            dg_adjoint(p, 0, 0);
+            dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = ROWS});
+            dg_adjoint(p, NULL, 0);
         }
         for (int k = 0; k < 3; k++) {
             set(q, &n, 5 * k, k < 2 ? 5 : 2);
-            dg_forward(q, k < 2 ? 5 : 2, 0);
-            dg_adjoint(q, ROWS, k > 0);
+            dg_forward(q, &(dg_batch){.size = sizeof(dg_batch), .rows = k < 2 ? 5 : 2});
+            dg_adjoint(q, (int64_t[]){ROWS}, k > 0);
         }
         ok(p);
         ok(q);
@@ -134,8 +134,8 @@ static void both_directions(void **state)
     dg_tensor ta = {.data = a, .bytes = sizeof a}, tb = {.data = b, .bytes = sizeof b};
     set(back, &n, 0, 2);
     set(forth, &n, 0, 2);
-    dg_forward(back, 2, 0);
-    dg_forward(forth, 2, 0);
+    dg_forward(back, &(dg_batch){.size = sizeof(dg_batch), .rows = 2});
+    dg_forward(forth, &(dg_batch){.size = sizeof(dg_batch), .rows = 2});
     dg_jacobian(back, n.z, n.w, &ta);
     dg_jacobian(forth, n.z, n.w, &tb);
     ok(back);
@@ -162,15 +162,15 @@ static void not_finite_is_refused(void **state)
     dg_program *p = dg_compile(n.g, &o);
     char before[17], after[17];
     set(p, &n, 0, ROWS);
-    dg_forward(p, ROWS, 0);
-    dg_adjoint(p, 0, 0);
+    dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = ROWS});
+    dg_adjoint(p, NULL, 0);
     assert_int_equal(dg_commit(p, &adam, 0), DG_OK);
     dg_graph_hash(n.g, before);
     float x[ROWS * IN] = {NAN};
     dg_tensor t = {DG_F32, dg_shape_make(2, (int64_t[]){ROWS, IN}), x, sizeof x};
     dg_set(p, n.x, DG_VALUE, &t);
-    dg_forward(p, ROWS, 1);
-    dg_adjoint(p, 0, 0);
+    dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = ROWS, .step = 1});
+    dg_adjoint(p, NULL, 0);
     dg_diag why;
     assert_int_equal(dg_commit(p, &adam, 1), DG_EFINITE);
     dg_program_status(p, &why);
@@ -200,10 +200,10 @@ static void frozen_and_bare(void **state)
     double x[4], loss;
     dg_tensor t = {DG_F64, dg_shape_make(1, (int64_t[]){4}), x, sizeof x};
     for (uint64_t step = 0; step < 3; step++) {
-        dg_forward(p, 1, step);
-        dg_loss_value(p, -1, 0, &loss);
+        dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = 1, .step = step});
+        dg_loss_value(p, -1, NULL, &loss);
         assert_true(loss == 0.5 * 4 * 4 * pow(0.25, (double)step));
-        dg_adjoint(p, 0, 0);
+        dg_adjoint(p, NULL, 0);
         dg_commit(p, &gd, step);
     }
     ok(p);
@@ -295,11 +295,11 @@ static void adjoint_again(void **state)
     dg_set(p, y, DG_VALUE, &t);
     t = (dg_tensor){DG_F32, dg_shape_make(2, (int64_t[]){BATCH, 10}), data, 640};
     dg_set(p, x, DG_VALUE, &t);
-    dg_forward(p, BATCH, 0);
+    dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = BATCH});
     void *first = NULL;
     for (int k = 0; k < 3; k++) {
         size_t bytes;
-        dg_adjoint(p, 0, 0);
+        dg_adjoint(p, NULL, 0);
         ok(p);
         void *gradient = get(p, y, DG_GRADIENT, &bytes);
         if (first)
