@@ -94,7 +94,7 @@ typedef struct dg_bytes {
  *     by parts   all else: work on part `part` of `parts`, a number that comes from sizes alone;
  *                rows are then 0 to all of the outputs. Of a node that is cut by rows that is the
  *                adjoint of each input without the batch (a parameter): it sums over all rows. */
-enum { DG_CALL_FORWARD, DG_CALL_ADJOINT, DG_CALL_TANGENT };
+enum { DG_CALL_FORWARD, DG_CALL_ADJOINT, DG_CALL_TANGENT, DG_CALL_FINISH };
 
 typedef struct dg_call {
     size_t size;
@@ -140,8 +140,9 @@ enum {
     DG_IN_ANY = 8,       /* takes real values or DG_I32 */
     DG_IN_STATE = 16,    /* a state that the graph makes as it makes parameters, and never gives a
                             gradient; result `next` of the node is its next value, which dg_commit
-                            takes over. Next values are the last results of a node, and no results
-                            in the language */
+                            takes over. Next values are the last results of a node: they have no
+                            error vector (eps is 0), no tangent, and are no results in the
+                            language */
     DG_IN_MADE = DG_IN_PARAMETER | DG_IN_STATE
 };
 

@@ -32,7 +32,7 @@ int64_t dg_probe_in(const dg_probe *p, int input)
 int64_t dg_probe_out(const dg_probe *p)
 {
     int64_t n = 0;
-    for (int j = 0; j < p->c.n_out; j++)
+    for (int j = 0; j < p->n_results; j++)
         n += elements(&p->out_shape[j]);
     return n;
 }
@@ -40,7 +40,7 @@ int64_t dg_probe_out(const dg_probe *p)
 double dg_probe_size(const dg_probe *p)
 {
     double sum = 0;
-    for (int j = 0; j < p->c.n_out; j++)
+    for (int j = 0; j < p->n_results; j++)
         for (int64_t i = 0, n = elements(&p->out_shape[j]); i < n; i++) {
             double x = dg_number_get(p->real, p->out[j], i);
             sum += x * x;
@@ -56,7 +56,9 @@ int64_t dg_probe_row(const dg_probe *p)
 int dg_probe_differentiable(const dg_probe *p, int input)
 {
     int target = (p->type->flags & DG_LOSS) && input == 0;
-    return p->in[input] && !p->integer[input] && !target && dg_probe_in(p, input) > 0;
+    int last = p->type->n_inputs - 1;
+    int state = p->type->inputs[input < last ? input : last].flags & DG_IN_STATE;
+    return p->in[input] && !p->integer[input] && !target && !state && dg_probe_in(p, input) > 0;
 }
 
 const char *dg_probe_input_name(const dg_probe *p, int input)
@@ -101,7 +103,8 @@ static void make_results(dg_probe *p, const dg_graph *g, const dg_naive *at, con
     for (int j = 0; j < n->n_out; j++) {
         const dg_vertex *v = &g->values[n->out + j - 1];
         p->out_shape[j] = *dg_naive_shape(at, (dg_value){n->out + j});
-        p->out_rows = v->shape.rank > 0 && v->shape.dim[0] == DG_N;
+        if (j == 0)
+            p->out_rows = v->shape.rank > 0 && v->shape.dim[0] == DG_N;
         p->out[j] = memory(p, elements(&p->out_shape[j]));
         p->eps[j] = memory(p, elements(&p->out_shape[j]));
         p->dout[j] = memory(p, elements(&p->out_shape[j]));
@@ -127,6 +130,7 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
                            dg_type_name(g->real));
     take_inputs(p, g, at, n);
     make_results(p, g, at, n);
+    p->n_results = n->n_out - dg_next_values(n->type);
     if (n->type->bytes)
         n->type->bytes(&(dg_sizes){.size = sizeof(dg_sizes),
                                    .attrs = n->attrs,
@@ -135,6 +139,7 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
                                    .real = g->real,
                                    .training = 1},
                        &bytes);
+    p->carried = bytes.carried;
     p->c = (dg_call){.size = sizeof p->c,
                      .attrs = n->attrs,
                      .n_in = n->n_in,
@@ -147,6 +152,7 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
                      .training = 1,
                      .key = {1, (uint64_t)node},
                      .saved = memory(p, (int64_t)bytes.saved / 8 + 1),
+                     .carried = memory(p, (int64_t)bytes.carried / 8 + 1),
                      .scratch = memory(p, (int64_t)bytes.scratch / 8 + 1),
                      .why = &p->why};
     return p->failed == DG_OK ? DG_OK : dg_diag_set(why, p->failed, "out of memory");
@@ -160,6 +166,7 @@ void dg_probe_free(dg_probe *p)
             free(all[k]);
     }
     free(p->c.saved);
+    free(p->c.carried);
     free(p->c.scratch);
 }
 
@@ -167,6 +174,7 @@ static void run(dg_probe *p, int direction, int parts)
 {
     dg_fn fn = direction == DG_CALL_FORWARD   ? p->math->forward
                : direction == DG_CALL_ADJOINT ? p->math->adjoint
+               : direction == DG_CALL_FINISH  ? p->math->finish
                                               : p->math->tangent;
     p->c.direction = direction;
     p->c.parts = parts;
@@ -175,17 +183,22 @@ static void run(dg_probe *p, int direction, int parts)
     dg_upper_clean();
 }
 
+static dg_sizes sizes_of(const dg_probe *p)
+{
+    return (dg_sizes){.size = sizeof(dg_sizes),
+                      .attrs = p->c.attrs,
+                      .n_in = p->c.n_in,
+                      .in = p->in_shape,
+                      .real = p->real,
+                      .training = 1};
+}
+
 static int parts_of(const dg_probe *p, int input)
 {
     int rows = (p->type->flags & (DG_ROWS | DG_POINTWISE)) && (input < 0 || p->in_rows[input]);
     if (!p->type->parts || rows)
         return 1;
-    dg_sizes of = {.size = sizeof of,
-                   .attrs = p->c.attrs,
-                   .n_in = p->c.n_in,
-                   .in = p->in_shape,
-                   .real = p->real,
-                   .training = 1};
+    dg_sizes of = sizes_of(p);
     int parts = p->type->parts(&of, input);
     return parts > 1 ? parts : 1;
 }
@@ -217,7 +230,7 @@ static void only_saved(dg_probe *p, const void *in[], const void *out[])
 
 static void flatten(const dg_probe *p, void *const part[], double *to)
 {
-    for (int j = 0; j < p->c.n_out; j++)
+    for (int j = 0; j < p->n_results; j++)
         for (int64_t i = 0, n = elements(&p->out_shape[j]); i < n; i++)
             *to++ = dg_number_get(p->real, part[j], i);
 }
@@ -264,23 +277,39 @@ void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv)
     tangent_from(p, input, v, (double)NAN, jv);
 }
 
+/* The adjoint of one input; a gradient that is kept as a sum is finished at once. */
+static void by_sum(dg_probe *p, int input)
+{
+    dg_sizes of = sizes_of(p);
+    size_t bytes = p->type->sum ? p->type->sum(&of, input) : 0;
+    p->c.sum = bytes ? memory(p, (int64_t)bytes / 8 + 1) : NULL;
+    if (p->failed == DG_OK)
+        run(p, DG_CALL_ADJOINT, parts_of(p, input));
+    if (p->failed == DG_OK && bytes)
+        run(p, DG_CALL_FINISH, parts_of(p, input));
+    free(p->c.sum);
+    p->c.sum = NULL;
+}
+
 static void adjoint_into(dg_probe *p, int input, const double *w, void *to)
 {
     const void *in[DG_PROBE_MOST], *out[DG_PROBE_MOST];
     void *delta[DG_PROBE_MOST] = {NULL};
     forward(p);
-    for (int j = 0; j < p->c.n_out; j++)
+    for (int j = 0; j < p->n_results; j++)
         for (int64_t i = 0, n = elements(&p->out_shape[j]); i < n; i++)
             dg_number_put(p->real, p->eps[j], i, *w++);
-    delta[input] = to;
     only_saved(p, in, out);
     p->c.eps = (const void *const *)p->eps;
     p->c.delta = delta;
     p->c.add = 0;
+    if (p->carried > 0) /* for the parameters, by the adjoint of the others */
+        run(p, DG_CALL_ADJOINT, 1);
+    delta[input] = to;
     if (p->type->flags & DG_VIEW)
         memcpy(to, p->eps[0], (size_t)dg_probe_in(p, 0) * dg_type_bytes(p->real));
     else
-        run(p, DG_CALL_ADJOINT, parts_of(p, input));
+        by_sum(p, input);
 }
 
 static void adjoint_from(dg_probe *p, int input, const double *w, double before, double *jtw)

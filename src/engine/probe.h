@@ -16,6 +16,8 @@ typedef struct dg_probe {
     dg_type real;
     int has_tangent;
     int in_rows[DG_PROBE_MOST], out_rows; /* have the batch as axis 0 */
+    int n_results;                        /* without the next values of states */
+    size_t carried;                       /* its bytes */
     dg_call c;
     dg_shape in_shape[DG_PROBE_MOST], out_shape[DG_MAX_OUT];
     void *in[DG_PROBE_MOST], *out[DG_PROBE_MOST], *eps[DG_PROBE_MOST], *delta[DG_PROBE_MOST];

@@ -62,6 +62,15 @@ struct dg_graph {
     dg_names names;
 };
 
+/* Next values of states, which are the last results of a node. */
+static inline int dg_next_values(const dg_node_type *t)
+{
+    int n = 0;
+    for (int i = 0; i < t->n_inputs; i++)
+        n += (t->inputs[i].flags & DG_IN_STATE) != 0;
+    return n;
+}
+
 /* The specification of a node's input; the last one may repeat. */
 static inline const dg_input_spec *dg_input_spec_of(const dg_node *n, int i)
 {

@@ -1,5 +1,6 @@
 /* Trials: cases parsed, sizes drawn, inputs filled. */
 #include "ops/cases.h"
+#include "graph/graph.h"
 
 #include "base/text.h"
 #include "graph/attr.h"
@@ -183,7 +184,7 @@ static int check_batch(dg_trial *t, dg_diag *why)
     if (t->type->shape(t->attrs, t->n_in, in, out, why) != DG_OK)
         return 0;
     t->rows = out[0].rank > 0 && out[0].dim[0] == DG_N;
-    for (int k = 0; k < t->n_out; k++) {
+    for (int k = 0; k < t->n_results; k++) {
         if ((out[k].rank > 0 && out[k].dim[0] == DG_N) != t->rows)
             fail_msg("%s: some outputs have the batch, some have not", t->text);
         if (t->rows)
@@ -210,6 +211,7 @@ static int64_t count_all(int n, const dg_shape s[])
 static int set_outputs(dg_trial *t, dg_diag *why)
 {
     t->n_out = t->type->n_out ? t->type->n_out : t->type->outputs(t->attrs);
+    t->n_results = t->n_out - dg_next_values(t->type);
     if (t->type->shape(t->attrs, t->n_in, t->in_shape, t->out_shape, why) != DG_OK)
         return 0;
     if (count_all(t->n_in, t->in_shape) > DG_TRIAL_MOST ||

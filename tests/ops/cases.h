@@ -20,6 +20,7 @@ typedef struct dg_trial {
     int letters;
     const dg_attrs *attrs;
     int n_in, n_out;
+    int n_results;                                         /* without the next values of states */
     dg_shape in_shape[DG_TRIAL_IN], out_shape[DG_MAX_OUT]; /* rank -1: absent */
     int in_rows[DG_TRIAL_IN];                              /* has the batch as axis 0 */
     int rows;                                              /* the outputs have it */

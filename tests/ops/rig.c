@@ -93,7 +93,9 @@ int64_t dg_rig_differs(const dg_rig *r, const void *a, const void *b, int64_t n)
 
 int dg_rig_wants(const dg_rig *r, int i)
 {
-    return r->in[i] && !r->trial->integer[i];
+    const dg_node_type *type = r->trial->type;
+    int last = type->n_inputs - 1, state = type->inputs[i < last ? i : last].flags & DG_IN_STATE;
+    return r->in[i] && !r->trial->integer[i] && !state;
 }
 
 /* 1/4 to 1 in size: none so small that differences have no digits. */
@@ -169,7 +171,10 @@ void dg_rig_open(dg_rig *r, const dg_trial *t, dg_type real, const dg_isa *isa, 
         r->out[j] = take(out_bytes(r, j), 0xff);
         r->dout[j] = take(out_bytes(r, j), 0xff);
         r->eps[j] = take(out_bytes(r, j), 0xff);
-        draw(r, r->eps[j], dg_rig_out_count(r, j), &state);
+        if (j < t->n_results)
+            draw(r, r->eps[j], dg_rig_out_count(r, j), &state);
+        else
+            memset(r->eps[j], 0, out_bytes(r, j));
     }
     dg_sizes of = dg_trial_sizes(t, real);
     dg_bytes bytes = {.size = sizeof bytes};
@@ -177,6 +182,12 @@ void dg_rig_open(dg_rig *r, const dg_trial *t, dg_type real, const dg_isa *isa, 
         t->type->bytes(&of, &bytes);
     r->saved_bytes = bytes.saved;
     r->scratch_bytes = bytes.scratch;
+    r->carried_bytes = bytes.carried;
+    r->carried = bytes.carried ? take(bytes.carried, 0xff) : NULL;
+    for (int i = 0; i < t->n_in && t->type->sum; i++) {
+        r->sum_bytes[i] = t->type->sum(&of, i);
+        r->sum[i] = r->sum_bytes[i] ? take(r->sum_bytes[i], 0xff) : NULL;
+    }
     r->saved = r->saved_bytes ? take(r->saved_bytes, 0xff) : NULL;
     r->scratch = r->scratch_bytes ? take(r->scratch_bytes, 0xff) : NULL;
 }
@@ -194,6 +205,9 @@ void dg_rig_close(dg_rig *r)
         give(r, r->dout[j], out_bytes(r, j), "an output's perturbation");
     }
     give(r, r->saved, r->saved_bytes, "saved");
+    give(r, r->carried, r->carried_bytes, "carried");
+    for (int i = 0; i < r->trial->n_in; i++)
+        give(r, r->sum[i], r->sum_bytes[i], "a sum");
     give(r, r->scratch, r->scratch_bytes, "scratch");
 }
 
@@ -232,7 +246,9 @@ static void make_frame(dg_rig *r, frame *f, int direction)
                         .key = {7, 11},
                         .in = f->in,
                         .out = f->out,
+                        .inner1 = t->out_shape[0].rank > 1 ? t->out_shape[0].dim[1] : 1,
                         .saved = r->saved,
+                        .carried = r->carried,
                         .scratch = r->scratch,
                         .why = &r->why};
 }
@@ -351,17 +367,55 @@ static void make_adjoint(dg_rig *r, frame *f)
     f->call.delta = f->delta;
 }
 
+static void adjoint_cut(dg_rig *r, dg_fn fn, frame *f, dg_cut cut, int i)
+{
+    if (cut == DG_WHOLE)
+        must(r, fn, &f->call);
+    else if (by_rows(r) && r->trial->in_rows[i])
+        run_rows(r, fn, &f->call);
+    else
+        run_parts(r, fn, &f->call, i);
+}
+
+/* The gradient of an input with a sum is finished at once. */
 static void adjoint_alone(dg_rig *r, dg_cut cut, int i)
 {
     frame f;
     make_adjoint(r, &f);
     f.delta[i] = r->delta[i];
-    if (cut == DG_WHOLE)
-        must(r, r->math->adjoint, &f.call);
-    else if (by_rows(r) && r->trial->in_rows[i])
+    f.call.sum = r->sum[i];
+    if (r->sum[i] && !r->add)
+        memset(r->sum[i], 0xff, r->sum_bytes[i]);
+    adjoint_cut(r, r->math->adjoint, &f, cut, i);
+    if (r->sum[i])
+        adjoint_cut(r, r->math->finish, &f, cut, i);
+}
+
+static int is_parameter(const dg_trial *t, int i)
+{
+    int last = t->type->n_inputs - 1;
+    return t->type->inputs[i < last ? i : last].flags & DG_IN_PARAMETER;
+}
+
+/* Whether the engine gives input i its delta with others in one call, if there are any. */
+static int goes_together(const dg_rig *r, int i)
+{
+    const dg_trial *t = r->trial;
+    if (by_rows(r))
+        return t->in_rows[i];
+    return r->carried ? !is_parameter(t, i) : !t->type->parts && !r->sum[i];
+}
+
+/* What the adjoint that goes by rows leaves for those of the parameters. */
+static void carry(dg_rig *r, dg_cut cut)
+{
+    frame f;
+    memset(r->carried, 0xff, r->carried_bytes);
+    make_adjoint(r, &f);
+    if (by_rows(r) && cut == DG_CUT)
         run_rows(r, r->math->adjoint, &f.call);
     else
-        run_parts(r, r->math->adjoint, &f.call, i);
+        must(r, r->math->adjoint, &f.call);
 }
 
 void dg_rig_adjoint(dg_rig *r, dg_cut cut, int only)
@@ -370,12 +424,14 @@ void dg_rig_adjoint(dg_rig *r, dg_cut cut, int only)
     frame f;
     int together = 0;
     make_adjoint(r, &f);
+    if (r->carried)
+        carry(r, cut);
     for (int i = 0; i < t->n_in; i++) {
         if (!dg_rig_wants(r, i) || (only >= 0 && only != i))
             continue;
         if (!r->add)
             poison(r->delta[i], in_bytes(r, i));
-        if (only < 0 && (by_rows(r) ? t->in_rows[i] : !t->type->parts)) {
+        if (only < 0 && goes_together(r, i)) {
             f.delta[i] = r->delta[i];
             together = 1;
         } else {

@@ -16,8 +16,8 @@ typedef struct dg_rig {
     const dg_math *math;
     void *in[DG_TRIAL_IN], *delta[DG_TRIAL_IN], *din[DG_TRIAL_IN]; /* NULL: absent */
     void *out[DG_MAX_OUT], *eps[DG_MAX_OUT], *dout[DG_MAX_OUT];
-    void *saved, *scratch;
-    size_t saved_bytes, scratch_bytes;
+    void *saved, *carried, *scratch, *sum[DG_TRIAL_IN];
+    size_t saved_bytes, carried_bytes, scratch_bytes, sum_bytes[DG_TRIAL_IN];
     int training;   /* 1 */
     int add;        /* 0; see dg_call */
     uint64_t state; /* draws the cuts */

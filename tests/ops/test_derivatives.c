@@ -64,7 +64,7 @@ static double norm_in(const dg_rig *r, void *const a[], int only)
 
 static double norm_out(const dg_rig *r, void *const a[])
 {
-    return sqrt(dot(r, a, a, r->trial->n_out, 0, -1));
+    return sqrt(dot(r, a, a, r->trial->n_results, 0, -1));
 }
 
 /* |left - right| relative to scale; 0 where both are 0. */
@@ -87,7 +87,7 @@ static double gap_of(const dg_rig *r, void *const left[], int only)
     const dg_trial *t = r->trial;
     double jv = norm_out(r, left), w = norm_out(r, r->eps), v = norm_in(r, r->din, only);
     double jtw = norm_in(r, r->delta, only);
-    return relative(dot(r, left, r->eps, t->n_out, 0, -1),
+    return relative(dot(r, left, r->eps, t->n_results, 0, -1),
                     dot(r, r->din, r->delta, t->n_in, 1, only), fmax(jv * w, v * jtw));
 }
 
@@ -110,7 +110,7 @@ static void same_outputs(const dg_rig *a, const dg_rig *b, const char *what)
 
 static void same_tangents(const dg_rig *a, const dg_rig *b, const char *what)
 {
-    for (int j = 0; j < a->trial->n_out; j++)
+    for (int j = 0; j < a->trial->n_results; j++)
         same(a, what, j, a->dout[j], b->dout[j], dg_rig_out_count(a, j));
 }
 
@@ -175,6 +175,8 @@ static void run_rows(const dg_rig *whole, dg_rig *r, const dg_trial *rows, const
             continue;
         if (before)
             memcpy(r->delta[i], before->delta[i], (size_t)dg_rig_in_count(r, i) * unit);
+        if (before && r->sum[i])
+            memcpy(r->sum[i], before->sum[i], r->sum_bytes[i]);
         dg_rig_adjoint(r, DG_CUT, i);
     }
 }
@@ -192,7 +194,7 @@ static void check_two_batches(const dg_rig *whole, const dg_isa *isa, uint64_t *
     dg_trial_rows(t, 0, cut, &one);
     dg_trial_rows(t, cut, n, &two);
     run_rows(whole, &a, &one, isa, 0, NULL);
-    int adds = (t->type->flags & DG_ACCUMULATES) != 0;
+    int adds = (t->type->flags & DG_ACCUMULATES) != 0 || t->type->sum != NULL;
     run_rows(whole, &b, &two, isa, cut, adds ? &a : NULL);
     for (int i = 0; i < t->n_in && adds; i++)
         if (dg_rig_wants(whole, i) && !t->in_rows[i])
@@ -225,7 +227,7 @@ static void central(dg_rig *up, dg_rig *down, const dg_rig *base, double h)
 {
     step(up, base, h);
     step(down, base, -h);
-    for (int j = 0; j < base->trial->n_out; j++)
+    for (int j = 0; j < base->trial->n_results; j++)
         for (int64_t k = 0; k < dg_rig_out_count(base, j); k++) {
             double d = minus(dg_rig_get(up, up->out[j], k), dg_rig_get(down, down->out[j], k));
             dg_rig_set(up, up->dout[j], k, d / (2 * h));
@@ -235,7 +237,7 @@ static void central(dg_rig *up, dg_rig *down, const dg_rig *base, double h)
 /* coarse = fine + (fine - coarse) / (order - 1): the next level of Richardson's scheme. */
 static void improve(dg_rig *coarse, const dg_rig *fine, double order)
 {
-    for (int j = 0; j < fine->trial->n_out; j++)
+    for (int j = 0; j < fine->trial->n_results; j++)
         for (int64_t k = 0; k < dg_rig_out_count(fine, j); k++) {
             double d = dg_rig_get(fine, fine->dout[j], k);
             double e = d - dg_rig_get(coarse, coarse->dout[j], k);
@@ -259,7 +261,7 @@ static void check_differences(const dg_rig *base, const dg_isa *isa, figures *f)
     improve(&level[1], &level[2], 4);
     improve(&level[0], &level[1], 16);
     double adjoint = gap_of(base, level[0].dout, -1);
-    for (int j = 0; j < t->n_out; j++)
+    for (int j = 0; j < t->n_results; j++)
         for (int64_t k = 0; k < dg_rig_out_count(base, j); k++)
             dg_rig_set(&down, down.dout[j], k,
                        dg_rig_get(base, level[0].dout[j], k) - dg_rig_get(base, base->dout[j], k));
