@@ -63,6 +63,7 @@ dg_status dg_pass_bind(dg_program *p, dg_plan *q)
         *c = (dg_call){.size = sizeof *c, .n_in = it->n_in, .n_out = it->n_out, .parts = 1};
         c->direction = it->kind == ITEM_ADJOINT   ? DG_CALL_ADJOINT
                        : it->kind == ITEM_TANGENT ? DG_CALL_TANGENT
+                       : it->kind == ITEM_FINISH  ? DG_CALL_FINISH
                                                   : DG_CALL_FORWARD;
         c->in = (const void *const *)pointers(p, q, it->in, it->n_in);
         c->out = pointers(p, q, it->out, it->n_out);

@@ -186,7 +186,10 @@ static void back_by_sum(dg_naive *n, const dg_node *node, dg_frame *f, int only,
     if (!n->failed)
         call(n, math_of(n, node)->adjoint, f, parts);
     if (!n->failed)
+        f->c.direction = DG_CALL_FINISH;
+    if (!n->failed)
         call(n, math_of(n, node)->finish, f, parts);
+    f->c.direction = DG_CALL_ADJOINT;
     free(f->c.sum);
     f->c.sum = NULL;
 }

@@ -27,8 +27,8 @@ static dg_status train(dg_graph *g, dg_random *r, int64_t batch, dg_optimizer *o
     dg_program *p = dg_compile(g, &options);
     for (uint64_t step = 0; step < 3; step++) {
         set_inputs(p, g, data);
-        dg_forward(p, batch, step);
-        dg_adjoint(p, 0, 0);
+        dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = batch, .step = step});
+        dg_adjoint(p, NULL, 0);
         dg_commit(p, optimizer, step);
     }
     dg_status status = dg_program_status(p, why);
