@@ -150,7 +150,8 @@ void onnx_run_at(onnx_run *r, double factor)
         snprintf(port, sizeof port, "the_target_%d", i);
         set(r, s, port, onnx_vector(&r->v, "target/", s->source), 1);
     }
-    if (dg_forward(r->p, rows, 0) != DG_OK || dg_adjoint(r->p, 0, 0) != DG_OK) {
+    if (dg_forward(r->p, &(dg_batch){.size = sizeof(dg_batch), .rows = rows}) != DG_OK ||
+        dg_adjoint(r->p, NULL, 0) != DG_OK) {
         dg_program_status(r->p, &why);
         fail_msg("%s: %s", why.node, why.text);
     }
