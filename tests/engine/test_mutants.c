@@ -168,6 +168,9 @@ static int adds_nothing(subject *s, dg_item *it)
         same |= is_right(s, 0);
         *it = before;
     }
+    it->kind = ITEM_ZERO; /* or what it adds up meets only zeros */
+    same |= is_right(s, 0);
+    *it = before;
     return same;
 }
 
