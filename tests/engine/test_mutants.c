@@ -19,7 +19,22 @@ typedef struct subject {
     int64_t batch;
 } subject;
 
+/* Graphs of smooth nodes, whose derivatives are hardly ever 0 or 1: elsewhere a wrong item may change
+ * nothing. The others count as used already. */
 static int used[DG_RANDOM_TYPES];
+
+static void only_smooth(void)
+{
+    static const char *const smooth[] = {"linear", "tanh",   "sigmoid", "mul",       "sub",
+                                         "matmul", "concat", "split",   "transpose", "conv",
+                                         "cos",    "sin",    "square",  "mean",      "sum"};
+    for (int k = 0; dg_type_at(NULL, k); k++) {
+        used[k] = 1 << 20;
+        for (size_t i = 0; i < sizeof smooth / sizeof *smooth; i++)
+            if (strcmp(dg_type_at(NULL, k)->name, smooth[i]) == 0)
+                used[k] = 0;
+    }
+}
 
 static subject make(uint64_t seed)
 {
@@ -162,7 +177,7 @@ static int adds_nothing(subject *s, dg_item *it)
     int same = 0;
     for (int k = 0; k < 3 && is_sum(&before) && before.n_in == 2; k++) {
         const void *a = before.call.in[0], *b = before.call.in[1];
-        const void *in[3] = {a, k < 2 ? b : a, before.call.in[k % 2]};
+        const void *in[3] = {a, k == 1 ? b : a, b}; /* a may be where the sum goes */
         it->n_in = k < 2 ? 3 : 2;
         it->call.in = in;
         same |= is_right(s, 0);
@@ -220,6 +235,7 @@ static void hunt(const char *name, int (*spoil)(subject *, dg_item *), uint64_t 
 static void wrong_items(void **state)
 {
     (void)state;
+    only_smooth();
     hunt("add that writes", add_that_writes, 24, 10);
     hunt("lost fan-out", lost_fan_out, 24, 10);
     hunt("doubled fan-out", doubled_fan_out, 24, 10);
