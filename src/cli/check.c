@@ -414,6 +414,7 @@ static dg_experiment *open_model(const char *path, const check_options *o,
                                 .n_types = plugins->n,
                                 .real = DG_F64,
                                 .real_given = 1,
+                                .losses = 1,
                                 .path = path};
     int data_only = 0;
     dg_experiment *e = try_model(path, &eo, &data_only);

@@ -156,6 +156,8 @@ static int convert(int argc, char **argv)
     const char *place[2] = {NULL, NULL}, *layout = NULL;
     dg_onnx_flags onnx = {0};
     const dg_flag flags[] = {
+        {"weights", FLAG_TEXT, &onnx.weights, "RUN",
+         "its weights into a copy OUT of the ONNX file IN that they came from"},
         {"force", FLAG_ON, &onnx.force, NULL, "files that are there are replaced (of ONNX)"},
         {"batchnorm", FLAG_TEXT, &onnx.batchnorm, "HOW",
          "frozen or train; as the ONNX file says by default"},
@@ -175,13 +177,15 @@ static int convert(int argc, char **argv)
     onnx.plain = layout != NULL;
     if (layout && strcmp(layout, "source") != 0)
         return dg_usage(&dg_command_convert, "--layout is source");
+    if (onnx.weights && !(dg_is_onnx(place[0]) && dg_is_onnx(place[1])))
+        return dg_usage(&dg_command_convert, "--weights RUN goes with IN.onnx and OUT.onnx");
+    if (onnx.weights)
+        return dg_convert_back(place[0], place[1], &onnx);
     if (dg_is_onnx(place[0]) && ends_with(place[1], ".dag"))
         return dg_convert_from_onnx(place[0], place[1], &onnx);
     if (dg_format_of(place[1]) == DG_FORMAT_OTHER) {
-        dg_format(text, sizeof text,
-                  "OUT is '%s', its name must end with .npy, .npz, .csv or .safetensors (of ONNX: "
-                  ".dag)",
-                  place[1]);
+        dg_format(text, sizeof text, "OUT is '%s', its name must end with %s", place[1],
+                  dg_is_onnx(place[0]) ? ".dag" : ".npy, .npz, .csv or .safetensors");
         return dg_usage(&dg_command_convert, text);
     }
     contents c = {.n = 0};

@@ -422,7 +422,8 @@ static int grad_main(int argc, char **argv)
                                 .dirs = o.data.item,
                                 .n_dirs = o.data.n,
                                 .types = plugins.type,
-                                .n_types = plugins.n};
+                                .n_types = plugins.n,
+                                .losses = 1};
     grad *k = calloc(1, sizeof *k);
     dg_named *tensors = calloc(MOST_TENSORS, sizeof *tensors);
     dg_experiment *e =

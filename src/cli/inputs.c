@@ -122,10 +122,13 @@ static dg_status add_files(dg_inputs *in, const char *run, const char *weights,
     in->first->block[DG_TEST_PART] = d; /* owner, until the experiment that reads it is there */
     dg_checkpoint *c = NULL;
     char room[4096];
-    dg_run_weights_file(run, weights ? weights : dg_run_known_by(in->first, run), room,
-                        sizeof room);
-    dg_status s = dg_checkpoint_load(&c, room, 0, why);
-    dg_dataset_follow(d, stored_note, c);
+    dg_status s = DG_OK;
+    if (!dg_is_onnx(run)) {
+        dg_run_weights_file(run, weights ? weights : dg_run_known_by(in->first, run), room,
+                            sizeof room);
+        s = dg_checkpoint_load(&c, room, 0, why);
+        dg_dataset_follow(d, stored_note, c);
+    }
     for (int i = 0; i < files->n && s == DG_OK; i++)
         s = add_file(in, d, files->item[i], why);
     if (s == DG_OK)
@@ -268,7 +271,8 @@ static int from_files(dg_inputs *in, const dg_command *c, const char *run, const
     else
         in->first->block[DG_TEST_PART] = NULL;
     in->e->block[DG_TEST_PART] = in->rows_of;
-    if (read_weights(in->e, run, weights, &why) != DG_OK || check_inputs(in, &why) != DG_OK)
+    dg_status s = dg_is_onnx(run) ? DG_OK : read_weights(in->e, run, weights, &why);
+    if (s != DG_OK || check_inputs(in, &why) != DG_OK)
         return dg_tell(c, &why);
     return EXIT_DONE;
 }

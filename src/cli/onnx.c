@@ -3,7 +3,10 @@
 
 #include "base/text.h"
 #include "cli/columns.h"
+#include "io/weights.h"
 #include "io/writer.h"
+#include "onnx/back.h"
+#include "train/rundir.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,5 +156,74 @@ int dg_convert_from_onnx(const char *in, const char *out, const dg_onnx_flags *f
     for (int i = 0; i < f->size.n; i++)
         free(r.names[i]);
     free(tensors);
+    return code;
+}
+
+/* ---- Back ------------------------------------------------------------------------------------ */
+
+/* That the run trained this graph: its nodes are those of the file. */
+static dg_status check_graph(const char *run, const char *in, dg_diag *why)
+{
+    dg_experiment_options o = {.path = in, .without_data = 1, .size = 64};
+    dg_experiment *net = dg_experiment_open(&o);
+    dg_experiment *e = dg_run_open(run, "", &o, why);
+    dg_status s = !net || !e ? DG_EMEMORY : why->code;
+    if (s == DG_OK)
+        s = dg_experiment_status(net);
+    if (s == DG_OK)
+        s = dg_experiment_status(e);
+    if (s == DG_OK)
+        s = dg_onnx_same_graph(net->model->graph, e->model->graph, why);
+    dg_experiment_free(net);
+    dg_experiment_free(e);
+    return dg_diag_set(why, s, "the model of '%s' cannot be read", run);
+}
+
+static dg_status write_back(const char *in, const char *out, const char *weights,
+                            const dg_onnx *net, dg_onnx_back *back, dg_diag *why)
+{
+    char file[4096];
+    dg_checkpoint *c = NULL;
+    const char *from = weights;
+    dg_status s = DG_OK;
+    if (dg_is_run(weights)) {
+        s = check_graph(weights, in, why);
+        from = dg_run_weights_file(weights, "best", file, sizeof file);
+        if (access(from, F_OK) != 0)
+            from = dg_run_weights_file(weights, "last", file, sizeof file);
+    }
+    if (s == DG_OK)
+        s = dg_checkpoint_load(&c, from, 0, why);
+    if (s == DG_OK)
+        s = dg_onnx_write_back(net, dg_checkpoint_tensors(c), from, back, why);
+    if (s == DG_OK)
+        s = dg_file_write(out, back->bytes, back->size, why);
+    if (s == DG_OK)
+        printf("%s: %d tensors of %s, %lld numbers of them changed\n", out, back->tensors, from,
+               (long long)back->numbers);
+    dg_checkpoint_free(c);
+    return s;
+}
+
+int dg_convert_back(const char *in, const char *out, const dg_onnx_flags *f)
+{
+    dg_diag why = {.code = DG_OK};
+    dg_onnx_back back = {NULL, 0, 0, 0, 0};
+    reading r = {.options = {0}};
+    int code = read_options(f, &r);
+    if (code == EXIT_DONE && !f->force && exists(out))
+        code = EXIT_USAGE;
+    dg_onnx *net = code == EXIT_DONE ? dg_onnx_read(in, &r.options, &why) : NULL;
+    if (code == EXIT_DONE && (!net || write_back(in, out, f->weights, net, &back, &why) != DG_OK))
+        code = dg_tell(command, &why);
+    if (code == EXIT_DONE && back.training)
+        fprintf(stderr,
+                "dagrad convert: %d batch norms of '%s' are in training mode, as in the file they "
+                "came from: other programs will not use the running statistics\n",
+                back.training, out);
+    for (int i = 0; i < f->size.n; i++)
+        free(r.names[i]);
+    free(back.bytes);
+    dg_onnx_free(net);
     return code;
 }

@@ -16,5 +16,7 @@ typedef struct dg_onnx_flags {
 
 /* net.onnx to net.dag and net.safetensors; tells what was read. Returns the exit code. */
 int dg_convert_from_onnx(const char *in, const char *out, const dg_onnx_flags *f);
+/* The weights of f->weights into a copy of the ONNX file they came from. */
+int dg_convert_back(const char *in, const char *out, const dg_onnx_flags *f);
 
 #endif

@@ -411,7 +411,7 @@ static int check_usage(const char *run, const predict_options *o)
                   o->out);
         return dg_usage(&dg_command_predict, text);
     }
-    return dg_need_run(&dg_command_predict, run);
+    return dg_is_onnx(run) ? EXIT_DONE : dg_need_run(&dg_command_predict, run);
 }
 
 static int predict(int argc, char **argv)

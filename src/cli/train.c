@@ -238,6 +238,9 @@ static int check_usage(const train_options *o)
         wrong = "--resume goes without --out and --weights";
     else if (o->out && strcmp(o->out, "-") == 0)
         wrong = "--out is '-', and a run is a folder (./- if it is to have that name)";
+    else if (o->model && dg_is_onnx(o->model))
+        wrong = "an ONNX graph has no loss and no data: dagrad convert net.onnx net.dag, then add "
+                "them";
     else if (o->model && dg_is_run(o->model))
         wrong = "this is a run; --resume goes on with it";
     else if (o->resume && !dg_is_run(o->resume))

@@ -487,10 +487,13 @@ dg_onnx *dg_onnx_read(const char *path, const dg_onnx_options *options, dg_diag 
         s = dg_reader_rest(r, &bytes, &n);
     dg_reader_close(r);
     dg_onnx *net = s == DG_OK ? dg_onnx_read_memory(bytes, n, path, options, why) : NULL;
-    if (net)
-        ((dg_import *)net->inside)->file = bytes;
-    else
+    if (!net) {
         free(bytes);
+        return NULL;
+    }
+    dg_import *m = net->inside;
+    m->file = bytes;
+    m->file_size = n;
     return net;
 }
 

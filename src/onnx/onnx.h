@@ -10,6 +10,7 @@
 #define DG_ONNX_ONNX_H
 
 #include "io/safetensors.h"
+#include <stdbool.h>
 
 typedef enum { DG_ONNX_PARAMETER, DG_ONNX_STATE, DG_ONNX_CONSTANT } dg_onnx_kind;
 

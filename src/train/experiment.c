@@ -10,6 +10,8 @@
 
 const char *const dg_part_names[DG_DATA_PARTS] = {"train", "validation", "test"};
 
+enum { ONNX_SIZE = 64 };
+
 dg_status dg_experiment_status(const dg_experiment *e)
 {
     return dg_diags_status(&e->model->diags);
@@ -258,7 +260,8 @@ static int free_sizes(dg_experiment *e, dg_dimension sizes[], int most)
     for (int i = 0; i < e->model->n_ports; i++) {
         const dg_port *port = &e->model->ports[i];
         for (int k = 0; k < port->shape.rank; k++) {
-            int64_t size = e->options.size;
+            int64_t size = e->options.size; /* pictures of others are halved more often */
+            size = e->net && size > 0 && size < ONNX_SIZE ? ONNX_SIZE : size;
             for (int b = 0; b < DG_DATA_PARTS && port->free[k]; b++) {
                 dg_column *c = e->block[b] ? dg_dataset_find(e->block[b], port->name) : NULL;
                 dg_shape s = c ? dg_column_shape(c) : (dg_shape){0};
@@ -331,6 +334,29 @@ static void log_line(void *user, const char *line)
         e->options.say(e->options.user, line);
 }
 
+/* mse(target_OUT, OUT) for each output whose sizes are known. */
+static void add_losses(dg_experiment *e, dg_model_options *m, dg_diag *why)
+{
+    dg_text t = dg_text_make(NULL);
+    char shape[160];
+    dg_text_add(&t, e->net->text);
+    for (int i = 0; i < e->net->n_outputs; i++) {
+        const dg_onnx_side *s = &e->net->outputs[i];
+        int free_size = 0;
+        for (int k = 0; k < s->shape.rank; k++)
+            free_size |= s->shape.dim[k] < 0 && s->shape.dim[k] != DG_N;
+        if (!free_size)
+            dg_text_printf(&t, "\ntarget target_%s%s\nloss mse(target_%s, %s)\n", s->name,
+                           dg_shape_text(&s->shape, shape, sizeof shape), s->name, s->name);
+    }
+    e->net_text = t.failed ? NULL : strdup(t.data);
+    dg_text_free(&t);
+    if (e->net_text)
+        m->text = e->net_text;
+    else
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+}
+
 /* An .onnx as the text of a model and its tensors; a failure is kept for the diagnostics. */
 static void read_onnx(dg_experiment *e, dg_model_options *m, dg_diag *why)
 {
@@ -339,6 +365,8 @@ static void read_onnx(dg_experiment *e, dg_model_options *m, dg_diag *why)
     e->net = dg_onnx_read(e->options.path, NULL, why);
     e->options.tensors = e->net ? e->net->tensors : NULL;
     m->text = e->net ? e->net->text : "";
+    if (e->net && e->options.losses)
+        add_losses(e, m, why);
 }
 
 static void onnx_failed(dg_experiment *e, const dg_diag *why)
@@ -391,7 +419,8 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o)
     if (dg_experiment_status(e) == DG_OK && !o->without_data)
         read_data(e);
     /* a model whose files are missing is still checked as far as it goes */
-    build(e);
+    if (why.code == DG_OK)
+        build(e);
     return e;
 }
 
@@ -405,6 +434,7 @@ void dg_experiment_free(dg_experiment *e)
         dg_dataset_free(e->block[i]);
     dg_store_free(e->store);
     dg_onnx_free(e->net);
+    free(e->net_text);
     free(e->folder);
     free(e);
 }

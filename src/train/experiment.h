@@ -31,6 +31,7 @@ typedef struct dg_experiment_options {
     int n_dirs;
     const dg_node_type *const *types; /* a user's */
     int n_types;
+    int losses;                /* 1: an .onnx gets mse of each output OUT against target_OUT */
     int without_data;          /* 1: blocks are checked, not read; free dimensions take `size` */
     int64_t size;              /* of each free dimension then; 0: an error */
     const dg_dimension *sizes; /* of free dimensions that the caller knows: before data and size */
@@ -55,6 +56,7 @@ typedef struct dg_experiment {
     } weights;             /* set by dg_run_weights */
     dg_onnx *net;          /* of an .onnx, else NULL */
     struct dg_legend *legends; /* of each port, once weights were read: train/legend.h */
+    char *net_text;        /* its text with losses, or NULL */
     char *folder;          /* of the model */
     dg_host host;          /* of its graph: malloc, remarks */
 } dg_experiment;
