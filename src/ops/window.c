@@ -110,8 +110,9 @@ static dg_status check_picture(const char *of, const dg_shape *x, dg_diag *why)
     return DG_OK;
 }
 
-dg_status dg_window_find(const char *of, const dg_attrs *a, dg_window_attrs at, const dg_shape *x,
-                         dg_window *w, dg_diag *why)
+/* All but the sizes that follow from padding. */
+static dg_status read_attrs(const char *of, const dg_attrs *a, dg_window_attrs at,
+                            const dg_shape *x, dg_window *w, dg_diag *why)
 {
     *w = (dg_window){0};
     dg_status s = check_picture(of, x, why);
@@ -128,10 +129,64 @@ dg_status dg_window_find(const char *of, const dg_attrs *a, dg_window_attrs at, 
         w->in[i] = !is_series(x) ? x->dim[1 + i] : i == 1 ? x->dim[1] : 1;
         if (w->stride[i] == 0)
             w->stride[i] = w->kernel[i];
-        if (padding->word == SAME)
+    }
+    return s;
+}
+
+dg_status dg_window_find(const char *of, const dg_attrs *a, dg_window_attrs at, const dg_shape *x,
+                         dg_window *w, dg_diag *why)
+{
+    dg_status s = read_attrs(of, a, at, x, w, why);
+    int ceil = at.ceil > 0 && dg_attr_int(a, at.ceil);
+    for (int i = 0; i < 2 && s == DG_OK; i++)
+        if (a->v[at.padding].word == SAME)
             find_same(w, i);
         else
-            s = find_given(of, x, at.ceil > 0 && dg_attr_int(a, at.ceil), w, i, why);
+            s = find_given(of, x, ceil, w, i, why);
+    return s;
+}
+
+/* more: output_padding. */
+static dg_status widen(const char *of, const dg_shape *x, int same, int64_t more, dg_window *w,
+                       int i, dg_diag *why)
+{
+    int64_t most = w->stride[i] > w->dilation[i] ? w->stride[i] : w->dilation[i];
+    if (more >= most)
+        return dg_diag_set(why, DG_EMODEL,
+                           "%s: output_padding of %lld %s must be smaller than stride or dilation, "
+                           "%lld",
+                           of, (long long)more, name_of(x, i), (long long)most);
+    int64_t full = (w->in[i] - 1) * w->stride[i] + extent_of(w, i) + more;
+    if (same) {
+        int64_t total = full - w->in[i] * w->stride[i];
+        w->before[i] = total > 0 ? total / 2 : 0;
+        w->after[i] = total - w->before[i];
+    }
+    w->out[i] = full - w->before[i] - w->after[i];
+    if (w->in[i] == 0 && same)
+        w->out[i] = 0;
+    if (w->out[i] < 0 || (w->in[i] == 0 && !same))
+        return dg_diag_set(
+            why, DG_EMODEL, "%s: the padding of %lld leaves nothing of the %lld %s of the result",
+            of, (long long)(w->before[i] + w->after[i]), (long long)full, name_of(x, i));
+    return DG_OK;
+}
+
+dg_status dg_window_widen(const char *of, const dg_attrs *a, dg_window_attrs at, int output_padding,
+                          const dg_shape *x, dg_window *w, dg_diag *why)
+{
+    char text[128];
+    int64_t more[2];
+    dg_status s = read_attrs(of, a, at, x, w, why);
+    if (s == DG_OK)
+        s = two(of, "output_padding", a, output_padding, 0, x, more, why);
+    if (s == DG_OK && is_series(x))
+        more[0] = 0;
+    for (int i = 0; i < 2 && s == DG_OK; i++) {
+        if (w->in[i] > (int64_t)1 << 40)
+            return dg_diag_set(why, DG_EMODEL, "%s: %s is too large", of,
+                               dg_shape_text(x, text, sizeof text));
+        s = widen(of, x, a->v[at.padding].word == SAME, more[i], w, i, why);
     }
     return s;
 }

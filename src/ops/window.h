@@ -29,6 +29,11 @@ enum { DG_WINDOW_MOST = 32768 }; /* the largest kernel, stride, dilation, paddin
 dg_status dg_window_find(const char *of, const dg_attrs *a, dg_window_attrs at, const dg_shape *x,
                          dg_window *w, dg_diag *why);
 
+/* The window of a transposed convolution: in is the size of x, out that of the result, from which
+ * the padding is cut off. output_padding: the index of that attribute. */
+dg_status dg_window_widen(const char *of, const dg_attrs *a, dg_window_attrs at, int output_padding,
+                          const dg_shape *x, dg_window *w, dg_diag *why);
+
 /* Refuses padding that could fill a whole window, so that each window holds an element. */
 dg_status dg_window_filled(const char *of, const dg_window *w, dg_diag *why);
 

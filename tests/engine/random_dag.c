@@ -186,6 +186,12 @@ static dg_value with_weight(world *w, dg_value v)
 static dg_value product(world *w, const char *type)
 {
     char attrs[96];
+    if (!strcmp(type, "conv_transpose")) {
+        dg_value v = with_rank(w, 3 + dg_random_below(w->r, 2));
+        return shape_of(w, v).rank < 3
+                   ? bounded(w, v)
+                   : apply(w, type, 1, &v, "channels=2 kernel=3 stride=2 padding=1");
+    }
     if (!strcmp(type, "conv")) {
         static const char *const forms[] = {"channels=2 kernel=3 padding=valid bias=false",
                                             "channels=3 kernel=3", "channels=4 kernel=2 stride=2",
@@ -380,7 +386,7 @@ static dg_value make(world *w, const dg_node_type *t)
 {
     if (t->flags & DG_LOSS)
         return loss(w, t->name, any(w));
-    if (is_one_of(t->name, "linear matmul conv"))
+    if (is_one_of(t->name, "linear matmul conv conv_transpose"))
         return product(w, t->name);
     if (is_one_of(t->name, "maxpool avgpool global_avgpool"))
         return pool(w, t->name);
