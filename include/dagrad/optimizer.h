@@ -24,18 +24,18 @@ extern "C" {
 #endif
 
 typedef enum { DG_GD, DG_SGD, DG_ADAM, DG_ADAMW, DG_RMSPROP } dg_optimizer_kind;
-typedef enum { DG_FIXED, DG_STAIRS, DG_COSINE, DG_LINE } dg_schedule_kind;
+typedef enum { DG_RATE_FIXED, DG_RATE_STEP, DG_RATE_COSINE, DG_RATE_LINEAR } dg_schedule_kind;
 
 /* The rate of a step is a function of the step number alone:
  *   fixed   rate
- *   stairs  rate * factor^floor(step / every)
+ *   step    rate * factor^floor(step / every)
  *   cosine  warmup: rate * (step+1)/warmup; then final + (rate-final)(1 + cos(pi p))/2
- *   line    the same warmup; then rate + (final-rate) p;  p = (step-warmup)/(steps-warmup)
+ *   linear  the same warmup; then rate + (final-rate) p;  p = (step-warmup)/(steps-warmup)
  * step counts from 0; final is a rate. (cosine: Loshchilov and Hutter, ICLR 2017) */
 typedef struct {
     dg_schedule_kind kind;
-    int64_t every;  /* stairs: steps, >= 1 */
-    double factor;  /* stairs: > 0 */
+    int64_t every;  /* step: steps, >= 1 */
+    double factor;  /* step: > 0 */
     int64_t warmup; /* >= 0 */
     double final;   /* >= 0 */
     int64_t steps;  /* length of the run, for cosine and line */

@@ -286,7 +286,7 @@ static int run_bench(dg_experiment *e, const bench_options *o, double seconds)
     bench b = {.e = e, .trains = dg_graph_losses(e->model->graph) > 0};
     b.batch = o->batch > 0 ? o->batch : e->settings.batch;
     b.batch = b.batch > 0 ? b.batch : DEFAULT_BATCH;
-    e->settings.optimizer.schedule.kind = DG_FIXED; /* the length of a run is not known here */
+    e->settings.optimizer.schedule.kind = DG_RATE_FIXED; /* the length of a run is not known here */
     dg_options po = dg_program_options(e, b.trains ? DG_RUN_TRAIN : DG_RUN_INFER, b.batch);
     po.threads = (int)o->threads;
     po.seed = e->settings.seed;

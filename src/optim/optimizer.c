@@ -19,7 +19,7 @@ dg_optimizer dg_optimizer_default(dg_optimizer_kind kind)
         .beta1 = 0.9,
         .beta2 = kind == DG_RMSPROP ? 0.99 : 0.999,
         .epsilon = 1e-8,
-        .schedule = {.kind = DG_FIXED, .every = 1, .factor = 1},
+        .schedule = {.kind = DG_RATE_FIXED, .every = 1, .factor = 1},
     };
 }
 
@@ -53,16 +53,16 @@ static dg_status refuse_count(const char *name, int64_t n, int64_t least, dg_dia
 static dg_status check_schedule(const dg_schedule *s, dg_diag *why)
 {
     switch (s->kind) {
-    case DG_FIXED:
+    case DG_RATE_FIXED:
         return DG_OK;
-    case DG_STAIRS:
+    case DG_RATE_STEP:
         if (s->every < 1)
             return refuse_count("every of the schedule", s->every, 1, why);
         return is_in(ABOVE_0, s->factor)
                    ? DG_OK
                    : refuse("factor of the schedule", s->factor, range_text[ABOVE_0], why);
-    case DG_COSINE:
-    case DG_LINE:
+    case DG_RATE_COSINE:
+    case DG_RATE_LINEAR:
         if (s->warmup < 0)
             return refuse_count("warmup of the schedule", s->warmup, 0, why);
         if (s->steps < 1)
@@ -119,14 +119,14 @@ static double progress(const dg_schedule *s, uint64_t step)
 double dg_optimizer_rate(const dg_optimizer *o, uint64_t step)
 {
     const dg_schedule *s = &o->schedule;
-    if (s->kind == DG_FIXED)
+    if (s->kind == DG_RATE_FIXED)
         return o->rate;
-    if (s->kind == DG_STAIRS)
+    if (s->kind == DG_RATE_STEP)
         return o->rate * power(s->factor, step / (uint64_t)s->every);
     if (step < (uint64_t)s->warmup)
         return o->rate * (double)(step + 1) / (double)s->warmup;
     double p = progress(s, step);
-    if (s->kind == DG_LINE)
+    if (s->kind == DG_RATE_LINEAR)
         return o->rate + (s->final - o->rate) * p;
     return s->final + (o->rate - s->final) * (1 + dg_cos(PI * p)) / 2;
 }

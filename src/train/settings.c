@@ -25,20 +25,20 @@ static void read_optimizer(const dg_model *m, dg_optimizer *o)
     *o = dg_optimizer_default((dg_optimizer_kind)c->word);
     if (a->n == 0)
         return;
-    o->rate = dg_attr_real(a, 0);
+    o->rate = dg_attr_real(a, DG_GD_RATE);
     if (o->kind == DG_SGD) {
-        o->momentum = dg_attr_real(a, 1);
-        o->nesterov = (int)dg_attr_int(a, 2);
-        o->decay = dg_attr_real(a, 3);
+        o->momentum = dg_attr_real(a, DG_SGD_MOMENTUM);
+        o->nesterov = (int)dg_attr_int(a, DG_SGD_NESTEROV);
+        o->decay = dg_attr_real(a, DG_SGD_DECAY);
     } else if (o->kind == DG_ADAM || o->kind == DG_ADAMW) {
-        o->beta1 = dg_attr_real(a, 1);
-        o->beta2 = dg_attr_real(a, 2);
-        o->epsilon = dg_attr_real(a, 3);
-        o->decay = dg_attr_real(a, 4);
+        o->beta1 = dg_attr_real(a, DG_ADAM_BETA1);
+        o->beta2 = dg_attr_real(a, DG_ADAM_BETA2);
+        o->epsilon = dg_attr_real(a, DG_ADAM_EPSILON);
+        o->decay = dg_attr_real(a, DG_ADAM_DECAY);
     } else if (o->kind == DG_RMSPROP) {
-        o->beta2 = dg_attr_real(a, 1);
-        o->epsilon = dg_attr_real(a, 2);
-        o->decay = dg_attr_real(a, 3);
+        o->beta2 = dg_attr_real(a, DG_RMSPROP_BETA2);
+        o->epsilon = dg_attr_real(a, DG_RMSPROP_EPSILON);
+        o->decay = dg_attr_real(a, DG_RMSPROP_DECAY);
     }
 }
 
@@ -46,15 +46,15 @@ static void read_schedule(const dg_model *m, dg_schedule *s)
 {
     const dg_clause *c = &setting(m, DG_KEY_SCHEDULE)->clause;
     *s = (dg_schedule){
-        .kind = c->word < 0 ? DG_FIXED : (dg_schedule_kind)c->word, .every = 1, .factor = 1};
+        .kind = c->word < 0 ? DG_RATE_FIXED : (dg_schedule_kind)c->word, .every = 1, .factor = 1};
     if (c->attrs.n == 0)
         return;
-    if (s->kind == DG_STAIRS) {
-        s->every = dg_attr_int(&c->attrs, 0);
-        s->factor = dg_attr_real(&c->attrs, 1);
-    } else if (s->kind != DG_FIXED) {
-        s->warmup = dg_attr_int(&c->attrs, 0);
-        s->final = dg_attr_real(&c->attrs, 1);
+    if (s->kind == DG_RATE_STEP) {
+        s->every = dg_attr_int(&c->attrs, DG_STEP_EVERY);
+        s->factor = dg_attr_real(&c->attrs, DG_STEP_FACTOR);
+    } else if (s->kind != DG_RATE_FIXED) {
+        s->warmup = dg_attr_int(&c->attrs, DG_SLOPE_WARMUP);
+        s->final = dg_attr_real(&c->attrs, DG_SLOPE_FINAL);
     }
 }
 
@@ -89,16 +89,17 @@ void dg_settings_read(dg_model *m, dg_settings *s)
     s->epochs = (int64_t)number(m, DG_KEY_EPOCHS, -1);
     s->steps = (int64_t)number(m, DG_KEY_STEPS, -1);
     s->seed = (uint64_t)number(m, DG_KEY_SEED, 1);
-    s->real = setting(m, DG_KEY_PRECISION)->value.word == 1 ? DG_F64 : DG_F32;
+    s->real = setting(m, DG_KEY_PRECISION)->value.word == DG_PRECISION_F64 ? DG_F64 : DG_F32;
     s->exact = (int)number(m, DG_KEY_EXACT, 0);
     s->shuffle = (int)number(m, DG_KEY_SHUFFLE, 1);
-    s->drop_last = setting(m, DG_KEY_LAST)->value.word == 1;
+    s->drop_last = setting(m, DG_KEY_LAST)->value.word == DG_LAST_DROP;
     s->split = number(m, DG_KEY_SPLIT, 0);
     s->freeze = setting(m, DG_KEY_FREEZE)->value.text;
     s->freeze = s->freeze ? s->freeze : "";
     s->save_every = (int64_t)number(m, DG_KEY_SAVE_EVERY, 0);
     const dg_clause *stop = &setting(m, DG_KEY_STOP)->clause;
-    s->patience = stop->word >= 0 && stop->attrs.n > 0 ? dg_attr_int(&stop->attrs, 0) : 0;
+    s->patience =
+        stop->word >= 0 && stop->attrs.n > 0 ? dg_attr_int(&stop->attrs, DG_PATIENCE_EPOCHS) : 0;
     check(m, s);
     if (s->epochs > 0 && s->steps > 0) { /* the option wins over the file */
         if (setting(m, DG_KEY_EPOCHS)->by == DG_SET_OPTION)

@@ -8,37 +8,49 @@
 enum { HUGE_COUNT = 1 << 30 };
 
 static const dg_attr_spec rate_only[] = {
-    {"rate", DG_ATTR_REAL, 1, 0, 1e6, "0.01", NULL, "length of a step"},
+    [DG_GD_RATE] = {"rate", DG_ATTR_REAL, 1, 0, 1e6, "0.01", NULL, "length of a step"},
 };
 
 static const dg_attr_spec sgd[] = {
-    {"rate", DG_ATTR_REAL, 1, 0, 1e6, "0.01", NULL, "length of a step"},
-    {"momentum", DG_ATTR_REAL, 1, 0, 0.999999, "0", NULL, "share of the last step that is kept"},
-    {"nesterov", DG_ATTR_BOOL, 1, 0, 1, "false", NULL, "looks ahead by the momentum"},
-    {"decay", DG_ATTR_REAL, 1, 0, 1e6, "0", NULL, "times theta, added to the gradient"},
+    [DG_SGD_RATE] = {"rate", DG_ATTR_REAL, 1, 0, 1e6, "0.01", NULL, "length of a step"},
+    [DG_SGD_MOMENTUM] = {"momentum", DG_ATTR_REAL, 1, 0, 0.999999, "0", NULL,
+                         "share of the last step that is kept"},
+    [DG_SGD_NESTEROV] = {"nesterov", DG_ATTR_BOOL, 1, 0, 1, "false", NULL,
+                         "looks ahead by the momentum"},
+    [DG_SGD_DECAY] = {"decay", DG_ATTR_REAL, 1, 0, 1e6, "0", NULL,
+                      "times theta, added to the gradient"},
 };
 
 static const dg_attr_spec adam[] = {
-    {"rate", DG_ATTR_REAL, 1, 0, 1e6, "1e-3", NULL, "length of a step"},
-    {"beta1", DG_ATTR_REAL, 1, 0, 0.999999, "0.9", NULL, "memory of the gradient"},
-    {"beta2", DG_ATTR_REAL, 1, 0, 0.99999999, "0.999", NULL, "memory of its square"},
-    {"epsilon", DG_ATTR_REAL, 1, 1e-30, 1, "1e-8", NULL, "added to the root"},
-    {"decay", DG_ATTR_REAL, 1, 0, 1e6, "0", NULL, "times theta, added to the gradient"},
+    [DG_ADAM_RATE] = {"rate", DG_ATTR_REAL, 1, 0, 1e6, "1e-3", NULL, "length of a step"},
+    [DG_ADAM_BETA1] = {"beta1", DG_ATTR_REAL, 1, 0, 0.999999, "0.9", NULL,
+                       "memory of the gradient"},
+    [DG_ADAM_BETA2] = {"beta2", DG_ATTR_REAL, 1, 0, 0.99999999, "0.999", NULL,
+                       "memory of its square"},
+    [DG_ADAM_EPSILON] = {"epsilon", DG_ATTR_REAL, 1, 1e-30, 1, "1e-8", NULL, "added to the root"},
+    [DG_ADAM_DECAY] = {"decay", DG_ATTR_REAL, 1, 0, 1e6, "0", NULL,
+                       "times theta, added to the gradient"},
 };
 
 static const dg_attr_spec adamw[] = {
-    {"rate", DG_ATTR_REAL, 1, 0, 1e6, "1e-3", NULL, "length of a step"},
-    {"beta1", DG_ATTR_REAL, 1, 0, 0.999999, "0.9", NULL, "memory of the gradient"},
-    {"beta2", DG_ATTR_REAL, 1, 0, 0.99999999, "0.999", NULL, "memory of its square"},
-    {"epsilon", DG_ATTR_REAL, 1, 1e-30, 1, "1e-8", NULL, "added to the root"},
-    {"decay", DG_ATTR_REAL, 1, 0, 1e6, "0.01", NULL, "times rate and theta, taken from theta"},
+    [DG_ADAM_RATE] = {"rate", DG_ATTR_REAL, 1, 0, 1e6, "1e-3", NULL, "length of a step"},
+    [DG_ADAM_BETA1] = {"beta1", DG_ATTR_REAL, 1, 0, 0.999999, "0.9", NULL,
+                       "memory of the gradient"},
+    [DG_ADAM_BETA2] = {"beta2", DG_ATTR_REAL, 1, 0, 0.99999999, "0.999", NULL,
+                       "memory of its square"},
+    [DG_ADAM_EPSILON] = {"epsilon", DG_ATTR_REAL, 1, 1e-30, 1, "1e-8", NULL, "added to the root"},
+    [DG_ADAM_DECAY] = {"decay", DG_ATTR_REAL, 1, 0, 1e6, "0.01", NULL,
+                       "times rate and theta, taken from theta"},
 };
 
 static const dg_attr_spec rmsprop[] = {
-    {"rate", DG_ATTR_REAL, 1, 0, 1e6, "1e-3", NULL, "length of a step"},
-    {"beta2", DG_ATTR_REAL, 1, 0, 0.99999999, "0.99", NULL, "memory of the squared gradient"},
-    {"epsilon", DG_ATTR_REAL, 1, 1e-30, 1, "1e-8", NULL, "added to the root"},
-    {"decay", DG_ATTR_REAL, 1, 0, 1e6, "0", NULL, "times theta, added to the gradient"},
+    [DG_RMSPROP_RATE] = {"rate", DG_ATTR_REAL, 1, 0, 1e6, "1e-3", NULL, "length of a step"},
+    [DG_RMSPROP_BETA2] = {"beta2", DG_ATTR_REAL, 1, 0, 0.99999999, "0.99", NULL,
+                          "memory of the squared gradient"},
+    [DG_RMSPROP_EPSILON] = {"epsilon", DG_ATTR_REAL, 1, 1e-30, 1, "1e-8", NULL,
+                            "added to the root"},
+    [DG_RMSPROP_DECAY] = {"decay", DG_ATTR_REAL, 1, 0, 1e6, "0", NULL,
+                          "times theta, added to the gradient"},
 };
 
 /* In the order of dg_optimizer_kind. */
@@ -48,26 +60,29 @@ static const dg_word optimizers[] = {
     {"rmsprop", rmsprop, COUNT(rmsprop)},
 };
 
-static const dg_attr_spec stairs[] = {
-    {"every", DG_ATTR_INT, 1, 1, HUGE_COUNT, NULL, NULL, "steps between two stairs"},
-    {"factor", DG_ATTR_REAL, 1, 1e-30, 1e6, "0.1", NULL, "of the rate, at each stair"},
+static const dg_attr_spec step[] = {
+    [DG_STEP_EVERY] = {"every", DG_ATTR_INT, 1, 1, HUGE_COUNT, NULL, NULL, "steps at one rate"},
+    [DG_STEP_FACTOR] = {"factor", DG_ATTR_REAL, 1, 1e-30, 1e6, "0.1", NULL,
+                        "what the rate is multiplied by then"},
 };
 
 static const dg_attr_spec slope[] = {
-    {"warmup", DG_ATTR_INT, 1, 0, HUGE_COUNT, "0", NULL, "steps in which the rate rises"},
-    {"final", DG_ATTR_REAL, 1, 0, 1e6, "0", NULL, "the rate at the end"},
+    [DG_SLOPE_WARMUP] = {"warmup", DG_ATTR_INT, 1, 0, HUGE_COUNT, "0", NULL,
+                         "steps in which the rate rises"},
+    [DG_SLOPE_FINAL] = {"final", DG_ATTR_REAL, 1, 0, 1e6, "0", NULL, "the rate at the end"},
 };
 
 /* In the order of dg_schedule_kind. */
 static const dg_word schedules[] = {
     {"fixed", NULL, 0},
-    {"stairs", stairs, COUNT(stairs)},
+    {"step", step, COUNT(step)},
     {"cosine", slope, COUNT(slope)},
-    {"line", slope, COUNT(slope)},
+    {"linear", slope, COUNT(slope)},
 };
 
 static const dg_attr_spec patience[] = {
-    {"epochs", DG_ATTR_INT, 1, 1, HUGE_COUNT, "5", NULL, "epochs without a better validation loss"},
+    [DG_PATIENCE_EPOCHS] = {"epochs", DG_ATTR_INT, 1, 1, HUGE_COUNT, "5", NULL,
+                            "epochs without a better validation loss"},
 };
 
 static const dg_word stops[] = {{"patience", patience, COUNT(patience)}};

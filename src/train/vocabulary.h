@@ -24,6 +24,20 @@ enum {
     DG_KEYS
 };
 
+/* Attributes of the optimizers (adamw has those of adam), schedules (slope: cosine and linear) and
+ * of patience. The rate is the first of each optimizer. */
+enum { DG_GD_RATE };
+enum { DG_SGD_RATE, DG_SGD_MOMENTUM, DG_SGD_NESTEROV, DG_SGD_DECAY };
+enum { DG_ADAM_RATE, DG_ADAM_BETA1, DG_ADAM_BETA2, DG_ADAM_EPSILON, DG_ADAM_DECAY };
+enum { DG_RMSPROP_RATE, DG_RMSPROP_BETA2, DG_RMSPROP_EPSILON, DG_RMSPROP_DECAY };
+enum { DG_STEP_EVERY, DG_STEP_FACTOR };
+enum { DG_SLOPE_WARMUP, DG_SLOPE_FINAL };
+enum { DG_PATIENCE_EPOCHS };
+
+/* Words of the keys precision and last. */
+enum { DG_PRECISION_F32, DG_PRECISION_F64 };
+enum { DG_LAST_TRAIN, DG_LAST_DROP };
+
 /* Attributes of data train(part=, shuffle=). */
 enum { DG_BLOCK_PART, DG_BLOCK_SHUFFLE };
 

@@ -33,7 +33,7 @@ static void test_defaults(void **state)
         assert_true(o.beta1 == 0.9 && o.beta2 == cases[i].beta2 && o.epsilon == 1e-8);
         assert_true(o.momentum == 0 && o.clip == 0 && !o.nesterov);
         assert_int_equal(dg_optimizer_moments(&o), cases[i].moments);
-        assert_int_equal(o.schedule.kind, DG_FIXED);
+        assert_int_equal(o.schedule.kind, DG_RATE_FIXED);
         assert_true(dg_optimizer_rate(&o, 0) == o.rate);
         assert_true(dg_optimizer_rate(&o, UINT64_MAX) == o.rate);
     }
@@ -95,15 +95,16 @@ static void test_ranges_of_schedules(void **state)
         dg_schedule s;
         const char *text;
     } cases[] = {
-        {{DG_STAIRS, 0, 0.5, 0, 0, 0},
+        {{DG_RATE_STEP, 0, 0.5, 0, 0, 0},
          "every of the schedule is 0, it takes a whole number, at least 1"},
-        {{DG_STAIRS, 2, 0, 0, 0, 0}, "factor of the schedule is 0, it takes a number above 0"},
-        {{DG_COSINE, 1, 1, -1, 0, 10},
+        {{DG_RATE_STEP, 2, 0, 0, 0, 0}, "factor of the schedule is 0, it takes a number above 0"},
+        {{DG_RATE_COSINE, 1, 1, -1, 0, 10},
          "warmup of the schedule is -1, it takes a whole number, at least 0"},
-        {{DG_COSINE, 1, 1, 0, 0, 0},
+        {{DG_RATE_COSINE, 1, 1, 0, 0, 0},
          "steps of the schedule is 0, it takes a whole number, at least 1"},
-        {{DG_LINE, 1, 1, 0, -2, 10}, "final of the schedule is -2, it takes a number 0 or more"},
-        {{DG_LINE, 1, 1, 0, (double)NAN, 10},
+        {{DG_RATE_LINEAR, 1, 1, 0, -2, 10},
+         "final of the schedule is -2, it takes a number 0 or more"},
+        {{DG_RATE_LINEAR, 1, 1, 0, (double)NAN, 10},
          "final of the schedule is nan, it takes a number 0 or more"},
         {{(dg_schedule_kind)4, 1, 1, 0, 0, 10}, "there is no schedule of kind 4"},
     };
@@ -124,35 +125,35 @@ static void test_schedules(void **state)
         double rate, tolerance;
     } cases[] = {
         /* rate 0.5, every 3, factor 0.1: 0.5, 0.05, 0.005 */
-        {{DG_STAIRS, 3, 0.1, 0, 0, 0}, 0, 0.5, 0},
-        {{DG_STAIRS, 3, 0.1, 0, 0, 0}, 2, 0.5, 0},
-        {{DG_STAIRS, 3, 0.1, 0, 0, 0}, 3, 0.5 * 0.1, 0},
-        {{DG_STAIRS, 3, 0.1, 0, 0, 0}, 5, 0.5 * 0.1, 0},
-        {{DG_STAIRS, 3, 0.1, 0, 0, 0}, 6, 0.5 * (0.1 * 0.1), 0},
-        {{DG_STAIRS, 1, 0.5, 0, 0, 0}, 10, 0.5 / 1024, 0},
-        {{DG_STAIRS, 1, 0.5, 0, 0, 0}, UINT64_MAX, 0, 0},
+        {{DG_RATE_STEP, 3, 0.1, 0, 0, 0}, 0, 0.5, 0},
+        {{DG_RATE_STEP, 3, 0.1, 0, 0, 0}, 2, 0.5, 0},
+        {{DG_RATE_STEP, 3, 0.1, 0, 0, 0}, 3, 0.5 * 0.1, 0},
+        {{DG_RATE_STEP, 3, 0.1, 0, 0, 0}, 5, 0.5 * 0.1, 0},
+        {{DG_RATE_STEP, 3, 0.1, 0, 0, 0}, 6, 0.5 * (0.1 * 0.1), 0},
+        {{DG_RATE_STEP, 1, 0.5, 0, 0, 0}, 10, 0.5 / 1024, 0},
+        {{DG_RATE_STEP, 1, 0.5, 0, 0, 0}, UINT64_MAX, 0, 0},
         /* warmup 4: 1/4, 2/4, 3/4, 4/4 of the rate, then p = (step - 4) / 8 */
-        {{DG_COSINE, 1, 1, 4, 0.1, 12}, 0, 0.125, 0},
-        {{DG_COSINE, 1, 1, 4, 0.1, 12}, 3, 0.5, 0},
-        {{DG_COSINE, 1, 1, 4, 0.1, 12}, 4, 0.5, 1e-15},
-        {{DG_COSINE, 1, 1, 4, 0.1, 12}, 6, 0.1 + 0.4 * (1 + 0.70710678118654752) / 2, 1e-15},
-        {{DG_COSINE, 1, 1, 4, 0.1, 12}, 8, 0.3, 1e-15},
-        {{DG_COSINE, 1, 1, 4, 0.1, 12}, 10, 0.1 + 0.4 * (1 - 0.70710678118654752) / 2, 1e-15},
-        {{DG_COSINE, 1, 1, 4, 0.1, 12}, 12, 0.1, 1e-15},
-        {{DG_COSINE, 1, 1, 4, 0.1, 12}, 1000, 0.1, 1e-15}, /* past the end it stays */
-        {{DG_COSINE, 1, 1, 0, 0, 6}, 0, 0.5, 1e-15},
-        {{DG_COSINE, 1, 1, 0, 0, 6}, 2, 0.375, 1e-15}, /* cos(pi/3) = 1/2 */
-        {{DG_COSINE, 1, 1, 0, 0, 6}, 4, 0.125, 1e-15},
-        {{DG_COSINE, 1, 1, 0, 0, 6}, 6, 0, 1e-15},
-        {{DG_COSINE, 1, 1, 20, 0, 6}, 5, 0.5 * 6 / 20, 0}, /* a run shorter than its warmup */
-        {{DG_COSINE, 1, 1, 20, 0, 6}, 20, 0, 1e-15},
+        {{DG_RATE_COSINE, 1, 1, 4, 0.1, 12}, 0, 0.125, 0},
+        {{DG_RATE_COSINE, 1, 1, 4, 0.1, 12}, 3, 0.5, 0},
+        {{DG_RATE_COSINE, 1, 1, 4, 0.1, 12}, 4, 0.5, 1e-15},
+        {{DG_RATE_COSINE, 1, 1, 4, 0.1, 12}, 6, 0.1 + 0.4 * (1 + 0.70710678118654752) / 2, 1e-15},
+        {{DG_RATE_COSINE, 1, 1, 4, 0.1, 12}, 8, 0.3, 1e-15},
+        {{DG_RATE_COSINE, 1, 1, 4, 0.1, 12}, 10, 0.1 + 0.4 * (1 - 0.70710678118654752) / 2, 1e-15},
+        {{DG_RATE_COSINE, 1, 1, 4, 0.1, 12}, 12, 0.1, 1e-15},
+        {{DG_RATE_COSINE, 1, 1, 4, 0.1, 12}, 1000, 0.1, 1e-15}, /* past the end it stays */
+        {{DG_RATE_COSINE, 1, 1, 0, 0, 6}, 0, 0.5, 1e-15},
+        {{DG_RATE_COSINE, 1, 1, 0, 0, 6}, 2, 0.375, 1e-15}, /* cos(pi/3) = 1/2 */
+        {{DG_RATE_COSINE, 1, 1, 0, 0, 6}, 4, 0.125, 1e-15},
+        {{DG_RATE_COSINE, 1, 1, 0, 0, 6}, 6, 0, 1e-15},
+        {{DG_RATE_COSINE, 1, 1, 20, 0, 6}, 5, 0.5 * 6 / 20, 0}, /* a run shorter than its warmup */
+        {{DG_RATE_COSINE, 1, 1, 20, 0, 6}, 20, 0, 1e-15},
         /* line: 0.5 + (0.1 - 0.5) p */
-        {{DG_LINE, 1, 1, 2, 0.1, 10}, 1, 0.5, 0},
-        {{DG_LINE, 1, 1, 2, 0.1, 10}, 2, 0.5, 0},
-        {{DG_LINE, 1, 1, 2, 0.1, 10}, 4, 0.4, 1e-16},
-        {{DG_LINE, 1, 1, 2, 0.1, 10}, 8, 0.2, 1e-16},
-        {{DG_LINE, 1, 1, 2, 0.1, 10}, 10, 0.1, 1e-16},
-        {{DG_LINE, 1, 1, 2, 0.9, 10}, 6, 0.7, 2e-16}, /* final may be above the rate */
+        {{DG_RATE_LINEAR, 1, 1, 2, 0.1, 10}, 1, 0.5, 0},
+        {{DG_RATE_LINEAR, 1, 1, 2, 0.1, 10}, 2, 0.5, 0},
+        {{DG_RATE_LINEAR, 1, 1, 2, 0.1, 10}, 4, 0.4, 1e-16},
+        {{DG_RATE_LINEAR, 1, 1, 2, 0.1, 10}, 8, 0.2, 1e-16},
+        {{DG_RATE_LINEAR, 1, 1, 2, 0.1, 10}, 10, 0.1, 1e-16},
+        {{DG_RATE_LINEAR, 1, 1, 2, 0.9, 10}, 6, 0.7, 2e-16}, /* final may be above the rate */
     };
     for (int i = 0; i < COUNT(cases); i++) {
         dg_optimizer o = dg_optimizer_default(DG_SGD);
@@ -168,7 +169,7 @@ static void test_schedules(void **state)
 static void test_monotone(void **state)
 {
     (void)state;
-    for (int kind = DG_COSINE; kind <= DG_LINE; kind++) {
+    for (int kind = DG_RATE_COSINE; kind <= DG_RATE_LINEAR; kind++) {
         dg_optimizer o = dg_optimizer_default(DG_ADAM);
         o.schedule = (dg_schedule){(dg_schedule_kind)kind, 1, 1, 100, 1e-5, 5000};
         double last = 0;

@@ -50,9 +50,9 @@ static const job jobs[] = {
     {"adam", NULL, {"optimizer=adam(rate=1e-2)"}, 1},
     {"adamw", NULL, {"optimizer=adamw(rate=1e-2, decay=0.1)"}, 1},
     {"rmsprop", NULL, {"optimizer=rmsprop(rate=1e-2)"}, 1},
-    {"stairs", NULL, {"optimizer=adam(rate=1e-2)", "schedule=stairs(every=4, factor=0.5)"}, 2},
+    {"step", NULL, {"optimizer=adam(rate=1e-2)", "schedule=step(every=4, factor=0.5)"}, 2},
     {"cosine", NULL, {"optimizer=adam(rate=1e-2)", "schedule=cosine(warmup=3)", "clip=0.5"}, 3},
-    {"line", NULL, {"optimizer=adam(rate=1e-2)", "schedule=line(warmup=2, final=1e-4)"}, 2},
+    {"linear", NULL, {"optimizer=adam(rate=1e-2)", "schedule=linear(warmup=2, final=1e-4)"}, 2},
     {"f64", NULL, {"optimizer=adam(rate=1e-2)", "precision=f64"}, 2},
 };
 
