@@ -26,33 +26,28 @@ static void measure(const dg_text *t, int width[COLUMNS])
     }
 }
 
-static void put_line(FILE *to, const char *indent, dg_text *line)
-{
-    while (line->length > 0 && line->data[line->length - 1] == ' ')
-        line->length--;
-    fprintf(to, "%s%.*s\n", indent, (int)line->length, line->data);
-    line->length = 0;
-}
-
 void dg_columns_print(FILE *to, const dg_text *t, const char *indent, unsigned right)
 {
-    int width[COLUMNS] = {0}, k = 0;
-    dg_text line = dg_text_make(NULL);
+    int width[COLUMNS] = {0}, k = 0, spaces = 0; /* spaces before the next cell that is not empty */
     measure(t, width);
     for (const char *p = t->data; *p;) {
         size_t n = strcspn(p, "\t\n");
         int fill = k < COLUMNS ? width[k] - points(p, n) : 0;
         int to_right = k < COLUMNS && (right >> k & 1);
-        dg_text_printf(&line, "%*s%.*s%*s  ", to_right ? fill : 0, "", (int)n, p,
-                       to_right ? 0 : fill, "");
+        spaces += to_right ? fill : 0;
+        fputs(k == 0 ? indent : "", to);
+        if (n > 0) {
+            fprintf(to, "%*s%.*s", spaces, "", (int)n, p);
+            spaces = 0;
+        }
+        spaces += (to_right ? 0 : fill) + 2;
         k++;
         if (p[n] != '\t') {
-            put_line(to, indent, &line);
-            k = 0;
+            fputs("\n", to);
+            k = spaces = 0;
         }
         p += n + (p[n] != 0);
     }
-    dg_text_free(&line);
 }
 
 char *dg_count_text(int64_t n, char text[DG_COUNT_TEXT])

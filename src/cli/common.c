@@ -74,7 +74,7 @@ int dg_need_run(const dg_command *c, const char *path)
 void dg_weights_text(const dg_experiment *e, dg_text *out)
 {
     char hash[17] = "";
-    dg_graph_hash(e->model->graph, hash);
+    out->failed |= dg_graph_hash(e->model->graph, hash) != DG_OK;
     dg_text_add(out, hash);
     if (e->weights.which)
         dg_text_printf(out, " (%s)", e->weights.which);
@@ -104,7 +104,10 @@ int dg_tell_model(const dg_experiment *e)
 {
     dg_text text = dg_text_make(NULL);
     dg_diags_text(&e->model->diags, &text, dg_colors());
-    fputs(text.data, stderr);
+    if (text.length) /* none where the first failure was that of memory */
+        fputs(text.data, stderr);
+    else
+        fprintf(stderr, "dagrad: %s\n", dg_status_text(dg_experiment_status(e)));
     dg_text_free(&text);
     return dg_exit_code(dg_experiment_status(e));
 }

@@ -49,24 +49,28 @@ static int64_t batch_of(const dg_experiment *e, dg_part_rows part)
     return e->settings.batch == 0 || e->settings.batch > rows ? rows : e->settings.batch;
 }
 
-static json_t *figures_json(const dg_experiment *e, const dg_figures *f, int part)
+static json_t *figures_json(const dg_experiment *e, const dg_figures *f, int part, dg_diag *why)
 {
     char hash[17] = "";
-    dg_graph_hash(e->model->graph, hash);
+    if (dg_graph_hash(e->model->graph, hash) != DG_OK)
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
     json_t *terms = json_object(), *metrics = json_object();
     for (int i = 0; i < dg_graph_losses(e->model->graph); i++)
-        json_object_set_new(terms, dg_term_name(e, i), dg_json_number(dg_figures_term(f, i)));
+        dg_json_set(terms, dg_term_name(e, i), dg_json_number(dg_figures_term(f, i)), why);
     for (int i = 0; i < e->model->n_metrics; i++)
-        json_object_set_new(metrics, e->model->metrics[i].name,
-                            dg_json_number(dg_figures_metric(f, e, i)));
+        dg_json_set(metrics, e->model->metrics[i].name, dg_json_number(dg_figures_metric(f, e, i)),
+                    why);
     json_t *step = e->weights.step >= 0 ? json_integer(e->weights.step) : json_null();
-    return json_pack("{s:s, s:I, s:s, s:s?, s:o, s:o, s:o, s:o}", "part", dg_part_names[part],
-                     "rows", (json_int_t)e->part[part].rows, "weights", hash, "which",
-                     e->weights.which, "step", step, "loss", dg_json_number(dg_figures_loss(f, e)),
-                     "terms", terms, "metrics", metrics);
+    json_t *j = json_pack(
+        "{s:s, s:I, s:s, s:s?, s:o, s:o, s:o, s:o}", "part", dg_part_names[part], "rows",
+        (json_int_t)e->part[part].rows, "weights", hash, "which", e->weights.which, "step", step,
+        "loss", dg_json_number(dg_figures_loss(f, e)), "terms", terms, "metrics", metrics);
+    if (!j)
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+    return j;
 }
 
-static void print_figures(const dg_experiment *e, const dg_figures *f, int part)
+static dg_status print_figures(const dg_experiment *e, const dg_figures *f, int part, dg_diag *why)
 {
     int terms = dg_graph_losses(e->model->graph);
     dg_text t = dg_text_make(NULL);
@@ -78,34 +82,45 @@ static void print_figures(const dg_experiment *e, const dg_figures *f, int part)
         dg_text_printf(&t, "  %s\t%.6g\n", dg_term_name(e, i), dg_figures_term(f, i));
     for (int i = 0; i < e->model->n_metrics; i++)
         dg_text_printf(&t, "%s\t%.6g\n", e->model->metrics[i].name, dg_figures_metric(f, e, i));
-    dg_columns_print(stdout, &t, "", 0);
+    if (t.failed)
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+    else
+        dg_columns_print(stdout, &t, "", 0);
     dg_text_free(&t);
+    return why->code;
+}
+
+static dg_status print_json(const json_t *j, dg_diag *why)
+{
+    dg_text text = dg_text_make(NULL);
+    if (dg_json_write(j, JSON_COMPACT, &text))
+        printf("%s\n", text.data);
+    else
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
+    dg_text_free(&text);
+    return why->code;
 }
 
 static dg_status print_result(dg_experiment *e, const dg_figures *f, int part,
                               const double *loss_of, const eval_options *o, dg_diag *why)
 {
-    dg_worst w;
-    dg_status s = DG_OK;
-    json_t *j = o->json ? figures_json(e, f, part) : NULL;
-    if (o->json && !j)
-        return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    if (o->worst > 0)
+    dg_worst w = {.row = NULL};
+    json_t *j = o->json ? figures_json(e, f, part, why) : NULL;
+    dg_status s = why->code;
+    if (s == DG_OK && o->worst > 0)
         s = dg_worst_find(&w, e, e->part[part], loss_of, o->worst, (int)o->threads, why);
+    int found = s == DG_OK && o->worst > 0;
     if (s == DG_OK && !j)
-        print_figures(e, f, part);
-    if (s == DG_OK && o->worst > 0 && !j)
+        s = print_figures(e, f, part, why);
+    if (found && s == DG_OK && !j)
         dg_worst_print(&w);
-    if (s == DG_OK && o->worst > 0 && j)
-        json_object_set_new(j, "worst", dg_worst_json(&w));
-    if (o->worst > 0)
-        dg_worst_free(&w);
-    char *text = s == DG_OK && j ? json_dumps(j, JSON_COMPACT) : NULL;
-    if (text)
-        printf("%s\n", text);
-    free(text);
+    if (found && j)
+        dg_json_set(j, "worst", dg_worst_json(&w), why);
+    dg_worst_free(&w);
+    if (j && why->code == DG_OK)
+        print_json(j, why);
     json_decref(j);
-    return s;
+    return why->code;
 }
 
 static int evaluate(dg_experiment *e, int part, const eval_options *o)

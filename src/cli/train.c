@@ -148,12 +148,12 @@ static dg_status last_line_json(const dg_trainer *t, const outcome *r, const cha
                           r->which, "steps", (json_int_t)r->step, "of", (json_int_t)t->steps, "run",
                           path, "part", r->part, "loss",
                           dg_json_number(dg_figures_loss(&r->figures, e)), "metrics", metrics);
-    char *text = j && why->code == DG_OK ? json_dumps(j, JSON_COMPACT) : NULL;
-    if (text)
-        printf("%s\n", text);
+    dg_text text = dg_text_make(NULL);
+    if (why->code == DG_OK && dg_json_write(j, JSON_COMPACT, &text))
+        printf("%s\n", text.data);
     else
         dg_diag_set(why, DG_EMEMORY, "out of memory");
-    free(text);
+    dg_text_free(&text);
     free(path);
     json_decref(j);
     return why->code;

@@ -1,8 +1,7 @@
 /* Lists of distinct texts: a hash table while they grow, sorted afterwards. */
 #include "io/lexicon.h"
 
-#include "base/text.h"
-#include <jansson.h>
+#include "io/json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,9 +167,12 @@ char *dg_texts_write(int n, char *const *text)
     bool good = list != NULL;
     for (int i = 0; i < n && good; i++)
         good = json_array_append_new(list, json_string(text[i])) == 0;
-    char *json = good ? json_dumps(list, JSON_COMPACT) : NULL;
+    dg_text json = dg_text_make(NULL);
+    good = good && dg_json_write(list, JSON_COMPACT, &json);
+    char *copy = good ? strdup(json.data) : NULL;
+    dg_text_free(&json);
     json_decref(list);
-    return json;
+    return copy;
 }
 
 void dg_texts_free(int n, char **text)
@@ -180,38 +182,51 @@ void dg_texts_free(int n, char **text)
     free(text);
 }
 
-bool dg_texts_read(const char *json, int *n, char ***text)
+dg_status dg_texts_read(const char *json, int *n, char ***text)
 {
-    json_t *list = json_loads(json, 0, NULL);
+    json_error_t e;
+    bool starved = false;
+    json_t *list = dg_json_read(json, strlen(json), &e, &starved);
     size_t count = json_is_array(list) ? json_array_size(list) : 0;
-    char **all = calloc(count + 1, sizeof *all);
-    bool good = all && json_is_array(list) && count < INT32_MAX;
-    for (size_t i = 0; i < count && good; i++) {
+    dg_status s = starved                                    ? DG_EMEMORY
+                  : json_is_array(list) && count < INT32_MAX ? DG_OK
+                                                             : DG_EDATA;
+    char **all = s == DG_OK ? calloc(count + 1, sizeof *all) : NULL;
+    if (s == DG_OK && !all)
+        s = DG_EMEMORY;
+    for (size_t i = 0; i < count && s == DG_OK; i++) {
         const char *one = json_string_value(json_array_get(list, i));
-        good = one && (all[i] = strdup(one));
+        if (!one)
+            s = DG_EDATA;
+        else if (!(all[i] = strdup(one)))
+            s = DG_EMEMORY;
     }
-    if (!good)
+    if (s != DG_OK)
         dg_texts_free((int)count, all);
-    *n = good ? (int)count : 0;
-    *text = good ? all : NULL;
+    *n = s == DG_OK ? (int)count : 0;
+    *text = s == DG_OK ? all : NULL;
     json_decref(list);
-    return good;
+    return s;
 }
 
-bool dg_lexicon_read(dg_lexicon *w, const char *json)
+dg_status dg_lexicon_read(dg_lexicon *w, const char *json)
 {
     int n = 0;
     char **text = NULL;
-    bool good = dg_texts_read(json, &n, &text);
+    dg_status s = dg_texts_read(json, &n, &text);
     int32_t *rank = malloc(((size_t)n + 1) * sizeof *rank);
     *w = (dg_lexicon){0};
-    good = good && rank;
-    for (int i = 0; i < n && good; i++)
-        good = dg_lexicon_add(w, text[i], strlen(text[i])) >= 0;
-    good = good && dg_lexicon_sort(w, rank) && w->n == n;
-    if (!good)
+    if (s == DG_OK && !rank)
+        s = DG_EMEMORY;
+    for (int i = 0; i < n && s == DG_OK; i++)
+        s = dg_lexicon_add(w, text[i], strlen(text[i])) >= 0 ? DG_OK : DG_EMEMORY;
+    if (s == DG_OK && !dg_lexicon_sort(w, rank))
+        s = DG_EMEMORY;
+    if (s == DG_OK && w->n != n)
+        s = DG_EDATA;
+    if (s != DG_OK)
         dg_lexicon_free(w);
     dg_texts_free(n, text);
     free(rank);
-    return good;
+    return s;
 }

@@ -2,6 +2,7 @@
 #ifndef DG_IO_LEXICON_H
 #define DG_IO_LEXICON_H
 
+#include <dagrad/status.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,13 +28,13 @@ bool dg_lexicon_sort(dg_lexicon *w, int32_t *rank);
 /* The id of a text in a sorted list, -1: not there. */
 int32_t dg_lexicon_find(const dg_lexicon *w, const char *text);
 
-/* Texts as JSON, ["a","b"], to be freed (NULL: out of memory), and back; false: out of memory, or
- * no list of texts. */
+/* Texts as JSON, ["a","b"], to be freed (NULL: out of memory), and back: DG_EMEMORY, or DG_EDATA
+ * where it is no list of texts. */
 char *dg_texts_write(int n, char *const *text);
-bool dg_texts_read(const char *json, int *n, char ***text);
+dg_status dg_texts_read(const char *json, int *n, char ***text);
 void dg_texts_free(int n, char **text);
 
 /* A sorted list from JSON. */
-bool dg_lexicon_read(dg_lexicon *w, const char *json);
+dg_status dg_lexicon_read(dg_lexicon *w, const char *json);
 
 #endif

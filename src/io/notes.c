@@ -69,8 +69,11 @@ static dg_status learn_words(dg_dataset *d, dg_column *c, int k)
     c->classes.list[k] = &c->from->table.words[k];
     if (!known)
         return DG_OK;
-    if (!dg_lexicon_read(&c->own[k], known))
-        return dg_diag_set(&d->first, DG_EDATA, "the list of its words that was stored is damaged");
+    dg_status s = dg_lexicon_read(&c->own[k], known);
+    if (s != DG_OK)
+        return dg_diag_set(&d->first, s, "%s",
+                           s == DG_EMEMORY ? dg_status_text(s)
+                                           : "the list of its words that was stored is damaged");
     c->classes.list[k] = &c->own[k];
     return map_words(d, c, k);
 }
@@ -156,10 +159,13 @@ const char *dg_dataset_note(void *dataset, const char *key)
 dg_status dg_column_check_note(const dg_column *c, int k, const char *stored, dg_diag *why)
 {
     char key[KEY], *text = NULL;
-    bool same = dg_column_note(c, k, key, sizeof key, &text) && text && strcmp(text, stored) == 0;
+    bool there = dg_column_note(c, k, key, sizeof key, &text);
+    bool same = there && text && strcmp(text, stored) == 0, starved = there && !text;
     free(text);
     if (same)
         return DG_OK;
+    if (starved)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
     dg_status s = dg_diag_set(why, DG_EDATA,
                               "the %s of '%s' are no longer those that the model was trained with",
                               strstr(key, ".words.")  ? "words"

@@ -2,6 +2,7 @@
  *     {"__metadata__": {"key": "text"}, "NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets":
  * [0, 24]}} and the elements, at these offsets behind the header. */
 #include "io/safetensors.h"
+#include "io/json.h"
 
 #include "base/checked.h"
 #include "base/memory.h"
@@ -10,7 +11,6 @@
 #include "io/elements.h"
 #include "io/utf8.h"
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,25 +103,16 @@ static dg_status read_text(header *h)
     return dg_reader_get(h->r, h->text, h->length);
 }
 
-/* jansson calls a lack of memory a syntax error at times: then a second try, or a piece of memory
- * as large as the text, tells. */
-static bool lacks_memory(const header *h)
-{
-    void *probe = dg_memory_alloc(NULL, h->length + (1 << 16)); /* malloc would be optimised away */
-    dg_memory_free(NULL, probe);
-    return !probe;
-}
-
 static dg_status parse(header *h)
 {
     json_error_t e;
+    bool starved;
     if (h->text[0] != '{')
         return dg_reader_fail(h->r, 8, "not a safetensors file: its header is no JSON object");
     if (check_depth(h) != DG_OK)
         return DG_EDATA;
-    for (int i = 0; i < 2 && !h->json; i++)
-        h->json = json_loadb(h->text, h->length, JSON_REJECT_DUPLICATES, &e);
-    if (!h->json && lacks_memory(h))
+    h->json = dg_json_read(h->text, h->length, &e, &starved);
+    if (!h->json && starved)
         return no_memory(h);
     if (!h->json)
         return dg_reader_fail(h->r, 8 + (uint64_t)(e.position > 0 ? e.position : 0),

@@ -157,6 +157,11 @@ static dg_status check_finite(const dg_tensors *t, const char *path, dg_status c
     return DG_OK;
 }
 
+void dg_checkpoint_starve(dg_checkpoint *c)
+{
+    dg_diag_set(&c->first, DG_EMEMORY, "out of memory");
+}
+
 dg_status dg_checkpoint_status(const dg_checkpoint *c, dg_diag *why)
 {
     if (c->first.code != DG_OK && why && why->code == DG_OK)

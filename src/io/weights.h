@@ -21,6 +21,7 @@ void dg_checkpoint_free(dg_checkpoint *c);
 void dg_checkpoint_add(dg_checkpoint *c, const char *name, const dg_tensor *t);
 void dg_checkpoint_note(dg_checkpoint *c, const char *key, const char *format, ...) DG_PRINTF(3, 4);
 void dg_checkpoint_add_graph(dg_checkpoint *c, const dg_graph *g); /* all parameters and states */
+void dg_checkpoint_starve(dg_checkpoint *c); /* what was to be added found no memory */
 dg_status dg_checkpoint_status(const dg_checkpoint *c, dg_diag *why); /* the first failure */
 /* Atomic, as io/writer.h says. A value that is not finite is DG_EFINITE, naming tensor and element,
  * and the old file stays. */

@@ -49,7 +49,7 @@ static dg_status fail_text(dg_writer *w, dg_status code, const char *text)
 {
     if (w->status == DG_OK) {
         w->status = code;
-        dg_file_fail(w->why, code, w->path, 0, 0, "%s", text);
+        dg_file_fail(w->why, code, w->path ? w->path : "", 0, 0, "%s", text);
     }
     return w->status;
 }

@@ -19,6 +19,8 @@ static char *read_file(dg_builder *r, const char *path, size_t *size)
 {
     bool standard = strcmp(path, "-") == 0;
     FILE *f = standard ? stdin : fopen(path, "rb");
+    if (!f && errno == ENOMEM)
+        dg_heap_fail(&r->heap);
     if (!f) {
         file_error(r, path,
                    errno == ENOENT   ? "there is no such file"

@@ -70,7 +70,10 @@ static void add_states(dg_checkpoint *c, const dg_experiment *e)
             dg_checkpoint_add(c, name, &t);
         char *text;
         for (int k = 0; dg_column_note(dg_dataset_column(d, i), k, name, sizeof name, &text); k++) {
-            dg_checkpoint_note(c, name, "%s", text ? text : "");
+            if (text)
+                dg_checkpoint_note(c, name, "%s", text);
+            else
+                dg_checkpoint_starve(c);
             free(text);
         }
     }

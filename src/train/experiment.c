@@ -147,8 +147,11 @@ static void read_block(dg_experiment *e, const dg_block *b)
     dg_dataset *d = dg_dataset_new(e->store);
     dg_diag why = {0};
     e->block[b->data] = d;
-    if (!d)
+    if (!d) {
+        dg_diag_set(&why, DG_EMEMORY, "out of memory");
+        dg_diags_failure(&e->model->diags, &why, b->span);
         return;
+    }
     if (b->data != DG_DATA_TRAIN && e->block[DG_TRAIN_PART])
         dg_dataset_follow(d, dg_dataset_note, e->block[DG_TRAIN_PART]);
     for (int i = 0; i < b->n_bindings; i++)

@@ -236,14 +236,15 @@ static dg_status compare_data(const json_t *was, const json_t *is, const char *p
 static dg_status refuse(const char *key, const json_t *was, const json_t *is, const char *path,
                         const char *option, dg_diag *why)
 {
-    char *a = json_dumps(was, JSON_ENCODE_ANY | JSON_COMPACT);
-    char *b = is ? json_dumps(is, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    dg_text a = dg_text_make(NULL), b = dg_text_make(NULL);
+    dg_json_write(was, JSON_ENCODE_ANY | JSON_COMPACT, &a);
+    dg_json_write(is, JSON_ENCODE_ANY | JSON_COMPACT, &b);
     dg_diag_set(why, DG_EUSAGE, "%s of the run in '%.100s' was %.150s and is %.150s now%s%s%s", key,
-                path, a ? a : "?", b ? b : "nothing", option ? "; --set " : "",
+                path, a.data, is ? b.data : "nothing", option ? "; --set " : "",
                 option ? option : "; --out begins a run of its own",
                 option ? "=... says that this is meant" : "");
-    free(a);
-    free(b);
+    dg_text_free(&a);
+    dg_text_free(&b);
     return why->code;
 }
 

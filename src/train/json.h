@@ -1,9 +1,9 @@
-/* JSON that is whole or refused: jansson leaves out what it finds no memory for. */
+/* Values of JSON: what finds no memory is told, and not left out. */
 #ifndef DG_TRAIN_JSON_H
 #define DG_TRAIN_JSON_H
 
+#include "io/json.h"
 #include <dagrad/status.h>
-#include <jansson.h>
 #include <math.h>
 
 static inline void dg_json_append(json_t *list, json_t *item, dg_diag *why)

@@ -14,7 +14,7 @@ static const char *recall_of(dg_recall *recall, void *user, const char *port, co
 }
 
 /* Each character of a text as a name. */
-static int read_characters(dg_legend *l, const char *text)
+static dg_status read_characters(dg_legend *l, const char *text)
 {
     size_t length = strlen(text);
     l->name = calloc(length + 1, sizeof *l->name);
@@ -23,13 +23,13 @@ static int read_characters(dg_legend *l, const char *text)
         n = dg_utf8_read(text + at, length - at, &code);
         l->name[l->n] = n ? strndup(text + at, n) : NULL;
         if (!l->name[l->n++])
-            return 0;
+            return DG_EMEMORY;
     }
-    return l->name != NULL;
+    return l->name ? DG_OK : DG_EMEMORY;
 }
 
 /* A value of one list of words speaks in words, a text in characters, another one in columns. */
-static int read_one(dg_legend *l, const char *port, dg_recall *recall, void *user)
+static dg_status read_one(dg_legend *l, const char *port, dg_recall *recall, void *user)
 {
     const char *words = recall_of(recall, user, port, "words.0");
     const char *names = recall_of(recall, user, port, "names");
@@ -38,19 +38,20 @@ static int read_one(dg_legend *l, const char *port, dg_recall *recall, void *use
     l->classes = single || text;
     if (text)
         return read_characters(l, text);
-    return words || names ? dg_texts_read(single ? words : names, &l->n, &l->name) : 1;
+    return words || names ? dg_texts_read(single ? words : names, &l->n, &l->name) : DG_OK;
 }
 
 dg_status dg_legends_read(dg_experiment *e, dg_recall *recall, void *user, dg_diag *why)
 {
-    int good = 1, ports = e->model->n_ports;
+    int ports = e->model->n_ports;
+    dg_status s = DG_OK;
     dg_legends_free(e);
     e->legends = calloc((size_t)ports + 1, sizeof *e->legends);
-    for (int i = 0; i < ports && e->legends && good; i++)
-        good = read_one(&e->legends[i], e->model->ports[i].name, recall, user);
-    if (!e->legends)
+    for (int i = 0; i < ports && e->legends && s == DG_OK; i++)
+        s = read_one(&e->legends[i], e->model->ports[i].name, recall, user);
+    if (!e->legends || s == DG_EMEMORY)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    return good
+    return s == DG_OK
                ? DG_OK
                : dg_diag_set(why, DG_EDATA, "the names that are stored with the model are damaged");
 }

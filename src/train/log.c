@@ -110,13 +110,12 @@ dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_fi
 {
     json_t *j = line_of(t, kind, f, measured, samples_per_second, why);
     dg_text line = dg_text_make(NULL);
-    char *text = why->code == DG_OK ? json_dumps(j, JSON_COMPACT) : NULL;
+    dg_status s = why->code;
+    if (s == DG_OK && !(dg_json_write(j, JSON_COMPACT, &line) && dg_text_add(&line, "\n")))
+        s = dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (s == DG_OK)
+        s = append(r, line.data, line.length, why);
     json_decref(j);
-    if (text)
-        dg_text_printf(&line, "%s\n", text);
-    dg_status s = !text || line.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory")
-                                       : append(r, line.data, line.length, why);
-    free(text);
     dg_text_free(&line);
     return s;
 }

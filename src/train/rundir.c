@@ -48,7 +48,12 @@ static int make_one(const char *path)
     const char *slash = strrchr(path, '/');
     dg_format(parent, sizeof parent, "%.*s", slash > path ? (int)(slash - path) : 1,
               slash ? path : ".");
-    return dg_sync_folder(parent);
+    if (dg_sync_folder(parent) == 0)
+        return 0;
+    int error = errno;
+    rmdir(path);
+    errno = error;
+    return -1;
 }
 
 /* Every folder on the way; *there: the last one was there before. */
@@ -244,12 +249,12 @@ static json_t *describe(const dg_run_dir *r, const dg_trainer *t, const dg_chang
 static dg_status write_json(const dg_run_dir *r, const json_t *j, dg_diag *why)
 {
     char file[PATH_MAX];
-    char *text = json_dumps(j, JSON_INDENT(2));
-    if (!text)
-        return no_memory(why);
+    dg_text text = dg_text_make(NULL);
     dg_run_file(r->path, "run.json", file, sizeof file);
-    dg_status s = dg_file_write(file, text, strlen(text), why);
-    free(text);
+    dg_status s = dg_json_write(j, JSON_INDENT(2), &text)
+                      ? dg_file_write(file, text.data, text.length, why)
+                      : no_memory(why);
+    dg_text_free(&text);
     return s;
 }
 
@@ -433,8 +438,10 @@ static dg_status begin(dg_run_dir *r, dg_trainer *t, const dg_change *c, json_t 
     dg_text text = dg_text_make(NULL);
     dg_status s = now ? model_text(r, t, &text, &changed, why) : why->code;
     if (s == DG_OK && changed) {
-        json_object_set(r->was, "next", is);
-        s = write_json(r, r->was, why);
+        dg_json_set(r->was, "next", json_incref(is), why);
+        s = why->code;
+        if (s == DG_OK)
+            s = write_json(r, r->was, why);
         if (s == DG_OK)
             s = write_model(r, &text, why);
         if (s == DG_OK)
@@ -459,7 +466,8 @@ dg_status dg_run_resume(dg_run_dir *r, dg_trainer *t, const dg_change *c, dg_dia
     if (dg_identity_compare(was, is, r->path, t->e, c, why) == DG_EUSAGE && next &&
         dg_identity_compare(next, is, r->path, t->e, c, &other) == DG_OK)
         *why = other;
-    json_object_set(is, "id", json_object_get(was, "id"));
+    if (json_object_get(was, "id"))
+        dg_json_set(is, "id", json_incref(json_object_get(was, "id")), why);
     dg_status s = why->code;
     if (s == DG_OK)
         s = restore(r, t, !json_equal(was, is), &of, why);

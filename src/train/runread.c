@@ -2,7 +2,10 @@
 #include "base/text.h"
 #include "io/file.h"
 #include "train/checkpoint.h"
+#include "train/json.h"
 #include "train/rundir.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +29,37 @@ int dg_is_run(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode) && stat(file, &s) == 0;
 }
 
+static dg_status read_all(const char *file, dg_text *text, dg_diag *why)
+{
+    char block[4096];
+    int fd = dg_open(file, O_RDONLY, 0);
+    ssize_t n = fd < 0 ? -1 : 1;
+    while (n > 0) {
+        n = dg_read_at(fd, block, sizeof block, -1);
+        dg_text_add_bytes(text, block, n > 0 ? (size_t)n : 0);
+    }
+    int error = errno;
+    if (fd >= 0)
+        dg_calls->close(fd);
+    return n < 0          ? dg_file_errno(why, file, "read", error)
+           : text->failed ? dg_diag_set(why, DG_EMEMORY, "out of memory")
+                          : DG_OK;
+}
+
 json_t *dg_run_json(const char *path, dg_diag *why)
 {
     char file[PATH_MAX];
-    json_error_t error;
+    json_error_t e;
+    bool starved = false;
+    dg_text text = dg_text_make(NULL);
     dg_run_file(path, "run.json", file, sizeof file);
-    json_t *j = json_load_file(file, JSON_REJECT_DUPLICATES, &error);
-    if (!j && json_error_code(&error) == json_error_out_of_memory)
+    dg_status s = read_all(file, &text, why);
+    json_t *j = s == DG_OK ? dg_json_read(text.data, text.length, &e, &starved) : NULL;
+    if (s == DG_OK && starved)
         dg_diag_set(why, DG_EMEMORY, "out of memory");
-    else if (!j)
-        dg_diag_set(why, DG_EDATA, "%s:%d: %s", file, error.line, error.text);
+    else if (s == DG_OK && !j)
+        dg_file_fail(why, DG_EDATA, file, e.line, e.column, "%s", e.text);
+    dg_text_free(&text);
     return j;
 }
 
@@ -117,12 +141,12 @@ dg_experiment *dg_run_open(const char *path, const char *weights, const dg_exper
     all.dirs = place;
     all.n_dirs = find_places(j, o, place, &own, why);
     all.path = dg_run_file(path, "model.dag", model, sizeof model);
-    dg_experiment *e = dg_experiment_open(&all);
+    dg_experiment *e = why->code == DG_OK ? dg_experiment_open(&all) : NULL;
     json_decref(j);
     for (int i = own; i < all.n_dirs; i++)
         free((char *)(uintptr_t)place[i]);
     if (!e)
-        dg_diag_set(why, DG_EMEMORY, "out of memory");
+        dg_diag_set(why, DG_EMEMORY, "out of memory"); /* unless it is known better */
     if (!e || dg_experiment_status(e) != DG_OK)
         return e;
     e->options.path = NULL;

@@ -183,7 +183,7 @@ static void test_words(void **state)
     char *json = dg_texts_write(t.words[1].n, t.words[1].word);
     dg_lexicon again;
     assert_string_equal(json, "[\"a \\\"b\\\"\",\"a b\",\"red\",\"z\"]");
-    assert_true(dg_lexicon_read(&again, json));
+    assert_int_equal(dg_lexicon_read(&again, json), DG_OK);
     assert_int_equal(dg_lexicon_find(&again, "z"), 3);
     dg_lexicon_free(&again);
     free(json);
