@@ -18,7 +18,8 @@ target_include_directories(dg_fuzzed PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_
     ${tests})
 target_compile_options(dg_fuzzed PUBLIC ${flags} PRIVATE -fsanitize=fuzzer-no-link)
 target_link_options(dg_fuzzed PUBLIC ${flags})
-target_link_libraries(dg_fuzzed PUBLIC dagrad_static PkgConfig::JANSSON ZLIB::ZLIB)
+target_link_libraries(dg_fuzzed PUBLIC dagrad_static PkgConfig::JANSSON ZLIB::ZLIB ${DG_PICTURES})
+dg_picture_definitions(dg_fuzzed)
 
 add_executable(fuzz_seeds EXCLUDE_FROM_ALL ${tests}/fuzz/seeds.c)
 target_link_libraries(fuzz_seeds PRIVATE dg_fuzzed)

@@ -41,17 +41,20 @@ if(DG_HAVE_IO)
     dg_storey(data -O2 ${PROJECT_BINARY_DIR}/digits_gz.c)
     foreach(storey io train cli)
         if(TARGET dg_${storey})
-            target_link_libraries(dg_${storey} PRIVATE ZLIB::ZLIB PkgConfig::JANSSON)
+            target_link_libraries(dg_${storey} PRIVATE ZLIB::ZLIB PkgConfig::JANSSON
+                ${DG_PICTURES})
         endif()
     endforeach()
+    dg_picture_definitions(dg_io)
 
     dg_objects(io io data)
     dg_library(dagrad_io io_ ${io})
     target_link_libraries(dagrad_io_static PUBLIC dagrad_static
-        PRIVATE ZLIB::ZLIB PkgConfig::JANSSON)
+        PRIVATE ZLIB::ZLIB PkgConfig::JANSSON ${DG_PICTURES})
     # The shared one takes what it needs of the core's hidden functions from the archive.
     target_link_libraries(dagrad_io_shared PUBLIC dagrad_shared
-        PRIVATE $<BUILD_INTERFACE:$<TARGET_FILE:dagrad_static>> ZLIB::ZLIB PkgConfig::JANSSON)
+        PRIVATE $<BUILD_INTERFACE:$<TARGET_FILE:dagrad_static>> ZLIB::ZLIB PkgConfig::JANSSON
+        ${DG_PICTURES})
     target_link_options(dagrad_io_shared PRIVATE -Wl,--exclude-libs,ALL)
     add_dependencies(dagrad_io_shared dagrad_static)
 endif()

@@ -3,7 +3,8 @@
 if(DG_HAVE_IO)
     dg_objects(upper lang onnx train)
     add_library(dg_all STATIC ${placeholder} ${upper})
-    target_link_libraries(dg_all PUBLIC dagrad_io_static PkgConfig::JANSSON ZLIB::ZLIB)
+    target_link_libraries(dg_all PUBLIC dagrad_io_static PkgConfig::JANSSON ZLIB::ZLIB
+        ${DG_PICTURES})
     target_include_directories(dg_all PUBLIC ${house})
 else()
     add_library(dg_all INTERFACE)

@@ -23,6 +23,9 @@ look_build() {
     header stdlib.h || want libc6-dev
     header zlib.h || want zlib1g-dev
     header jansson.h || want libjansson-dev
+    header png.h || wish+=(libpng-dev)
+    printf '#include <stdio.h>\n#include <jpeglib.h>\n' | "${CC:-cc}" -E -x c - >/dev/null 2>&1 ||
+        wish+=(libjpeg-dev)
 }
 
 look_demo() {

@@ -41,14 +41,35 @@ dg_shape dg_column_shape(const dg_column *c)
 
 /* ---- One row, in f64 ------------------------------------------------------------------------- */
 
-static void load_row(const dg_column *c, int64_t place, double *out)
+/* The bytes of a row of DG_U8: of the array, or of a picture that is read now. */
+static const uint8_t *bytes_of(const dg_column *c, int64_t place, dg_diag *why)
 {
-    const dg_array *a = &c->from->array;
+    if (c->array->data)
+        return (const uint8_t *)c->array->data + c->offset + place * c->step;
+    return dg_album_get(&c->from->album, place, c->picture, why) == DG_OK ? c->picture : NULL;
+}
+
+/* Ids of words that the model has learnt, for those of the file. */
+static void map_ids(const dg_column *c, double *x)
+{
+    for (int64_t i = 0; i < c->n_in; i++) {
+        const int32_t *map = c->classes.map[i % c->classes.n];
+        if (map && x[i] >= 0)
+            x[i] = map[(int64_t)x[i]];
+    }
+}
+
+static dg_status load_row(const dg_column *c, int64_t place, double *out, dg_diag *why)
+{
+    const dg_array *a = c->array;
     int64_t at = c->offset + place * c->step, n = c->n_in;
-    if (a->type == DG_U8)
-        for (int64_t i = 0; i < n; i++)
-            out[i] = ((const uint8_t *)a->data)[at + i];
-    else if (a->type == DG_I32)
+    if (a->type == DG_U8 || !a->data) {
+        const uint8_t *x = bytes_of(c, place, why);
+        for (int64_t i = 0; x && i < n; i++)
+            out[i] = x[i];
+        return x ? DG_OK : why ? why->code : DG_EDATA;
+    }
+    if (a->type == DG_I32)
         for (int64_t i = 0; i < n; i++)
             out[i] = ((const int32_t *)a->data)[at + i];
     else if (a->type == DG_F32)
@@ -56,6 +77,9 @@ static void load_row(const dg_column *c, int64_t place, double *out)
             out[i] = (double)((const float *)a->data)[at + i];
     else
         memcpy(out, (const double *)a->data + at, (size_t)n * sizeof *out);
+    if (c->mapped)
+        map_ids(c, out);
+    return DG_OK;
 }
 
 dg_status dg_column_pass(dg_column *c, int64_t place, dg_reading how, int n, const double **out,
@@ -63,7 +87,8 @@ dg_status dg_column_pass(dg_column *c, int64_t place, dg_reading how, int n, con
 {
     const dg_passing passing = {how, place, why};
     int at = 0;
-    load_row(c, place, c->buffer[0]);
+    if (load_row(c, place, c->buffer[0], why) != DG_OK)
+        return why ? why->code : DG_EDATA;
     for (int k = 0; k < n; k++) {
         const dg_stage *s = &c->stage[k];
         if (!dg_stage_is_active(s, how.training))
@@ -134,9 +159,11 @@ static dg_status make_tables(dg_column *c, dg_diag *why)
     return status;
 }
 
-static void look_up(const dg_column *c, int64_t place, dg_type type, char *out)
+static dg_status look_up(const dg_column *c, int64_t place, dg_type type, char *out, dg_diag *why)
 {
-    const uint8_t *x = (const uint8_t *)c->from->array.data + c->offset + place * c->step;
+    const uint8_t *x = bytes_of(c, place, why);
+    if (!x)
+        return why ? why->code : DG_EDATA;
     if (type == DG_F32)
         for (int64_t i = 0; i < c->n_in; i++)
             ((float *)out)[i] = c->table32[x[i]];
@@ -146,20 +173,21 @@ static void look_up(const dg_column *c, int64_t place, dg_type type, char *out)
     else
         for (int64_t i = 0; i < c->n_in; i++)
             ((int32_t *)out)[i] = x[i];
+    return DG_OK;
 }
 
 typedef enum { PIPE, TABLE, COPY } way;
 
 static way way_of(const dg_column *c, int training, dg_type type)
 {
-    const dg_type from = c->from->array.type;
+    const dg_type from = c->array->data ? c->array->type : DG_U8;
     int pointwise = 1, active = 0;
     for (int k = 0; k < c->n_stages; k++)
         if (dg_stage_is_active(&c->stage[k], training)) {
             active++;
             pointwise &= dg_stage_is_pointwise(&c->stage[k]);
         }
-    if (from == type && !active)
+    if (from == type && !active && !c->mapped)
         return COPY;
     return from == DG_U8 && pointwise && (type != DG_I32 || !active) ? TABLE : PIPE;
 }
@@ -170,10 +198,9 @@ static dg_status read_row(dg_column *c, int64_t place, dg_reading how, way by, d
     const double *x;
     size_t bytes = dg_type_bytes(type);
     if (by == TABLE)
-        look_up(c, place, type, out);
-    else if (by == COPY)
-        memcpy(out,
-               (const char *)c->from->array.data + (size_t)(c->offset + place * c->step) * bytes,
+        return look_up(c, place, type, out, why);
+    if (by == COPY)
+        memcpy(out, (const char *)c->array->data + (size_t)(c->offset + place * c->step) * bytes,
                (size_t)c->n_in * bytes);
     else {
         dg_status status = dg_column_pass(c, place, how, c->n_stages, &x, why);

@@ -11,10 +11,13 @@ struct dg_column {
     const dg_dataset *set;
     const char *name, *pipe;
     const dg_loaded *from;
-    int64_t rows;         /* in the source */
-    int64_t offset, step; /* row r begins at element offset + r step */
-    dg_shape row;         /* of a row of the source, without the axis of rows */
-    int64_t n_in, n_out;  /* elements of a row of the source, and of what is read */
+    const dg_array *array; /* of from: what it is read from; empty: of its album */
+    uint8_t *picture;      /* one of them, as it was read last */
+    int mapped;            /* ids of words are not those of the file */
+    int64_t rows;          /* in the source */
+    int64_t offset, step;  /* row r begins at element offset + r step */
+    dg_shape row;          /* of a row of the source, without the axis of rows */
+    int64_t n_in, n_out;   /* elements of a row of the source, and of what is read */
     dg_shape out;
     dg_classes classes;
     dg_lexicon *own; /* lists that were learnt elsewhere, as many as classes.n */

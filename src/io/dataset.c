@@ -56,6 +56,17 @@ void dg_dataset_say_place(dg_dataset *d, const char *column, const dg_io_call *c
     }
 }
 
+const char *dg_dataset_row_name(const dg_dataset *d, int64_t row)
+{
+    int64_t place = dg_dataset_source_row(d, row);
+    for (int k = 0; k < d->n && place >= 0; k++) {
+        const dg_album *a = &d->column[k]->from->album;
+        if (place < a->n)
+            return a->path[place];
+    }
+    return NULL;
+}
+
 int dg_dataset_columns(const dg_dataset *d)
 {
     return d->n;
@@ -93,7 +104,7 @@ static dg_status check_rows(dg_dataset *d)
 
 static bool has_gap(const dg_column *c, int64_t row)
 {
-    const dg_array *a = &c->from->array;
+    const dg_array *a = c->array;
     int64_t at = c->offset + row * c->step;
     for (int64_t i = 0; i < c->n_in; i++)
         if ((a->type == DG_F64 && isnan(((const double *)a->data)[at + i])) ||

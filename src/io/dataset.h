@@ -53,6 +53,7 @@ typedef struct {
     int column;
     int n;
     const dg_io_call *transforms;
+    int whole; /* 1: it is read as whole numbers: pictures are masks */
 } dg_io_pipe;
 
 enum { DG_MOST_NAMES = 8 }; /* of one source */
@@ -127,6 +128,8 @@ int64_t dg_dataset_rows(const dg_dataset *d);
 int64_t dg_dataset_dropped(const dg_dataset *d); /* rows that drop left out of the sources */
 /* The number of a row in its file, from 0. */
 int64_t dg_dataset_source_row(const dg_dataset *d, int64_t row);
+/* What row `row` is called: the file of its picture; NULL: it has only its number. */
+const char *dg_dataset_row_name(const dg_dataset *d, int64_t row);
 int dg_dataset_columns(const dg_dataset *d);
 dg_column *dg_dataset_column(const dg_dataset *d, int k);
 dg_column *dg_dataset_find(const dg_dataset *d, const char *name); /* NULL: none */
@@ -175,8 +178,6 @@ dg_status dg_column_inverse(const dg_column *c, int64_t n, dg_type type, void *v
 const char *dg_column_pipe(const dg_column *c);
 /* The file that the column was read from; NULL: none. */
 const char *dg_column_file(const dg_column *c);
-/* The words whose ids the column holds, or whose places in its rows; NULL: none. */
-const dg_lexicon *dg_column_classes(const dg_column *c);
 /* Characters of a chars column as UTF-8, in the order of their ids; else NULL. */
 const char *dg_column_vocabulary(const dg_column *c);
 

@@ -84,5 +84,7 @@ void dg_places_free(dg_places *p);
 /* *path (to be freed) is the absolute path of the first regular file called name below the places;
  * an absolute name is taken as it is. DG_EDATA lists the places tried. */
 dg_status dg_find_file(const dg_places *p, const char *name, char **path, dg_diag *why);
+/* The same for a folder. */
+dg_status dg_find_folder(const dg_places *p, const char *name, char **path, dg_diag *why);
 
 #endif

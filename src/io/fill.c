@@ -1,5 +1,6 @@
 /* Columns of a data set made from their sources. */
 #include "io/column.h"
+#include "io/sources.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,18 @@ static const char *text_of(const dg_io_call *c)
 /* onehot(10) takes numbers; without a number it takes words. */
 static int cells_of(const dg_transform *t, const dg_io_call *c)
 {
-    return t->cells == DG_CELLS_WORDS && c->n_attr > 0 ? 0 : t->cells;
+    return t->cells == DG_CELLS_WORDS && c->n_attr > 0 && t != dg_image ? 0 : t->cells;
+}
+
+/* | image(size=[h, w], channels=3) */
+static dg_status ask_for_picture(dg_dataset *d, const dg_io_pipe *p, const dg_io_call *c,
+                                 dg_asked *out)
+{
+    const dg_attrs *a;
+    if (dg_dataset_check_attrs(d, &dg_image->type, c, &a) != DG_OK)
+        return d->first.code;
+    out->picture = true;
+    return dg_picture_form_of(a, 0, p->whole, &out->form, &d->first);
 }
 
 /* How a table is to be read: what comes first in the pipe, but for fill and drop, says it. */
@@ -31,13 +43,15 @@ static dg_status ask(dg_dataset *d, const dg_source_type *type, const dg_io_pipe
         if (t == dg_fill && text_of(c) && strcmp(text_of(c), "mean") &&
             strcmp(text_of(c), "median"))
             out->fill = text_of(c);
-        if (cells && cells != DG_CELLS_WORDS && (!type->table || !first))
+        if (cells && (cells != DG_CELLS_WORDS || t == dg_image) && (!type->table || !first))
             return dg_diag_set(&d->first, DG_EMODEL,
                                "%s takes a table, and comes first in its pipe", t->type.name);
         if (cells && first) {
             out->cells = (dg_cells)cells;
             out->format = cells == DG_CELLS_TIMES ? text_of(c) : NULL;
         }
+        if (t == dg_image && ask_for_picture(d, p, c, out) != DG_OK)
+            return d->first.code;
         first = first && t->gaps && !cells;
     }
     return DG_OK;
@@ -106,8 +120,10 @@ static dg_status load(dg_dataset *d, const dg_source_type *type, dg_loading *l, 
 /* Column k of a source: the rows of axis 0; or windows of rows, and what follows them. */
 static void view(dg_column *c, const dg_loaded *l, int k)
 {
-    const dg_shape *s = &l->array.shape;
     c->from = l;
+    c->array = k == 1 && l->second.data ? &l->second : &l->array;
+    const dg_shape pictures = dg_album_shape(&l->album);
+    const dg_shape *s = c->array->data ? &c->array->shape : &pictures;
     c->rows = s->dim[0];
     c->step = dg_shape_row(s);
     if (l->length > 0) {
@@ -139,6 +155,12 @@ static dg_status add_column(dg_dataset *d, const dg_io_pipe *p, const dg_loaded 
     c->set = d;
     d->column[d->n++] = c;
     view(c, l, p->column);
+    c->picture = c->array->data ? NULL : dg_arena_alloc(&d->arena, (size_t)c->n_in);
+    if (!c->array->data && !c->picture)
+        return dg_dataset_no_memory(d);
+    if (p->column > 0 && c->array == &l->array && l->album.n > 0)
+        return dg_diag_set(&d->first, DG_EDATA,
+                           "the folder has no sub-folders, which would be the classes");
     if (dg_column_learn(d, c, p->column) != DG_OK ||
         dg_column_plan(d, c, p->n, p->transforms) != DG_OK)
         return d->first.code;
@@ -152,6 +174,10 @@ dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const 
         return dg_dataset_report(d, why);
     const dg_loaded *loaded = NULL;
     dg_loading l = {.path = path};
+    for (int i = 0; i < n; i++) {
+        l.asked.whole |= pipes[i].whole && pipes[i].column == 0;
+        l.asked.whole_second |= pipes[i].whole && pipes[i].column == 1;
+    }
     const dg_source_type *type = find_source(d, source->name);
     if (d->sealed)
         dg_diag_set(&d->first, DG_EUSAGE, "a column is added to a dataset that is sealed");

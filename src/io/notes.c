@@ -31,7 +31,7 @@ void dg_dataset_follow(dg_dataset *d, dg_recall *recall, void *user)
 static dg_status not_a_class(dg_dataset *d, const dg_column *c, int k, int32_t id)
 {
     const dg_lexicon *list = c->classes.list[k], *own = &c->from->table.words[k];
-    const int32_t *x = c->from->array.data;
+    const int32_t *x = c->array->data;
     int64_t n = c->classes.n, row = 0;
     dg_text t = dg_text_make(NULL);
     while (row + 1 < c->rows && x[row * n + k] != id)
@@ -58,6 +58,7 @@ static dg_status map_words(dg_dataset *d, dg_column *c, int k)
             return not_a_class(d, c, k, i);
     }
     c->classes.map[k] = map;
+    c->mapped = 1;
     return DG_OK;
 }
 
@@ -91,7 +92,7 @@ dg_status dg_column_learn(dg_dataset *d, dg_column *c, int k)
     dg_classes *l = &c->classes;
     const dg_table *t = &c->from->table;
     l->characters = characters(c->from->vocabulary);
-    if (c->from->array.type != DG_I32 || k != c->from->words_of)
+    if (c->array->type != DG_I32 || k != c->from->words_of)
         return DG_OK;
     l->n = t->words ? t->n : 0;
     l->list = dg_arena_array(&d->arena, (size_t)l->n, sizeof *l->list);
@@ -110,19 +111,13 @@ void dg_column_forget(dg_column *c)
         dg_lexicon_free(&c->own[k]);
 }
 
-const dg_lexicon *dg_column_classes(const dg_column *c)
-{
-    bool last = c->n_stages > 0 && c->stage[c->n_stages - 1].type->cells == DG_CELLS_WORDS;
-    return c->classes.n == 1 && last ? c->classes.list[0] : NULL;
-}
-
 /* ---- As text --------------------------------------------------------------------------------- */
 
 int dg_column_note(const dg_column *c, int k, char *key, size_t size, char **text)
 {
     const dg_table *t = &c->from->table;
     char what[32], full[KEY];
-    bool names = t->n > 0;
+    bool names = t->name != NULL;
     if (names && k == 0) {
         dg_format(what, sizeof what, "names");
         *text = dg_texts_write(t->n, t->name);

@@ -74,7 +74,6 @@ static dg_status add_stages(dg_dataset *d, dg_column *c, int n, const dg_io_call
         s->type = dg_dataset_transform(d, call[k].name);
         s->in = row;
         s->classes = &c->classes;
-        s->mapped = k > 0 && c->stage[k - 1].type->cells == DG_CELLS_WORDS;
         if (!s->type || dg_dataset_check_attrs(d, &s->type->type, &call[k], &s->attrs) != DG_OK ||
             plan_stage(d, s) != DG_OK) {
             dg_dataset_say_place(d, c->name, &call[k]);

@@ -75,29 +75,53 @@ static dg_status not_found(const dg_places *p, const char *name, dg_diag *why)
     return status;
 }
 
-static dg_status try_place(const char *dir, const char *name, char **path, dg_diag *why)
+static dg_status try_place(const char *dir, const char *name, char *(*try)(const char *),
+                           char **path, dg_diag *why)
 {
     dg_text full = dg_text_make(NULL);
     dg_text_printf(&full, "%s/%s", dir, name);
     dg_status status = full.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory") : DG_OK;
-    *path = full.failed ? NULL : try_path(full.data);
+    *path = full.failed ? NULL : try(full.data);
     if (status == DG_OK && !*path && errno != ENOENT && errno != ENOTDIR && errno != EISDIR)
         status = dg_file_errno(why, full.data, "read", errno);
     dg_text_free(&full);
     return status;
 }
 
-dg_status dg_find_file(const dg_places *p, const char *name, char **path, dg_diag *why)
+static dg_status find(const dg_places *p, const char *name, char *(*try)(const char *), char **path,
+                      dg_diag *why)
 {
     *path = NULL;
     if (name[0] == '/') {
-        *path = try_path(name);
+        *path = try(name);
         return *path ? DG_OK : dg_file_errno(why, name, "read", errno);
     }
     for (int i = 0; name[0] && i < p->n && !*path; i++) {
-        dg_status status = try_place(p->dir[i], name, path, why);
+        dg_status status = try_place(p->dir[i], name, try, path, why);
         if (status != DG_OK)
             return status;
     }
     return *path ? DG_OK : not_found(p, name, why);
+}
+
+dg_status dg_find_file(const dg_places *p, const char *name, char **path, dg_diag *why)
+{
+    return find(p, name, try_path, path, why);
+}
+
+/* The absolute path of a folder; NULL, with errno, if it is none. */
+static char *try_folder(const char *path)
+{
+    struct stat s;
+    if (stat(path, &s) != 0)
+        return NULL;
+    if (S_ISDIR(s.st_mode))
+        return realpath(path, NULL);
+    errno = ENOTDIR;
+    return NULL;
+}
+
+dg_status dg_find_folder(const dg_places *p, const char *name, char **path, dg_diag *why)
+{
+    return find(p, name, try_folder, path, why);
 }

@@ -150,6 +150,8 @@ dg_status dg_load_csv(const dg_loading *l, dg_loaded *out, char **path, dg_diag 
         out->array = out->table.array;
         out->table.array = (dg_array){.data = NULL};
         say_separator(l, &p.o, &out->table, *path);
+        if (l->asked.picture)
+            status = dg_load_paths(l, *path ? *path : l->path, out, why);
     }
     dg_reader_close(r);
     free_options(&p);

@@ -44,6 +44,25 @@ static const dg_attr_spec series_attrs[] = {
     {"stride", DG_ATTR_INT, 1, 1, 1 << 30, "1", NULL, "from a window to the next"},
 };
 
+#define PICTURE_ATTRS                                                                              \
+    {"size", DG_ATTR_INT, 2, 1, 1 << 15, "", NULL, "[height, width]; that of the first"},          \
+        {"channels", DG_ATTR_INT, 1, 1, 3, "3", NULL, "1 or 3"},                                   \
+        {"memory", DG_ATTR_REAL, 1, 0, 1e9, "1024", NULL, "MiB of pictures that are kept"},        \
+    {                                                                                              \
+        "broken", DG_ATTR_WORD, 1, 0, 0, "refuse", "refuse skip", "what to do with broken files"   \
+    }
+
+static const dg_attr_spec images_attrs[] = {
+    {"folder", DG_ATTR_TEXT, 1, 0, 0, NULL, NULL, "of pictures; its sub-folders are classes"},
+    PICTURE_ATTRS,
+};
+
+static const dg_attr_spec pairs_attrs[] = {
+    {"folder", DG_ATTR_TEXT, 1, 0, 0, NULL, NULL, "of pictures"},
+    {"folder2", DG_ATTR_TEXT, 1, 0, 0, NULL, NULL, "of pictures with the same names"},
+    PICTURE_ATTRS,
+};
+
 static const dg_attr_spec npz_attrs[] = {
     DG_FILE_ATTR,
     {"name", DG_ATTR_TEXT, 1, 0, 0, "", NULL, "of the array; the only one"},
@@ -165,6 +184,13 @@ const dg_source_type dg_sources[] = {
      dg_load_csv},
     {{"npy", "an array of NumPy", ATTRS(file_attrs), 1, 0}, 0, load_npy},
     {{"npz", "an array in a zip of NumPy's", ATTRS(npz_attrs), 1, 0}, 0, load_npz},
+    {{"images", "PNG and JPEG of a folder, bytes of 0 to 255, and their classes",
+      ATTRS(images_attrs), 2, 0},
+     0,
+     dg_load_images},
+    {{"pairs", "two pictures of one name, of two folders", ATTRS(pairs_attrs), 2, 0},
+     0,
+     dg_load_pairs},
     {{"series", "windows of a table's rows, and the rows that follow", ATTRS(series_attrs), 2, 0},
      0,
      dg_load_series},

@@ -40,6 +40,8 @@ void dg_loaded_free(dg_loaded *l)
     free(l->path);
     l->vocabulary = l->path = NULL;
     dg_table_free(&l->table);
+    dg_array_free(&l->second);
+    dg_album_free(&l->album);
 }
 
 dg_store *dg_store_new(const char *model_folder, int n_dirs, const char *const dirs[])
@@ -101,7 +103,7 @@ dg_status dg_store_hash(dg_store *s, int k, char hex[65], uint64_t *size, dg_dia
 }
 
 /* Takes over path, also on failure. */
-static dg_status add_file(dg_store *s, char *path, dg_diag *why)
+static dg_status add_file(dg_store *s, char *path, const dg_loaded *l, dg_diag *why)
 {
     for (int i = 0; i < s->n_files; i++)
         if (strcmp(s->file[i].path, path) == 0) {
@@ -114,7 +116,9 @@ static dg_status add_file(dg_store *s, char *path, dg_diag *why)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     }
     s->file = more;
-    s->file[s->n_files++] = (used_file){.path = path};
+    used_file *f = &s->file[s->n_files++];
+    *f = (used_file){.path = path, .size = l->size};
+    memcpy(f->hex, l->hex, sizeof f->hex);
     return DG_OK;
 }
 
@@ -124,6 +128,8 @@ static dg_status add_file(dg_store *s, char *path, dg_diag *why)
 static dg_status check_array(const dg_loaded *l, const char *path, dg_diag *why)
 {
     const dg_array *a = &l->array;
+    if (l->album.n > 0)
+        return DG_OK; /* bytes of pictures, kept or not */
     int64_t row = dg_shape_row(&a->shape), bad = l->table.gaps ? -1 : dg_tensor_not_finite(a);
     char shape[160];
     dg_shape_text(&a->shape, shape, sizeof shape);
@@ -178,6 +184,9 @@ static char *key_of(const dg_source_type *type, const dg_loading *l)
     dg_text_printf(&t, "%s\t%d %d\t%s\t%s\t%s", type->type.name, (int)ask->cells, (int)ask->gaps,
                    ask->fill ? ask->fill : "", ask->format ? ask->format : "",
                    l->path ? l->path : "");
+    dg_text_printf(&t, "\t%d %d %d %d %d %d", (int)ask->picture, (int)ask->whole,
+                   (int)ask->whole_second, (int)ask->form.height, (int)ask->form.width,
+                   ask->form.channels);
     for (int i = 0; i < l->n_names; i++)
         dg_text_printf(&t, "\t%s", l->names[i]);
     dg_text_printf(&t, "\t%s", l->vocabulary ? l->vocabulary : "");
@@ -209,7 +218,7 @@ static dg_status load(dg_store *s, const dg_source_type *type, const dg_loading 
     if (status == DG_OK && path && !(l->path = strdup(path)))
         status = dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (status == DG_OK && path)
-        return add_file(s, path, why);
+        return add_file(s, path, l, why);
     free(path);
     return status;
 }
@@ -286,7 +295,7 @@ static dg_status read_tensors(dg_store *s, const char *name, tensor_file **out, 
         free(path);
         return status;
     }
-    status = add_file(s, path, why);
+    status = add_file(s, path, &(dg_loaded){.size = 0}, why);
     *out = status == DG_OK ? add_tensors(s, name) : NULL;
     if (*out)
         (*out)->own = t;

@@ -2,6 +2,7 @@
 #ifndef DG_IO_STORE_H
 #define DG_IO_STORE_H
 
+#include "io/album.h"
 #include "io/dataset.h"
 #include "io/file.h"
 #include "io/formats.h"
@@ -12,6 +13,9 @@ typedef struct {
     bool gaps;          /* they are taken */
     const char *fill;   /* the word of a gap, or NULL */
     const char *format; /* of dates */
+    bool picture;       /* the words are paths of pictures in this form */
+    dg_picture_form form;
+    bool whole, whole_second; /* the first, the second value takes whole numbers: masks */
 } dg_asked;
 
 /* What a source gives: an array of rows. With length > 0 its rows are windows of that many rows of
@@ -24,6 +28,10 @@ typedef struct {
     char *path;       /* of the file it was read from, NULL: none */
     dg_table table;   /* of csv: names and words of its columns; its array is empty */
     int words_of;     /* the column of the source that has them */
+    dg_array second;  /* what column 1 is of, if it is another array */
+    dg_album album;   /* of pictures; where they are not kept, array is empty */
+    char hex[65];     /* SHA-256 of what was read, "": that of the file */
+    uint64_t size;    /* its bytes */
 } dg_loaded;
 
 /* What a loader is given: checked attributes, places of files, and where remarks go. */

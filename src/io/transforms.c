@@ -39,6 +39,10 @@ static const dg_attr_spec fill_attrs[] = {
     {"with", DG_ATTR_WORD | DG_ATTR_REAL | DG_ATTR_TEXT, 1, -1e300, 1e300, NULL, "mean median",
      "mean or median of the training part, a number, or a word in quotes"},
 };
+static const dg_attr_spec image_attrs[] = {
+    {"size", DG_ATTR_INT, 2, 1, 1 << 15, "", NULL, "[height, width]; that of the first"},
+    {"channels", DG_ATTR_INT, 1, 1, 3, "3", NULL, "1 or 3"},
+};
 static const dg_attr_spec time_attrs[] = {
     {"format", DG_ATTR_TEXT, 1, 0, 0, NULL, NULL, "as strptime's: \"%Y-%m-%d %H:%M\""},
 };
@@ -241,8 +245,6 @@ static dg_status class_of(const dg_stage *s, const dg_passing *p, double x, int 
         return dg_diag_set(p->why, DG_EDATA, "row %" PRId64 ": a gap where a word is needed",
                            p->row);
     *out = (int64_t)x;
-    if (c->map && c->map[k] && !s->mapped)
-        *out = c->map[k][*out];
     return *out < c->list[k]->n ? DG_OK : no_label(p, x, c->list[k]->n);
 }
 
@@ -377,6 +379,9 @@ const dg_transform dg_transforms[] = {
      .cells = DG_CELLS_TIMES,
      .plan = plan_time,
      .run = run_nothing},
+    {{"image", "paths become their pictures, bytes of 0 to 255", ATTRS(image_attrs), 1, 0},
+     .cells = DG_CELLS_WORDS,
+     .run = run_nothing},
     {{"crop", "the middle of a picture", ATTRS(crop_attrs), 1, 0},
      .plan = plan_crop,
      .run = run_crop},
@@ -396,6 +401,7 @@ const int dg_n_transforms = sizeof dg_transforms / sizeof *dg_transforms;
 const dg_transform *const dg_standardize = &dg_transforms[1];
 const dg_transform *const dg_fill = &dg_transforms[2];
 const dg_transform *const dg_drop = &dg_transforms[3];
+const dg_transform *const dg_image = &dg_transforms[8];
 
 const dg_io_type *dg_transform_at(int k)
 {

@@ -24,7 +24,6 @@ typedef struct {
     int64_t n_in, n_out; /* elements of it */
     uint64_t ordinal;    /* among the augmenting ones of the pipe */
     const dg_classes *classes;
-    int mapped;       /* classes stands before it in the pipe */
     int64_t features; /* entries of the last axis, each with statistics of its own; else 0 */
     int n_stats;      /* standardize: 2, mean and deviation; fill: 1, what fills; else 0 */
     double *mean, *deviation;
@@ -51,7 +50,7 @@ struct dg_transform {
 
 extern const dg_transform dg_transforms[];
 extern const int dg_n_transforms;
-extern const dg_transform *const dg_standardize, *const dg_fill, *const dg_drop;
+extern const dg_transform *const dg_standardize, *const dg_fill, *const dg_drop, *const dg_image;
 
 /* 1 if every element becomes a function of itself alone. */
 int dg_stage_is_pointwise(const dg_stage *s);

@@ -112,7 +112,8 @@ dg_status dg_experiment_fill(const dg_model *m, dg_dataset *d, const dg_binding 
         int k = p->n < DG_MOST_IO_WORDS ? p->n : DG_MOST_IO_WORDS;
         for (int j = 0; j < k; j++)
             calls[n][j] = io_call(&p->transforms[j]);
-        pipes[n] = (dg_io_pipe){m->ports[b->ports[i]].name, i, k, calls[n]};
+        pipes[n] = (dg_io_pipe){m->ports[b->ports[i]].name, i, k, calls[n],
+                                m->ports[b->ports[i]].type == DG_I32};
         n++;
     }
     return dg_dataset_fill(d, n, pipes, &source, path, why);

@@ -1,6 +1,7 @@
 /* Writes a few good files of each format to DIR/FORMAT/, for the fuzzers to start from. */
 #include "io/formats.h"
 #include "io/io_tools.h"
+#include "io/pictures.h"
 #include "io/safetensors.h"
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,26 @@ static void safetensors(void)
     dg_array_free(&named[1].tensor);
 }
 
+static void pictures(void)
+{
+    static const uint8_t rows[64] = {1, 2, 3, 4, 5, 6, 7, 8}, palette[] = {1, 2, 3, 4, 5, 6};
+    static const io_picture all[] = {{4, 4, 8, 2, rows},
+                                     {4, 4, 8, 0, rows, .orientation = 6},
+                                     {4, 4, 1, 3, rows, palette, 2},
+                                     {4, 2, 16, 4, rows},
+                                     {2, 2, 8, 6, rows}};
+    static const uint8_t jpeg[] = {0xff, 0xd8, 0xff, 0xdb, 0, 4, 0, 1, 0xff, 0xd9};
+    dg_text t = dg_text_make(NULL);
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "%zu", k);
+        io_png(&all[k], &t);
+        put("picture", name, t.data, t.length);
+    }
+    put("picture", "jpeg", jpeg, sizeof jpeg);
+    dg_text_free(&t);
+}
+
 int main(int n, char **argument)
 {
     if (n != 2) {
@@ -113,9 +134,14 @@ int main(int n, char **argument)
     npy();
     npz();
     safetensors();
+    pictures();
     PUT("csv", "header", "a,\"b,\"\"c\"\n1,2\r\n-3.5e2,\"4\"\n");
     PUT("csv", "numbers", "1,2,3\n4,5,6");
     PUT("csv", "bom", "\xef\xbb\xbfx\n 1 \n\n");
+    PUT("csv", "words", "a;b\nred;1,5\nNA;\n");
+    PUT("csv", "wide",
+        "\xff\xfe"
+        "a\0,\0b\0\n\0001\0,\0002\0\n\0");
     PUT("chars", "ascii", "hello, world\n");
     PUT("chars", "utf8", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
     return 0;

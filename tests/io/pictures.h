@@ -1,0 +1,19 @@
+/* Pictures for tests: PNG written by hand, so that every kind and every claim can be made. */
+#ifndef DG_TESTS_IO_PICTURES_H
+#define DG_TESTS_IO_PICTURES_H
+
+#include "base/text.h"
+#include <stdint.h>
+
+typedef struct {
+    uint32_t width, height;
+    int depth, type;     /* as in IHDR: 0 grey, 2 colours, 3 palette, 4 grey and alpha, 6 all */
+    const uint8_t *rows; /* each without its filter byte; NULL: no pixels */
+    const uint8_t *palette;
+    int n_palette;
+    int orientation; /* 0: no EXIF */
+} io_picture;
+
+void io_png(const io_picture *p, dg_text *out);
+
+#endif
