@@ -4,8 +4,8 @@
  * and goes on to the same weights. n to 100, spread over all calls; longtest: 6 min, every n. */
 #include "base/text.h"
 #include "cli/cli_tools.h"
+#include "train/run_tools.h"
 #include <errno.h>
-#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,9 +23,6 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 
-static char memory_folder[] = "/dev/shm/dagrad-faults-XXXXXX"; /* fsync is quick there */
-static int in_memory;
-
 static const char text[] = "input x[N, 1]\n"
                            "target t[N, 1]\n"
                            "y = linear(x, 3) | tanh | dropout(0.1) | linear(1)\n"
@@ -41,9 +38,8 @@ static int set_up(void **state)
 {
     (void)state;
     char rows[2048] = "a,b\n";
-    if (!cli_enter())
+    if (!run_enter())
         return -1;
-    in_memory = mkdtemp(memory_folder) && chdir(memory_folder) == 0;
     for (int i = 0; i < 32; i++)
         dg_format(rows + strlen(rows), sizeof rows - strlen(rows), "%d,%d\n", i, i * i % 17);
     cli_write("d.csv", rows, strlen(rows));
@@ -54,11 +50,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[100];
-    dg_format(command, sizeof command, "rm -rf %s", memory_folder);
-    int left = in_memory ? chdir("/") != 0 || system(command) != 0 : 0;
-    cli_leave();
-    return left;
+    run_leave();
+    return 0;
 }
 
 /* ---- Running the program --------------------------------------------------------------------- */
@@ -160,28 +153,6 @@ static int is_run(const char *run)
     return stat(path, &s) == 0;
 }
 
-/* Whole lines of JSON, no step twice. */
-static void check_metrics(const char *of)
-{
-    char *all = cli_read("run/metrics.jsonl", NULL), *line = all;
-    double before = 0;
-    assert_non_null(all);
-    for (char *stop; (stop = strchr(line, '\n')); line = stop + 1) {
-        *stop = 0;
-        json_t *j = json_loads(line, 0, NULL);
-        if (!j)
-            fail_msg("%s: metrics.jsonl: %s", of, line);
-        if (strcmp(json_string_value(json_object_get(j, "kind")), "step") == 0) {
-            if (json_number_value(json_object_get(j, "step")) <= before)
-                fail_msg("%s: metrics.jsonl: step %g again", of, before);
-            before = json_number_value(json_object_get(j, "step"));
-        }
-        json_decref(j);
-    }
-    assert_string_equal(line, "");
-    free(all);
-}
-
 /* The run goes on to the weights that it would have had; one that is not there yet begins anew. */
 static void check_goes_on(const job *j, const char *of)
 {
@@ -195,7 +166,7 @@ static void check_goes_on(const job *j, const char *of)
     char *out = cli_read("out", NULL), *err = cli_read("err", NULL);
     if (code != 0 || strcmp(out, j->whole) != 0)
         fail_msg("%s: afterwards exit %d: %s%s", of, code, out, err);
-    check_metrics(of);
+    run_check_metrics("run/metrics.jsonl", of);
     free(out);
     free(err);
 }

@@ -1,9 +1,13 @@
-/* Runs that are killed and taken up again end with the hash of the run that was not:
- * killed by SIGKILL at random moments, some runs several times; killed at each file-system call of
- * one save; ended by SIGTERM, which saves and exits with 143. 200 kills with DAGRAD_LONGTEST
- * (longtest: 4 min). */
+/* Runs that are killed and taken up again end with the last line of the run that was not: killed by
+ * SIGKILL at random moments, and around their end, some several times, with checkpoints every 7 steps
+ * and every 30 seconds, to the last step and to an early stop; killed at each file-system call of one
+ * save; ended by SIGTERM, which saves and exits with 143. 200 kills with DAGRAD_LONGTEST
+ * (longtest: 3 min). */
+#include "base/text.h"
+#include "cli/cli_tools.h"
 #include "io/file.h"
 #include "train/loop.h"
+#include "train/run_tools.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,13 +20,13 @@
 
 #include <cmocka.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { KILLS = 3 }; /* the program is slow here; the release build lands 25 */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { KILLS = 3 }; /* of each kind of run: the program is slow here */
 #else
-enum { KILLS = 25 };
+enum { KILLS = 10 };
 #endif
 
-static char folder[] = "/tmp/dagrad-kill-XXXXXX", model[256];
+static char model[256];
 
 static const char text[] =
     "input image[N, 8, 8, 1]\n"
@@ -38,6 +42,19 @@ static const char text[] =
     "data validation(part=[0.8, 1], shuffle=1) { image = digits(\"image\") | scale(1/16); "
     "label = digits(\"label\") }\n"
     "train { optimizer = adam(rate=2e-3); batch = 32; epochs = 4; save_every = 7 }\n";
+
+/* w goes from 0 to 2; at 1, after some 1700 epochs of a step, validation is best. */
+static const char early_text[] =
+    "input x[N, 1]\n"
+    "target t[N, 1]\n"
+    "parameter w[1] = fill(0)\n"
+    "y = x * w\n"
+    "output y\n"
+    "loss mse(t, y)\n"
+    "data train { x = csv(\"one.csv\"); t = csv(\"two.csv\") }\n"
+    "data validation { x = csv(\"one.csv\"); t = csv(\"one.csv\") }\n"
+    "train { optimizer = sgd(rate=2e-4); batch = 4; epochs = 9000; stop = patience(40); "
+    "save_every = 7 }\n";
 
 static double now(void)
 {
@@ -55,36 +72,57 @@ static void pause_for(double seconds)
 static int make_model(void **state)
 {
     (void)state;
-    assert_non_null(mkdtemp(folder));
-    snprintf(model, sizeof model, "%s/kill.dag", folder);
-    FILE *f = fopen(model, "w");
-    fputs(text, f);
-    return fclose(f);
+    const char *folder = run_enter();
+    if (!folder)
+        return -1;
+    dg_format(model, sizeof model, "%s/kill.dag", folder);
+    cli_write("kill.dag", text, sizeof text - 1);
+    cli_write("early.dag", early_text, sizeof early_text - 1);
+    cli_write("one.csv", "1\n1\n1\n1\n", 8);
+    cli_write("two.csv", "2\n2\n2\n2\n", 8);
+    return 0;
 }
 
 static int drop_model(void **state)
 {
     (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    run_leave();
+    return 0;
 }
 
 /* ---- the program, killed from outside -------------------------------------------------------- */
 
-/* Starts the program on run; resume if it is there. Its standard output goes to run.out. */
-static pid_t start(const char *run, int resume, const char *epochs)
+/* A kind of run: its model, and how often it saves. */
+typedef struct kind {
+    const char *name, *model, *save_every;
+    char epochs[16]; /* of a run that takes some time */
+    double takes;
+    char *whole; /* the last line */
+} kind;
+
+static kind kinds[] = {
+    {"steps", "kill.dag", "save_every=7", "", 0, NULL},
+    {"seconds", "kill.dag", "save_every=0", "", 0, NULL},
+    {"early-steps", "early.dag", "save_every=7", "9000", 0, NULL},
+    {"early-seconds", "early.dag", "save_every=0", "9000", 0, NULL},
+};
+
+/* Starts the program on run, resumes it if it is one. Its standard output goes to run.out. */
+static pid_t start(const kind *k, const char *run)
 {
-    char out[300];
-    snprintf(out, sizeof out, "%s.out", run);
+    char out[100];
+    dg_format(out, sizeof out, "%s.out", run);
+    if (!dg_is_run(run) && rmdir(run) != 0) /* killed before it was locked */
+        assert_true(errno == ENOENT || errno == ENOTEMPTY);
+    int resume = dg_is_run(run);
     pid_t pid = fork();
     if (pid != 0)
         return pid;
-    if (!freopen(out, "w", stdout) || !freopen("/dev/null", "w", stderr))
+    if (!freopen(out, "w", stdout) || !freopen("said", "w", stderr))
         _exit(99);
     const char *program = getenv("DAGRAD_PROGRAM");
-    execl(program, program, "train", model, resume ? "--resume" : "--out", run, "--epochs", epochs,
-          "--quiet", (char *)NULL);
+    execl(program, program, "train", k->model, resume ? "--resume" : "--out", run, "--epochs",
+          k->epochs, "--set", k->save_every, "--threads", "1", "--quiet", (char *)NULL);
     _exit(98);
 }
 
@@ -97,86 +135,101 @@ static int end(pid_t pid)
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static void hash_of(const char *run, char hash[17])
+static void must_end(pid_t pid, const char *run)
 {
-    char out[300];
-    snprintf(out, sizeof out, "%s.out", run);
-    FILE *f = fopen(out, "r");
-    assert_non_null(f);
-    assert_int_equal(fscanf(f, "weights %16s", hash), 1);
-    fclose(f);
+    int code = end(pid);
+    char *said = cli_read("said", NULL);
+    if (code != 0)
+        fail_msg("%s: exit %d: %s", run, code, said);
+    free(said);
 }
 
-/* Epochs that take at least `seconds` here. */
-static void long_enough(const char *name, double seconds, char epochs[16], double *takes,
-                        char hash[17])
+static char *last_line_of(const char *run)
 {
-    char run[256];
-    int n = 64;
-    for (;; n *= 2) {
-        snprintf(run, sizeof run, "%s/%s-%d", folder, name, n);
-        snprintf(epochs, 16, "%d", n);
+    char out[100];
+    dg_format(out, sizeof out, "%s.out", run);
+    return cli_read(out, NULL);
+}
+
+/* A run that takes at least `seconds` here, by more epochs if its model says none. */
+static void run_whole(kind *k, double seconds)
+{
+    char run[64];
+    int fixed = *k->epochs != 0;
+    for (int n = 8;; n *= 2) {
+        if (!fixed)
+            dg_format(k->epochs, sizeof k->epochs, "%d", n);
+        dg_format(run, sizeof run, "whole-%s-%d", k->name, n);
         double begin = now();
-        assert_int_equal(end(start(run, 0, epochs)), 0);
-        *takes = now() - begin;
-        if (*takes >= seconds)
+        must_end(start(k, run), run);
+        k->takes = now() - begin;
+        if (fixed || k->takes >= seconds)
             break;
     }
-    hash_of(run, hash);
+    k->whole = last_line_of(run);
+}
+
+/* A run that is killed `kills` times, then goes on to its end. Returns the kills that landed. */
+static int killed_run(kind *k, const char *run, int kills, int at_end, unsigned *seed)
+{
+    char metrics[100];
+    int landed = 0;
+    for (int i = 0; i < kills; i++) {
+        double chance = (double)rand_r(seed) / RAND_MAX;
+        pid_t pid = start(k, run);
+        pause_for(k->takes * (at_end ? 0.8 + 0.4 * chance : (0.02 + 0.9 * chance) / kills));
+        kill(pid, SIGKILL);
+        int code = end(pid);
+        assert_true(code == -SIGKILL || code == 0);
+        landed += code == -SIGKILL;
+    }
+    must_end(start(k, run), run);
+    char *line = last_line_of(run);
+    if (strcmp(line, k->whole) != 0)
+        fail_msg("%s: %sthe run that was not killed: %s", run, line, k->whole);
+    free(line);
+    dg_format(metrics, sizeof metrics, "%s/metrics.jsonl", run);
+    run_check_metrics(metrics, run);
+    return landed;
 }
 
 static void killed_at_random(void **state)
 {
     (void)state;
-    char epochs[16], whole[17], hash[17];
-    double takes;
-    long_enough("killed", 2, epochs, &takes, whole);
     unsigned seed = (unsigned)time(NULL);
-    int landed = 0, runs = 0, several = 0, want = getenv("DAGRAD_LONGTEST") ? 200 : KILLS;
-    print_message("seed %u: a run takes %.1f s, hash %s\n", seed, takes, whole);
-    for (; landed < want; runs++) {
-        char run[256];
-        snprintf(run, sizeof run, "%s/run-%d", folder, runs);
-        int kills = 0, code;
-        for (int again = 0;; again = 1) {
-            pid_t pid = start(run, again && dg_is_run(run), epochs);
-            if (kills < 1 + runs % 5) {
-                pause_for(takes * (0.02 + 0.9 * rand_r(&seed) / RAND_MAX) / (1 + runs % 3));
-                kill(pid, SIGKILL);
-            }
-            code = end(pid);
-            if (code != -SIGKILL)
-                break;
-            kills++;
-            char command[300]; /* killed before its run.json was there: it never began */
-            snprintf(command, sizeof command, "rm -rf %s", run);
-            if (!dg_is_run(run))
-                assert_int_equal(system(command), 0);
+    int want = getenv("DAGRAD_LONGTEST") ? 50 : KILLS;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        kind *k = &kinds[i];
+        int landed = 0, runs = 0, several = 0;
+        run_whole(k, 0.3);
+        print_message("%s: seed %u, a run takes %.2f s: %s", k->name, seed, k->takes, k->whole);
+        for (; landed < want; runs++) {
+            char run[64];
+            dg_format(run, sizeof run, "%s-%d", k->name, runs);
+            int n = killed_run(k, run, runs % 3 == 2 ? 3 : 1, runs % 2, &seed);
+            landed += n;
+            several += n > 1;
         }
-        assert_int_equal(code, 0);
-        hash_of(run, hash);
-        assert_string_equal(hash, whole);
-        landed += kills;
-        several += kills > 1;
+        print_message("%s: %d runs, %d of them killed several times: %d kills landed, one line\n",
+                      k->name, runs, several, landed);
     }
-    print_message("%d runs, %d of them killed several times: %d kills landed, one hash\n", runs,
-                  several, landed);
 }
 
 static void terminated(void **state)
 {
     (void)state;
-    char epochs[16], whole[17], hash[17], run[256];
-    double takes;
-    long_enough("ended", 1, epochs, &takes, whole);
-    snprintf(run, sizeof run, "%s/terminated", folder);
-    pid_t pid = start(run, 0, epochs);
-    pause_for(takes / 2);
+    kind *k = &kinds[1];
+    if (!k->whole)
+        run_whole(k, 0.3);
+    pid_t pid = start(k, "terminated");
+    pause_for(k->takes / 2);
     kill(pid, SIGTERM);
-    assert_int_equal(end(pid), 143);
-    assert_int_equal(end(start(run, 1, epochs)), 0);
-    hash_of(run, hash);
-    assert_string_equal(hash, whole);
+    int code = end(pid);
+    assert_true(code == 143 || code == -SIGTERM || code == 0);
+    must_end(start(k, "terminated"), "terminated");
+    char *line = last_line_of("terminated");
+    assert_string_equal(line, k->whole);
+    free(line);
 }
 
 /* ---- a save, killed from inside -------------------------------------------------------------- */
@@ -292,12 +345,12 @@ static void killed_at_each_call(void **state)
 {
     (void)state;
     char run[256], whole[17], hash[17];
-    snprintf(run, sizeof run, "%s/inside", folder);
+    snprintf(run, sizeof run, "inside");
     assert_int_equal(in_child(run, 0, 0, -1, whole), 0);
     long n = 1;
     for (int code = 77; code == 77; n++) {
         char command[300];
-        snprintf(run, sizeof run, "%s/inside-%ld", folder, n);
+        snprintf(run, sizeof run, "inside-%ld", n);
         code = in_child(run, 0, 20, n, NULL);
         assert_true(code == 77 || code == 0);
         snprintf(command, sizeof command, "test $(ls -A %s | grep -c tmp) -le 1", run);
@@ -313,8 +366,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_at_each_call),
-        cmocka_unit_test(terminated),
         cmocka_unit_test(killed_at_random),
+        cmocka_unit_test(terminated),
     };
     return cmocka_run_group_tests(tests, make_model, drop_model);
 }

@@ -2,6 +2,7 @@
  * trains in it is alone, and what cannot go on says why and changes nothing. */
 #include "base/text.h"
 #include "cli/cli_tools.h"
+#include "train/run_tools.h"
 #include <fcntl.h>
 #include <jansson.h>
 #include <setjmp.h>
@@ -42,7 +43,7 @@ static int set_up(void **state)
 {
     (void)state;
     char rows[2048] = "a,b\n";
-    if (!cli_enter())
+    if (!run_enter())
         return -1;
     for (int i = 0; i < 40; i++)
         dg_format(rows + strlen(rows), sizeof rows - strlen(rows), "%g,%g\n", i * 0.05 - 1,
@@ -57,7 +58,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    cli_leave();
+    run_leave();
     return 0;
 }
 
@@ -337,28 +338,6 @@ static void data_may_move_but_not_change(void **state)
 
 enum { MOST = 8 };
 
-/* Each line of metrics.jsonl is JSON, and no step is there twice. */
-static void check_metrics(const char *file)
-{
-    char *text = cli_read(file, NULL), *line = text;
-    long before = 0;
-    assert_non_null(text);
-    for (char *end; (end = strchr(line, '\n')); line = end + 1) {
-        *end = 0;
-        json_t *j = json_loads(line, 0, NULL);
-        if (!j)
-            fail_msg("%s: %s", file, line);
-        if (strcmp(json_string_value(json_object_get(j, "kind")), "step") == 0) {
-            assert_true((long)number(j, "step", NULL) > before);
-            before = (long)number(j, "step", NULL);
-        }
-        json_decref(j);
-    }
-    assert_string_equal(line, "");
-    assert_true(before > 0);
-    free(text);
-}
-
 static pid_t begin(int k)
 {
     char out[32], err[32];
@@ -416,7 +395,7 @@ static void one_trains_the_others_are_told(void **state)
             free(said);
         }
         assert_int_equal(trained, 1);
-        check_metrics("held/metrics.jsonl");
+        run_check_metrics("held/metrics.jsonl", "held");
     }
     free(whole);
 }
