@@ -183,6 +183,8 @@ struct dg_program {
     int n_plans;
     dg_fixed *fixed; /* persistent pieces, at the start of the arena */
     int n_fixed, room_fixed;
+    int32_t *entries; /* a table of them by kind, value, nth */
+    int room_entries;
     size_t persistent; /* their bytes */
     size_t *moment_at; /* by (value id - 1) * n_moments + k: offset of a moment */
     int n_moments;

@@ -59,13 +59,43 @@ int32_t dg_slot_new(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, si
     return k;
 }
 
+/* ---- Persistent pieces: a table with open addressing, at most half full ---------------------- */
+
+/* The entry of a piece, or the empty one (DG_NONE) where it would go. */
+static int32_t *entry_of(const dg_program *p, dg_slot_kind kind, int32_t of, int nth)
+{
+    uint64_t h = ((uint64_t)(uint32_t)of << 32 | (uint32_t)nth) * 0x9e3779b97f4a7c15U;
+    h = (h ^ h >> 29 ^ (uint64_t)kind) * 0xbf58476d1ce4e5b9U;
+    size_t mask = (size_t)p->room_entries - 1, at = (size_t)(h >> 20) & mask;
+    for (;; at = (at + 1) & mask) {
+        const dg_fixed *f = p->entries[at] == DG_NONE ? NULL : &p->fixed[p->entries[at]];
+        if (!f || (f->kind == kind && f->of == of && f->nth == nth))
+            return &p->entries[at];
+    }
+}
+
+static dg_status more_entries(dg_program *p)
+{
+    int wider = p->room_entries ? 2 * p->room_entries : 256;
+    int32_t *entries = dg_arena_array(&p->lists, (size_t)wider, sizeof *entries);
+    if (!entries)
+        return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    for (int i = 0; i < wider; i++)
+        entries[i] = DG_NONE;
+    p->entries = entries;
+    p->room_entries = wider;
+    for (int i = 0; i < p->n_fixed; i++)
+        *entry_of(p, p->fixed[i].kind, p->fixed[i].of, p->fixed[i].nth) = i;
+    return DG_OK;
+}
+
 size_t dg_fixed_at(dg_program *p, dg_slot_kind kind, int32_t of, int nth, size_t bytes)
 {
-    for (int i = 0; i < p->n_fixed; i++) {
-        const dg_fixed *f = &p->fixed[i];
-        if (f->kind == kind && f->of == of && f->nth == nth)
-            return f->offset;
-    }
+    if (2 * p->n_fixed >= p->room_entries && more_entries(p) != DG_OK)
+        return SIZE_MAX;
+    int32_t *entry = entry_of(p, kind, of, nth);
+    if (*entry != DG_NONE)
+        return p->fixed[*entry].offset;
     if (p->n_fixed == p->room_fixed) {
         dg_fixed *more = grown(p, p->fixed, p->n_fixed, &p->room_fixed, sizeof *more);
         if (!more)
@@ -73,6 +103,7 @@ size_t dg_fixed_at(dg_program *p, dg_slot_kind kind, int32_t of, int nth, size_t
         p->fixed = more;
     }
     size_t at = p->persistent;
+    *entry = p->n_fixed;
     p->fixed[p->n_fixed++] = (dg_fixed){kind, of, nth, bytes, at};
     p->persistent += (bytes + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN;
     return at;
@@ -80,12 +111,8 @@ size_t dg_fixed_at(dg_program *p, dg_slot_kind kind, int32_t of, int nth, size_t
 
 void *dg_fixed_find(const dg_program *p, dg_slot_kind kind, int32_t of, int nth)
 {
-    for (int i = 0; i < p->n_fixed; i++) {
-        const dg_fixed *f = &p->fixed[i];
-        if (f->kind == kind && f->of == of && f->nth == nth)
-            return p->arena + f->offset;
-    }
-    return NULL;
+    int32_t k = p->room_entries ? *entry_of(p, kind, of, nth) : DG_NONE;
+    return k == DG_NONE ? NULL : p->arena + p->fixed[k].offset;
 }
 
 int32_t dg_slot_fixed(dg_program *p, dg_plan *q, dg_slot_kind kind, int32_t of, int nth,

@@ -18,7 +18,7 @@ struct dg_naive {
     const dg_isa *isa;
     const dg_step_kernels *k;
     dg_shape *shape;
-    void **z, **eps; /* by value */
+    void **z, **eps;         /* by value */
     void **saved, **carried; /* by node */
     uint8_t *depends;
     uint64_t step;
@@ -223,9 +223,9 @@ static void back_inputs(dg_naive *n, int32_t k, dg_frame *f)
     for (int i = 0; i < node->n_in; i++) {
         int want = node->in[i] && n->depends[node->in[i] - 1];
         int parameter = dg_input_spec_of(node, i)->flags & DG_IN_PARAMETER;
-        int with = f->bytes.carried ? !parameter
-                                    : !node->type->parts &&
-                                          !(node->type->sum && node->type->sum(&of, i) > 0);
+        int with = f->bytes.carried
+                       ? !parameter
+                       : !node->type->parts && !(node->type->sum && node->type->sum(&of, i) > 0);
         together[i] = want && with;
         alone[i] = want && !with;
         any |= together[i];
@@ -349,8 +349,8 @@ dg_naive *dg_naive_run(dg_graph *g, const dg_options *o, uint64_t step, const dg
     n->saved = calloc((size_t)g->n_nodes + 1, sizeof *n->saved);
     n->carried = calloc((size_t)g->n_nodes + 1, sizeof *n->carried);
     n->depends = calloc(values, 1);
-    n->failed = !n->isa || !n->shape || !n->z || !n->eps || !n->saved || !n->carried || !n->depends ||
-                dg_graph_init_missing(g, o->seed) != DG_OK;
+    n->failed = !n->isa || !n->shape || !n->z || !n->eps || !n->saved || !n->carried ||
+                !n->depends || dg_graph_init_missing(g, o->seed) != DG_OK;
     if (!n->failed) {
         n->k = n->isa->step[g->real == DG_F64];
         load(n, in);

@@ -2,8 +2,11 @@
  *
  * Needs: save. Gives: roots merged where a point-wise item works in place, and offsets in one arena
  * so that no two slots that live at the same time overlap. In place: the item is the last to touch
- * its operand. Offsets: largest first, each at the lowest place that is free during its life. */
+ * its operand. Offsets: largest first, each at the lowest place that is free during its life; of more
+ * than MANY slots in the order of their lives, each at the lowest free place, which takes nearly
+ * linear time. */
 #include "engine/engine.h"
+#include "engine/ranges.h"
 #include <stdlib.h>
 
 typedef struct dg_last {
@@ -135,17 +138,108 @@ static void insert(const dg_plan *q, int32_t *placed, int n, int32_t k)
     placed[n] = k;
 }
 
-static void count_live(dg_plan *q, const dg_piece *list, int n)
+/* The largest live set: what comes and goes, by segment. */
+static dg_status count_live(dg_program *p, dg_plan *q, const dg_piece *list, int n)
 {
+    size_t *change = dg_arena_array(&p->lists, (size_t)q->n_segments + 2, sizeof *change), live = 0;
+    if (!change)
+        return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    for (int i = 0; i < n; i++) {
+        const dg_slot *t = &q->slots[list[i].slot];
+        change[t->first] += padded(t->bytes);
+        change[t->last + 1] -= padded(t->bytes); /* modulo 2^64 */
+    }
     for (int s = 0; s < q->n_segments; s++) {
-        size_t live = 0;
-        for (int i = 0; i < n; i++) {
-            const dg_slot *t = &q->slots[list[i].slot];
-            if (t->first <= s && s <= t->last)
-                live += padded(t->bytes);
-        }
+        live += change[s];
         q->live = live > q->live ? live : q->live;
     }
+    return DG_OK;
+}
+
+static void note_end(dg_plan *q, const dg_slot *s)
+{
+    size_t end = s->offset + padded(s->bytes);
+    q->bytes = end > q->bytes ? end : q->bytes;
+}
+
+/* ---- Many slots ------------------------------------------------------------------------------ */
+
+enum { MANY = 3000 };
+
+/* By segment (in bytes), then in the order of the list. */
+static int earlier_first(const void *a, const void *b)
+{
+    const dg_piece *x = a, *y = b;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? -1 : 1;
+    return (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+/* A range becomes free, one with those beside it. */
+static void give_back(dg_range_set *space, size_t at, size_t bytes)
+{
+    const dg_range_node *n = at > 0 ? dg_ranges_over(space, at - 1, at) : NULL;
+    if (n) {
+        at = n->at;
+        bytes += n->bytes;
+        dg_ranges_erase(space, at);
+    }
+    n = dg_ranges_over(space, at + bytes, at + bytes + 1);
+    if (n) {
+        size_t next = n->at;
+        bytes += n->bytes;
+        dg_ranges_erase(space, next);
+    }
+    dg_ranges_insert(space, at, bytes, 0);
+}
+
+static size_t take(dg_range_set *space, size_t bytes)
+{
+    const dg_range_node n = *dg_ranges_fit(space, bytes);
+    dg_ranges_erase(space, n.at);
+    if (n.bytes > bytes)
+        dg_ranges_insert(space, n.at + bytes, n.bytes - bytes, 0);
+    return n.at;
+}
+
+static dg_status place_many(dg_program *p, dg_plan *q, const dg_piece *list, int n)
+{
+    dg_range_set space;
+    dg_piece *first = dg_arena_array(&p->lists, (size_t)n + 1, sizeof *first);
+    dg_piece *last = dg_arena_array(&p->lists, (size_t)n + 1, sizeof *last);
+    if (!first || !last || !dg_ranges_make(&space, &p->lists, (size_t)n + 2))
+        return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    for (int i = 0; i < n; i++) {
+        first[i] = (dg_piece){(size_t)q->slots[list[i].slot].first, i}; /* largest first */
+        last[i] = (dg_piece){(size_t)q->slots[list[i].slot].last, i};
+    }
+    qsort(first, (size_t)n, sizeof *first, earlier_first);
+    qsort(last, (size_t)n, sizeof *last, earlier_first);
+    dg_ranges_insert(&space, 0, SIZE_MAX / 2, 0);
+    for (int i = 0, gone = 0; i < n; i++) {
+        for (; last[gone].bytes < first[i].bytes; gone++) {
+            const dg_slot *t = &q->slots[list[last[gone].slot].slot];
+            give_back(&space, t->offset, padded(t->bytes));
+        }
+        dg_slot *s = &q->slots[list[first[i].slot].slot];
+        s->offset = take(&space, padded(s->bytes));
+        note_end(q, s);
+    }
+    return DG_OK;
+}
+
+static dg_status place_few(dg_program *p, dg_plan *q, const dg_piece *list, int n)
+{
+    int32_t *placed = dg_arena_array(&p->lists, (size_t)n + 1, sizeof *placed);
+    if (!placed)
+        return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
+    for (int i = 0; i < n; i++) {
+        dg_slot *s = &q->slots[list[i].slot];
+        s->offset = lowest(q, placed, i, list[i].slot);
+        insert(q, placed, i, list[i].slot);
+        note_end(q, s);
+    }
+    return DG_OK;
 }
 
 dg_status dg_pass_plan(dg_program *p, dg_plan *q)
@@ -154,23 +248,15 @@ dg_status dg_pass_plan(dg_program *p, dg_plan *q)
         return p->diag.code;
     size_t room = (size_t)q->n_slots + 1;
     dg_piece *list = dg_arena_array(&p->lists, room, sizeof *list);
-    int32_t *placed = dg_arena_array(&p->lists, room, sizeof *placed);
-    if (!list || !placed)
+    if (!list)
         return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
     int n = 0;
     for (int32_t k = 0; k < q->n_slots; k++) {
         const dg_slot *s = &q->slots[k];
-        if (s->root == k && !s->external && !s->persistent && s->first <= s->last)
+        if (s->root == k && !s->external && !s->persistent && s->bytes && s->first <= s->last)
             list[n++] = (dg_piece){s->bytes, k};
     }
     qsort(list, (size_t)n, sizeof *list, larger_first);
-    for (int i = 0; i < n; i++) {
-        dg_slot *s = &q->slots[list[i].slot];
-        s->offset = lowest(q, placed, i, list[i].slot);
-        insert(q, placed, i, list[i].slot);
-        size_t end = s->offset + padded(s->bytes);
-        q->bytes = end > q->bytes ? end : q->bytes;
-    }
-    count_live(q, list, n);
-    return DG_OK;
+    dg_status s = n > MANY ? place_many(p, q, list, n) : place_few(p, q, list, n);
+    return s == DG_OK ? count_live(p, q, list, n) : s;
 }

@@ -5,6 +5,7 @@
  * Bytes may change hands inside a chain only at the same rows (same place and size, cut by rows),
  * since threads are at different items there; elsewhere only behind a barrier. */
 #include "engine/engine.h"
+#include "engine/ranges.h"
 
 typedef struct dg_owner {
     int32_t holds; /* slot whose value is in the memory of this root; DG_NONE: none, whole */
@@ -16,8 +17,7 @@ typedef struct dg_verifier {
     dg_plan *q;
     dg_owner *owner; /* by root */
     const dg_item *item;
-    int32_t *roots;
-    int n_roots;
+    dg_range_set held; /* by place: the roots that hold a value */
 } dg_verifier;
 
 static int in_arena(const dg_slot *s)
@@ -45,25 +45,19 @@ static void read_slot(void *user, int32_t slot)
     v->owner[r].segment = v->item->segment;
 }
 
-static int overlap(const dg_slot *s, const dg_slot *t)
-{
-    return t->offset < s->offset + s->bytes && s->offset < t->offset + t->bytes;
-}
-
-/* What every other slot that overlaps r held is gone. */
+/* What every slot that overlaps r held is gone. */
 static void evict(dg_verifier *v, int32_t r)
 {
     const dg_slot *s = &v->q->slots[r];
-    for (int i = 0; i < v->n_roots; i++) {
-        int32_t o = v->roots[i];
-        const dg_slot *t = &v->q->slots[o];
-        if (o == r || !overlap(s, t))
-            continue;
-        if (v->owner[o].segment == v->item->segment)
+    const dg_range_node *n;
+    while ((n = dg_ranges_over(&v->held, s->offset, s->offset + s->bytes))) {
+        int32_t o = n->what;
+        if (o != r && v->owner[o].segment == v->item->segment)
             dg_program_fail(v->p, NULL, DG_EINTERNAL,
                             "plan: item %d writes over slot %d, which lives in its segment",
                             (int)(v->item - v->q->items), (int)o);
         v->owner[o].holds = DG_NONE;
+        dg_ranges_erase(&v->held, n->at);
     }
 }
 
@@ -74,25 +68,8 @@ static void write_slot(void *user, int32_t slot)
     if (!in_arena(&v->q->slots[r]))
         return;
     evict(v, r);
+    dg_ranges_insert(&v->held, v->q->slots[r].offset, v->q->slots[r].bytes, r);
     v->owner[r] = (dg_owner){value_of(v->q, slot), v->item->segment};
-}
-
-/* What the caller sets before the step: in places of their own. */
-static void enter(dg_verifier *v)
-{
-    for (int32_t k = 0; k < v->q->n_slots; k++) {
-        const dg_slot *s = &v->q->slots[k];
-        if (s->kind != SLOT_Z || s->view != DG_NONE || s->persistent ||
-            v->p->graph->values[s->of - 1].kind != DG_INPUT)
-            continue;
-        int32_t r = dg_slot_root(v->q, k);
-        for (int i = 0; i < v->n_roots; i++)
-            if (v->roots[i] != r && v->owner[v->roots[i]].holds != DG_NONE &&
-                overlap(&v->q->slots[v->roots[i]], &v->q->slots[r]))
-                dg_program_fail(v->p, NULL, DG_EINTERNAL, "plan: inputs %d and %d in one place",
-                                (int)v->roots[i], (int)k);
-        v->owner[r].holds = k;
-    }
 }
 
 /* What is read after the step must still be there. */
@@ -111,15 +88,10 @@ dg_status dg_pass_verify(dg_program *p, dg_plan *q)
 {
     dg_verifier v = {.p = p, .q = q};
     v.owner = dg_arena_array(&p->lists, (size_t)q->n_slots + 1, sizeof *v.owner);
-    v.roots = dg_arena_array(&p->lists, (size_t)q->n_slots + 1, sizeof *v.roots);
-    if (!v.owner || !v.roots)
+    if (!v.owner || !dg_ranges_make(&v.held, &p->lists, (size_t)q->n_slots + 1))
         return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
-    for (int32_t k = 0; k < q->n_slots; k++) {
+    for (int32_t k = 0; k < q->n_slots; k++)
         v.owner[k] = (dg_owner){DG_NONE, DG_NONE};
-        if (q->slots[k].root == k && in_arena(&q->slots[k]))
-            v.roots[v.n_roots++] = k;
-    }
-    enter(&v);
     for (int k = 0; k < q->n_items && p->diag.code == DG_OK; k++) {
         v.item = &q->items[k];
         dg_item_reads(v.item, read_slot, &v);

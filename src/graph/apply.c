@@ -308,6 +308,18 @@ static dg_type result_type(const apply *a)
     return as_is ? a->g->values[a->in[0] - 1].type : a->g->real;
 }
 
+/* What initialisers ask: who reads a parameter first, and whether a relu follows that node. */
+static void note_reads(dg_graph *g, const apply *a, int node)
+{
+    for (int i = 0; i < a->n_in; i++) {
+        dg_vertex *v = a->in[i] ? &g->values[a->in[i] - 1] : NULL;
+        if (v && !v->reader)
+            v->reader = node + 1;
+        if (v && v->node >= 0 && a->type->flags & DG_RECTIFIES)
+            g->nodes[v->node].rectified = 1;
+    }
+}
+
 static dg_value append(apply *a, int n_out, const dg_shape out[])
 {
     dg_graph *g = a->g;
@@ -334,6 +346,7 @@ static dg_value append(apply *a, int n_out, const dg_shape out[])
             break;
     }
     if (v.part == n_out && dg_names_add_node(g, node) == DG_OK) {
+        note_reads(g, a, node);
         g->n_nodes++;
         return (dg_value){before + 1};
     }

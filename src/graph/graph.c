@@ -197,7 +197,8 @@ static const char *fault_of(const dg_node_type *t)
         if (t->inputs[i].flags & DG_IN_MADE && !t->parameter)
             return "has a parameter or state without a rule for its shape";
     for (int i = 0; i < t->n_inputs; i++)
-        if (t->inputs[i].flags & DG_IN_STATE && (t->inputs[i].next < 1 || t->inputs[i].next >= t->n_out))
+        if (t->inputs[i].flags & DG_IN_STATE &&
+            (t->inputs[i].next < 1 || t->inputs[i].next >= t->n_out))
             return "has a state whose next value is none of its results after the first";
     for (int i = 0; i < t->n_attrs; i++)
         if (strcmp(t->attrs[i].name, "name") == 0)

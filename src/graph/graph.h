@@ -13,6 +13,7 @@ typedef struct dg_vertex {
     dg_shape shape;   /* dim[0] may be DG_N */
     int32_t node;     /* of a result: index of its node, else -1 */
     int part;         /* which result of it */
+    int32_t reader;   /* index of the first node that reads it, + 1; 0: none */
     void *data;       /* parameter, state, constant: its elements, 64-byte aligned, the graph's */
     const char *init; /* parameter, state */
     int frozen;
@@ -27,6 +28,7 @@ typedef struct dg_node {
     int n_in, n_out;
     const int32_t *in; /* ids, 0: not given */
     int32_t out;       /* id of the first output; the others follow it */
+    int rectified;     /* a node flagged DG_RECTIFIES reads a result */
     const dg_attrs *attrs;
     int start, end;
 } dg_node;

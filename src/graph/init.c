@@ -177,28 +177,11 @@ dg_status dg_init_parse(const char *text, dg_init *out, dg_diag *why)
 
 /* ---- Filling --------------------------------------------------------------------------------- */
 
-/* Whether a result of the node is read by a relu or one of its relatives. */
-static int feeds_relu(const dg_graph *g, const dg_node *from, int first)
-{
-    for (int i = first; i < g->n_nodes; i++) {
-        const dg_node *n = &g->nodes[i];
-        int reads = 0;
-        for (int k = 0; k < n->n_in && !reads; k++)
-            reads = n->in[k] >= from->out && n->in[k] < from->out + from->n_out;
-        if (reads && n->type->flags & DG_RECTIFIES)
-            return 1;
-    }
-    return 0;
-}
-
 /* auto: he or glorot, by the first node that the parameter goes into. */
 static int resolve(const dg_graph *g, int32_t id)
 {
-    for (int i = 0; i < g->n_nodes; i++)
-        for (int k = 0; k < g->nodes[i].n_in; k++)
-            if (g->nodes[i].in[k] == id)
-                return feeds_relu(g, &g->nodes[i], i + 1) ? HE : GLOROT;
-    return GLOROT;
+    int32_t reader = g->values[id - 1].reader;
+    return reader && g->nodes[reader - 1].rectified ? HE : GLOROT;
 }
 
 const char *dg_init_resolved(const dg_graph *g, int32_t id)
