@@ -5,10 +5,10 @@
  * The tensors of the file: "loss"; the gradient of a parameter or input under its own name; with
  * --keep "value.NAME" and "eps.NAME"; "jacobian"; with --tangent "tangent.NAME" of each output and
  * "tangent.loss". */
+#include "base/text.h"
 #include "cli/command.h"
-#include "cli/plugin.h"
+#include "cli/inputs.h"
 #include "graph/graph.h"
-#include "io/formats.h"
 #include "io/safetensors.h"
 #include "io/weights.h"
 #include "train/checkpoint.h"
@@ -29,6 +29,7 @@ typedef struct grad_options {
 
 typedef struct grad {
     dg_experiment *e;
+    dg_inputs in; /* what is given of the point */
     const grad_options *o;
     dg_program *p;
     dg_options options;
@@ -269,34 +270,6 @@ static dg_status take_tangent(grad *k, dg_diag *why)
 
 /* ---- the point ------------------------------------------------------------------------------- */
 
-/* NAME=FILE: the array as the network sees it; transforms are not applied. */
-static dg_status set_input(grad *k, const char *text, dg_diag *why)
-{
-    char name[256];
-    const char *equals = strchr(text, '=');
-    if (!equals || equals - text >= (int)sizeof name)
-        return dg_diag_set(why, DG_EUSAGE, "--input is '%s', it takes NAME=FILE", text);
-    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-    dg_value v = dg_value_find(k->e->model->graph, name);
-    if (!v.id)
-        return dg_diag_set(why, DG_EUSAGE, "--input names '%s', which is no input of the model",
-                           name);
-    dg_array a;
-    dg_status s = dg_data_read(equals + 1, &a, why);
-    if (s == DG_OK && dg_set(k->p, v, DG_VALUE, &a) != DG_OK)
-        s = dg_program_status(k->p, why);
-    dg_array_free(&a);
-    return s;
-}
-
-static dg_status set_point(grad *k, dg_diag *why)
-{
-    dg_status s = dg_experiment_point(k->e, k->p, k->options.batch, (uint64_t)k->o->seed, why);
-    for (int i = 0; s == DG_OK && i < k->o->input.n; i++)
-        s = set_input(k, k->o->input.item[i], why);
-    return s;
-}
-
 /* A program for o, at the point, after a forward pass. */
 static dg_status compile(grad *k, const dg_options *o, dg_diag *why)
 {
@@ -306,7 +279,8 @@ static dg_status compile(grad *k, const dg_options *o, dg_diag *why)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (dg_program_status(k->p, why) != DG_OK)
         return dg_program_status(k->p, NULL);
-    dg_status s = set_point(k, why);
+    dg_status s = dg_experiment_point_of(k->e, k->p, k->options.batch, (uint64_t)k->o->seed,
+                                         k->in.rows_of, why);
     if (s == DG_OK &&
         dg_forward(k->p, &(dg_batch){.size = sizeof(dg_batch), .rows = o->batch}) != DG_OK)
         s = dg_program_status(k->p, why);
@@ -381,6 +355,71 @@ static void drop(grad *k)
         free(k->keep_name[i]);
     dg_program_free(k->p);
     dg_experiment_free(k->e);
+    dg_inputs_free(&k->in);
+}
+
+/* Rows of the files that are given; else --batch, else those of the model. */
+static int choose_rows(grad *k)
+{
+    char text[128];
+    const int64_t given = k->in.rows, asked = k->o->batch, own = k->e->settings.batch;
+    k->options.batch = given > 0 ? given : asked > 0 ? asked : own > 0 ? own : 1;
+    if (given < 1 || asked < 0 || asked == given)
+        return EXIT_DONE;
+    dg_format(text, sizeof text, "--batch is %lld, the inputs have %lld rows", (long long)asked,
+              (long long)given);
+    return dg_usage(&dg_command_grad, text);
+}
+
+/* What is not given comes from the data, which is said. */
+static void tell_origin(const grad *k)
+{
+    const dg_model *m = k->e->model;
+    for (int i = 0; i < m->n_ports && k->in.rows > 0; i++)
+        if (!dg_dataset_find(k->in.rows_of, m->ports[i].name))
+            fprintf(stderr, "dagrad grad: '%s' is not given: %s\n", m->ports[i].name,
+                    k->e->part[DG_TRAIN_PART].data ? "it comes from the first rows of the data"
+                                                   : "it is drawn");
+}
+
+static int open_point(grad *k, const char *path, dg_experiment_options *eo)
+{
+    int code = dg_inputs_point(&k->in, &dg_command_grad, path, k->o->weights, &k->o->input, eo);
+    if (code != EXIT_DONE)
+        return code;
+    const dg_model *m = k->in.first ? k->in.first->model : NULL;
+    for (int i = 0; m && i <= m->n_ports; i++) {
+        if (i == m->n_ports)
+            eo->without_data = 1; /* all is given */
+        else if (!dg_dataset_find(k->in.rows_of, m->ports[i].name))
+            break;
+    }
+    k->e = dg_open_either(&dg_command_grad, path, k->o->weights, eo, &code);
+    if (!k->e)
+        return code;
+    k->options = dg_program_options(k->e, DG_RUN_GRADIENT, 1);
+    k->options.threads = (int)k->o->threads;
+    k->options.seed = k->e->settings.seed;
+    tell_origin(k);
+    return choose_rows(k);
+}
+
+static int at_point(const char *path, const grad_options *o, dg_experiment_options *eo)
+{
+    grad *k = calloc(1, sizeof *k);
+    dg_named *tensors = calloc(MOST_TENSORS, sizeof *tensors);
+    int code = EXIT_INTERNAL;
+    if (k && tensors) {
+        k->o = o;
+        k->tensor = tensors;
+        code = open_point(k, path, eo);
+        if (code == EXIT_DONE)
+            code = run(k);
+        drop(k);
+    }
+    free(tensors);
+    free(k);
+    return code;
 }
 
 static int grad_main(int argc, char **argv)
@@ -390,7 +429,8 @@ static int grad_main(int argc, char **argv)
     const dg_flag flags[] = {
         {"weights", FLAG_TEXT, &o.weights, "FILE",
          "parameters (safetensors; of a run: last, best)"},
-        {"input", FLAG_LIST, &o.input, "NAME=FILE", "an input as the network sees it (repeatable)"},
+        {"input", FLAG_LIST, &o.input, "NAME=FILE",
+         "an input or target as the network sees it (NPY, NPZ, IDX, CSV; repeatable)"},
         {"out", FLAG_TEXT, &o.out, "FILE", "where the tensors go (safetensors)"},
         {"wrt", FLAG_LIST, &o.wrt, "NAME,...", "inputs whose gradients are wanted too"},
         {"keep", FLAG_LIST, &o.keep, "NAME,...", "nodes whose values and error vectors are wanted"},
@@ -400,7 +440,8 @@ static int grad_main(int argc, char **argv)
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
         {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train"},
-        {"batch", FLAG_COUNT, &o.batch, "N", "rows; the batch of the model"},
+        {"batch", FLAG_COUNT, &o.batch, "N",
+         "rows, where no input is given; the batch of the model"},
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
         {"seed", FLAG_COUNT, &o.seed, "N", "of random inputs, where there are no data; 1"},
     };
@@ -424,24 +465,7 @@ static int grad_main(int argc, char **argv)
                                 .types = plugins.type,
                                 .n_types = plugins.n,
                                 .losses = 1};
-    grad *k = calloc(1, sizeof *k);
-    dg_named *tensors = calloc(MOST_TENSORS, sizeof *tensors);
-    dg_experiment *e =
-        k && tensors ? dg_open_either(&dg_command_grad, place[0], o.weights, &eo, &code) : NULL;
-    if (e) {
-        int64_t batch = o.batch > 0 ? o.batch : e->settings.batch > 0 ? e->settings.batch : 1;
-        *k = (grad){.e = e,
-                    .o = &o,
-                    .options = dg_program_options(e, DG_RUN_GRADIENT, batch),
-                    .tensor = tensors};
-        k->options.threads = (int)o.threads;
-        k->options.seed = e->settings.seed;
-        code = run(k);
-        drop(k);
-    }
-    free(tensors);
-    free(k);
-    return code;
+    return at_point(place[0], &o, &eo);
 }
 
 const dg_command dg_command_grad = {"grad", "MODEL|RUN [--out FILE] [options]",

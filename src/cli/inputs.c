@@ -12,8 +12,7 @@
 
 enum { FREE_SIZE = 16, NAME_ROOM = 256 };
 
-/* The line of a data block that fills a port: of train, else of any other; NULL: none. */
-static const dg_binding *binding_of(const dg_model *m, int port)
+const dg_binding *dg_binding_of(const dg_model *m, int port)
 {
     const dg_binding *found = NULL;
     for (int i = 0; i < m->n_blocks; i++)
@@ -82,35 +81,77 @@ static int find_port(const dg_model *m, const char *given, const char **file, dg
     return -1;
 }
 
+/* Free dimensions fit any size. */
+static dg_shape wanted_shape(const dg_port *port)
+{
+    dg_shape s = port->shape;
+    for (int k = 1; k < s.rank; k++)
+        if (port->free[k])
+            s.dim[k] = DG_N;
+    return s;
+}
+
+/* A file read as the source of the port says, but past its pipe. */
+static dg_status fill_raw(dg_dataset *d, const dg_model *m, const dg_binding *b, int port,
+                          const char *file, dg_diag *why)
+{
+    int k = 0;
+    while (b->ports[k] != port)
+        k++;
+    const dg_io_pipe pipe = {m->ports[port].name, k, 0, NULL};
+    const dg_io_call source = {b->source.name, b->source.n_given, b->source.given, 0, 0};
+    return dg_dataset_fill(d, 1, &pipe, &source, file, why);
+}
+
+static dg_status fill_from_array(dg_dataset *d, const dg_port *port, const char *file, dg_diag *why)
+{
+    dg_array array;
+    if (dg_data_read(file, &array, why) != DG_OK)
+        return why->code;
+    if (array.shape.rank == 0)
+        array.shape = (dg_shape){1, {1}}; /* one row of one number */
+    return dg_dataset_take(d, port->name, &array, 0, NULL, why);
+}
+
 static dg_status add_file(dg_inputs *in, dg_dataset *d, const char *given, dg_diag *why)
 {
     const dg_model *m = in->first->model;
     const char *file = NULL;
-    dg_array array;
     int port = find_port(m, given, &file, why);
     if (port < 0)
         return why->code;
     if (dg_dataset_find(d, m->ports[port].name))
         return dg_diag_set(why, DG_EUSAGE, "--input gives '%s' twice", m->ports[port].name);
-    const dg_binding *b = binding_of(m, port);
-    if (b)
+    const dg_binding *b = dg_binding_of(m, port);
+    const dg_shape wanted = wanted_shape(&m->ports[port]);
+    dg_dataset_want(d, m->ports[port].type, &wanted);
+    if (b && in->raw)
+        fill_raw(d, m, b, port, file, why);
+    else if (b)
         dg_experiment_fill(m, d, b, port, file, why);
+    else
+        fill_from_array(d, &m->ports[port], file, why);
     if (b && why->file[0])
         why->node[0] = 0; /* the file says enough */
-    if (b)
-        return why->code;
-    if (dg_data_read(file, &array, why) != DG_OK)
-        return why->code;
-    if (array.shape.rank == 0) {
-        dg_array_free(&array);
-        return dg_diag_set(why, DG_EDATA, "%s: a single number has no rows", file);
-    }
-    return dg_dataset_take(d, m->ports[port].name, &array, 0, NULL, why);
+    dg_dataset_want(d, DG_F32, NULL);
+    return why->code;
 }
 
 static const char *stored_note(void *checkpoint, const char *key)
 {
     return dg_checkpoint_text(checkpoint, key);
+}
+
+/* What the columns of a run have learnt; nothing of a model. */
+static dg_status load_notes(const dg_inputs *in, const char *run, const char *weights,
+                            dg_checkpoint **c, dg_diag *why)
+{
+    char room[4096];
+    if (!dg_is_run(run))
+        return DG_OK;
+    dg_run_weights_file(run, weights ? weights : dg_run_known_by(in->first, run), room,
+                        sizeof room);
+    return dg_checkpoint_load(c, room, 0, why);
 }
 
 static dg_status add_files(dg_inputs *in, const char *run, const char *weights,
@@ -121,14 +162,9 @@ static dg_status add_files(dg_inputs *in, const char *run, const char *weights,
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     in->first->block[DG_TEST_PART] = d; /* owner, until the experiment that reads it is there */
     dg_checkpoint *c = NULL;
-    char room[4096];
-    dg_status s = DG_OK;
-    if (!dg_is_onnx(run)) {
-        dg_run_weights_file(run, weights ? weights : dg_run_known_by(in->first, run), room,
-                            sizeof room);
-        s = dg_checkpoint_load(&c, room, 0, why);
+    dg_status s = load_notes(in, run, weights, &c, why);
+    if (c)
         dg_dataset_follow(d, stored_note, c);
-    }
     for (int i = 0; i < files->n && s == DG_OK; i++)
         s = add_file(in, d, files->item[i], why);
     if (s == DG_OK)
@@ -165,7 +201,7 @@ static dg_status add_target(dg_experiment *e, dg_dataset *d, int port, const dg_
 {
     char name[NAME_ROOM];
     dg_io_call calls[DG_MOST_IO_WORDS];
-    const dg_binding *b = binding_of(e->model, port);
+    const dg_binding *b = dg_binding_of(e->model, port);
     dg_format(name, sizeof name, "@data.%s.0", e->model->ports[port].name);
     const dg_tensor *state = dg_checkpoint_find(c, name);
     int64_t numbers = dg_shape_row(&e->model->ports[port].shape);
@@ -191,7 +227,8 @@ static dg_status add_targets(dg_experiment *e, const dg_checkpoint *c, dg_diag *
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     e->block[DG_TRAIN_PART] = d;
     for (int i = 0; i < e->model->n_ports; i++) {
-        if (!e->model->ports[i].target || !has_transform(binding_of(e->model, i), i, "standardize"))
+        if (!e->model->ports[i].target ||
+            !has_transform(dg_binding_of(e->model, i), i, "standardize"))
             continue;
         dg_status s = add_target(e, d, i, c, why);
         if (s != DG_OK)
@@ -249,20 +286,57 @@ static dg_status check_inputs(const dg_inputs *in, dg_diag *why)
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-static int from_files(dg_inputs *in, const dg_command *c, const char *run, const char *weights,
+/* The files are read with a model whose free dimensions have some size; their sizes are in o then. */
+static int read_files(dg_inputs *in, const dg_command *c, const char *run, const char *weights,
                       const dg_list *files, dg_experiment_options *o)
 {
     int code;
     dg_diag why = {.code = DG_OK};
-    o->without_data = 1;
-    o->size = FREE_SIZE;
-    in->first = dg_open_either(c, run, "", o, &code);
+    dg_experiment_options sizeless = *o;
+    sizeless.without_data = 1;
+    sizeless.size = FREE_SIZE;
+    in->first = dg_open_either(c, run, "", &sizeless, &code);
     if (!in->first)
         return code;
     if (add_files(in, run, weights, files, &why) != DG_OK)
         return dg_tell(c, &why);
     o->n_sizes = free_sizes(in);
     o->sizes = in->sizes;
+    return EXIT_DONE;
+}
+
+int dg_inputs_point(dg_inputs *in, const dg_command *c, const char *path, const char *weights,
+                    const dg_list *files, dg_experiment_options *o)
+{
+    dg_diag why = {.code = DG_OK};
+    *in = (dg_inputs){.raw = 1};
+    if (!files->n)
+        return EXIT_DONE;
+    int code = read_files(in, c, path, weights, files, o);
+    for (int i = 0; code == EXIT_DONE && i < in->first->model->n_ports; i++) {
+        const dg_port *port = &in->first->model->ports[i];
+        dg_column *column = dg_dataset_find(in->rows_of, port->name);
+        dg_shape wanted = wanted_shape(port);
+        const dg_binding *b = column ? dg_binding_of(in->first->model, i) : NULL;
+        if (column && dg_column_fits(column, port->type, &wanted, &why) != DG_OK)
+            code = dg_tell(c, &why);
+        else if (b && dg_binding_pipe(b, i) && dg_binding_pipe(b, i)->n > 0)
+            fprintf(stderr,
+                    "dagrad %s: '%s' is taken as the network sees it, past its transforms\n",
+                    c->name, port->name);
+    }
+    return code;
+}
+
+static int from_files(dg_inputs *in, const dg_command *c, const char *run, const char *weights,
+                      const dg_list *files, dg_experiment_options *o)
+{
+    dg_diag why = {.code = DG_OK};
+    int code = read_files(in, c, run, weights, files, o);
+    if (code != EXIT_DONE)
+        return code;
+    o->without_data = 1;
+    o->size = FREE_SIZE;
     in->e = o->n_sizes ? dg_open_either(c, run, "", o, &code) : in->first;
     if (!in->e)
         return code;

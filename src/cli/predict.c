@@ -2,9 +2,10 @@
 #include "base/text.h"
 #include "cli/inputs.h"
 #include "cli/results.h"
+#include "cli/sheet.h"
+#include "cli/with.h"
 #include "graph/graph.h"
 #include "io/array.h"
-#include "io/formats.h"
 #include "lang/suggest.h"
 #include "train/figures.h"
 #include "train/legend.h"
@@ -14,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_NAME = 128, MOST_OUTPUTS = 64, FEWEST_ROWS = 64 };
+enum { MOST_OUTPUTS = 64, FEWEST_ROWS = 64 };
 
 typedef struct predict_options {
     const char *out, *output, *weights;
-    dg_list input, data, node;
+    dg_list input, data, node, with;
     int64_t top, threads;
 } predict_options;
 
@@ -33,6 +34,7 @@ typedef struct estimate {
 
 typedef struct prediction {
     dg_inputs in;
+    dg_with with;
     estimate of[MOST_OUTPUTS];
     int n;
 } prediction;
@@ -253,84 +255,34 @@ static dg_status list_results(const prediction *p, int64_t top, int words, resul
     return DG_OK;
 }
 
-/* All results side by side: [rows, columns] of f64 or, where that is enough, f32. */
-static dg_status join_columns(const result_list *l, int64_t rows, dg_array *out, dg_diag *why)
+/* The number of each row in its file. */
+static int64_t *number_rows(const dg_inputs *in)
 {
-    int64_t columns = 0, at = 0;
-    dg_type type = DG_F32;
-    for (int i = 0; i < l->n; i++) {
-        columns += dg_shape_row(&l->tensor[i].shape);
-        type = l->tensor[i].type == DG_F64 ? DG_F64 : type;
-    }
-    dg_shape shape = {2, {rows, columns}};
-    if (dg_array_make(out, type, &shape, why) != DG_OK)
-        return why->code;
-    for (int i = 0; i < l->n; i++) {
-        int64_t n = dg_shape_row(&l->tensor[i].shape);
-        for (int64_t k = 0; k < rows * n; k++) {
-            int64_t to = k / n * columns + at + k % n;
-            double x = dg_tensor_number(&l->tensor[i], k);
-            if (type == DG_F64)
-                ((double *)out->data)[to] = x;
-            else
-                ((float *)out->data)[to] = (float)x;
-        }
-        at += n;
-    }
-    return DG_OK;
-}
-
-/* "name", or "name.0", "name.1", ...; NULL out of memory. Freed as one. */
-static const char **column_names(const result_list *l, int64_t columns)
-{
-    size_t room = sizeof l->text[0] + LONGEST_NAME;
-    const char **names = malloc((size_t)columns * (sizeof *names + room) + 1);
-    char *text = (char *)(names + columns);
-    for (int i = 0, at = 0; names && i < l->n; i++) {
-        int64_t n = dg_shape_row(&l->tensor[i].shape);
-        for (int64_t k = 0; k < n; k++, at++, text += room) {
-            names[at] = text;
-            if (n == 1)
-                dg_format(text, room, "%s", l->names[i]);
-            else if (l->legend[i] && !l->ids[i] && l->legend[i]->n == n)
-                dg_format(text, room, "%s.%s", l->names[i], l->legend[i]->name[k]);
-            else
-                dg_format(text, room, "%s.%lld", l->names[i], (long long)k);
-        }
-    }
-    return names;
-}
-
-/* The word for an id, where the column is one of ids. */
-static const char *word_of(void *list, int64_t column, double number)
-{
-    const result_list *l = list;
-    int i = 0;
-    for (int64_t n; i + 1 < l->n && (n = dg_shape_row(&l->tensor[i].shape)) <= column; i++)
-        column -= n;
-    return l->ids[i] ? dg_legend_class(l->legend[i], number) : NULL;
-}
-
-static dg_status write_table(const result_list *l, const dg_array *table, const char *path,
-                             const char *const *names, dg_diag *why)
-{
-    dg_writer *w;
-    dg_status s = dg_writer_open(&w, path, why);
-    if (s == DG_OK)
-        s = dg_csv_write_words(w, names, table, word_of, (void *)(uintptr_t)l);
-    return dg_writer_end(w, s);
+    int64_t *row = malloc((size_t)in->rows * sizeof *row + 1);
+    for (int64_t i = 0; row && i < in->rows; i++)
+        row[i] = in->rows_of ? dg_dataset_source_row(in->rows_of, in->first_row + i) : i;
+    return row;
 }
 
 static dg_status write_csv(const prediction *p, const result_list *l, const char *path,
                            dg_diag *why)
 {
-    dg_array table = {.data = NULL};
-    dg_status s = join_columns(l, p->in.rows, &table, why);
-    const char **names = s == DG_OK ? column_names(l, table.shape.dim[1]) : NULL;
+    int n = 0;
+    const dg_with *w = &p->with;
+    int64_t *row = number_rows(&p->in);
+    dg_sheet_part *part = calloc((size_t)(w->n + l->n) + 1, sizeof *part);
+    dg_status s = row && part ? DG_OK : no_memory(why);
+    for (int k = 0; k < w->n && part; k++)
+        part[n++] = (dg_sheet_part){.name = w->name[k], .text = w->text + k, .step = w->n};
+    for (int i = 0; i < l->n && part; i++)
+        part[n++] = (dg_sheet_part){.name = l->names[i],
+                                    .numbers = &l->tensor[i],
+                                    .legend = l->legend[i],
+                                    .ids = l->ids[i]};
     if (s == DG_OK)
-        s = names ? write_table(l, &table, path, names, why) : no_memory(why);
-    free(names);
-    dg_array_free(&table);
+        s = dg_sheet_write(path, p->in.rows, row, n, part, why);
+    free(part);
+    free(row);
     return s;
 }
 
@@ -364,6 +316,8 @@ static dg_status check_format(const prediction *p, const predict_options *o, dg_
                            "NPY holds one array, the model has %d outputs; --output names one, "
                            "NPZ holds all",
                            p->n);
+    if (f != DG_FORMAT_CSV && o->with.n)
+        return dg_diag_set(why, DG_EUSAGE, "--with carries text along, which only CSV holds");
     for (int i = 0; i < p->n && f == DG_FORMAT_CSV; i++)
         if (!p->of[i].by_rows)
             return dg_diag_set(why, DG_EUSAGE, "'%s' has no rows for CSV; write NPZ or NPY",
@@ -390,6 +344,8 @@ static int run_prediction(prediction *p, const predict_options *o)
     if (s == DG_OK)
         s = check_format(p, o, &why);
     if (s == DG_OK)
+        s = dg_with_read(&p->with, &p->in, &o->with, &o->input, &why);
+    if (s == DG_OK)
         s = run_program(p, (int)o->threads, &why);
     if (s == DG_OK)
         s = write_results(p, o, &why);
@@ -397,6 +353,7 @@ static int run_prediction(prediction *p, const predict_options *o)
         tell_origin(p);
     for (int i = 0; i < p->n; i++)
         free(p->of[i].all.data);
+    dg_with_free(&p->with);
     return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_predict, &why);
 }
 
@@ -424,6 +381,7 @@ static int predict(int argc, char **argv)
          "input); without: the test part"},
         {"out", FLAG_TEXT, &o.out, "FILE", ".npy, .npz or .csv; -: CSV to standard output"},
         {"output", FLAG_TEXT, &o.output, "NAME", "this output alone"},
+        {"with", FLAG_LIST, &o.with, "COLUMN", "carry a column of the input along (repeatable)"},
         {"top", FLAG_COUNT, &o.top, "K", "the K largest entries of each row and their indices"},
         {"weights", FLAG_TEXT, &o.weights, "FILE",
          "last, best (the default where there is a validation part), or a file"},

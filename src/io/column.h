@@ -38,6 +38,8 @@ struct dg_dataset {
     dg_column **column;
     dg_recall *recall; /* what was learnt before; NULL: nothing */
     void *recall_user;
+    const dg_shape *wanted; /* of the next column; NULL: any */
+    dg_type wanted_type;
     int64_t *kept; /* rows of the sources without gaps that drop says; NULL: all */
     int64_t n_kept, dropped;
     int64_t begin, rows; /* the part, in the order of the permutation */

@@ -50,7 +50,10 @@ static dg_status no_column(csv *c, const char *wanted)
 {
     dg_text t = dg_text_make(NULL);
     dg_text_printf(&t, "no column '%s'; ", wanted);
-    if (!c->first.header)
+    if (!c->first.header && c->o->positions)
+        dg_text_printf(&t, "a table without header has the model's %d columns in order, not %d",
+                       c->o->n_columns, c->first.n);
+    else if (!c->first.header)
         dg_text_printf(&t, "without a header they are numbers from 1 to %d", c->first.n);
     else
         dg_text_printf(&t, "there is: ");
@@ -432,6 +435,7 @@ static dg_status read_text(csv *c)
         status = sort_words(c);
     c->out->separator = c->s.separator;
     c->out->header = c->first.header;
+    c->out->fields = c->first.n;
     dg_csv_free_names(c->first.n, c->first.name);
     free(c->slot);
     free(c->gaps);

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include <string.h>
 
-static void write_name(dg_text *t, const char *name)
+void dg_csv_put_text(dg_text *t, const char *name)
 {
     if (!name[strcspn(name, ",\"\r\n")]) {
         dg_text_add(t, name);
@@ -16,7 +16,7 @@ static void write_name(dg_text *t, const char *name)
     dg_text_add(t, "\"");
 }
 
-static void write_number(dg_text *line, const dg_tensor *t, int64_t i)
+void dg_csv_put_number(dg_text *line, const dg_tensor *t, int64_t i)
 {
     if (t->type == DG_F32)
         dg_text_f32(line, ((const float *)t->data)[i]);
@@ -28,12 +28,6 @@ static void write_number(dg_text *line, const dg_tensor *t, int64_t i)
 
 dg_status dg_csv_write(dg_writer *w, const char *const *names, const dg_tensor *t)
 {
-    return dg_csv_write_words(w, names, t, NULL, NULL);
-}
-
-dg_status dg_csv_write_words(dg_writer *w, const char *const *names, const dg_tensor *t,
-                             dg_csv_word *word, void *user)
-{
     int64_t columns = dg_shape_row(&t->shape), rows = t->shape.rank ? t->shape.dim[0] : 1;
     dg_text line = dg_text_make(NULL);
     dg_status status = DG_OK;
@@ -41,13 +35,10 @@ dg_status dg_csv_write_words(dg_writer *w, const char *const *names, const dg_te
         line.length = 0;
         for (int64_t k = 0; k < columns; k++) {
             dg_text_add(&line, k ? "," : "");
-            const char *text = i < 0  ? names[k]
-                               : word ? word(user, k, dg_tensor_number(t, i * columns + k))
-                                      : NULL;
-            if (text)
-                write_name(&line, text);
+            if (i < 0)
+                dg_csv_put_text(&line, names[k]);
             else
-                write_number(&line, t, i * columns + k);
+                dg_csv_put_number(&line, t, i * columns + k);
         }
         dg_text_add(&line, "\n");
         status = line.failed ? dg_diag_set(dg_writer_diag(w), DG_EMEMORY, "out of memory")

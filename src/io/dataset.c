@@ -213,6 +213,12 @@ int64_t dg_dataset_dropped(const dg_dataset *d)
     return d->dropped;
 }
 
+void dg_dataset_want(dg_dataset *d, dg_type type, const dg_shape *shape)
+{
+    d->wanted = shape;
+    d->wanted_type = type;
+}
+
 int64_t dg_dataset_place(const dg_dataset *d, int64_t row)
 {
     row = d->begin + (d->order ? d->order[row] : row);

@@ -95,6 +95,10 @@ typedef const char *dg_recall(void *user, const char *key);
 void dg_dataset_follow(dg_dataset *d, dg_recall *recall, void *user);
 const char *dg_dataset_note(void *dataset, const char *key); /* a dg_recall: what d has learnt */
 
+/* What the columns that are added from now on are for: an array that fits it only as a whole is one
+ * row. shape NULL: nothing is wanted; it must live until then. */
+void dg_dataset_want(dg_dataset *d, dg_type type, const dg_shape *shape);
+
 /* NAME, ... = source(...), each with its pipe. path: read instead of the file that the source names
  * ("-": standard input), or NULL. Numbers must be finite: DG_EDATA names row and element. */
 dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const dg_io_call *source,

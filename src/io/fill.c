@@ -138,6 +138,45 @@ static void view(dg_column *c, const dg_loaded *l, int k)
     c->n_in = dg_shape_count(&c->row);
 }
 
+/* The whole array is one row. */
+static void view_as_row(dg_column *c)
+{
+    c->row = c->array->shape;
+    c->n_in = c->step = dg_shape_count(&c->row);
+    c->rows = 1;
+    c->n_stages = 0;
+}
+
+static bool is_wanted(const dg_dataset *d, const dg_column *c)
+{
+    return d->first.code == DG_OK &&
+           (!d->wanted || dg_column_fits(c, d->wanted_type, d->wanted, NULL) == DG_OK);
+}
+
+/* The pipe over the rows of the source; over the source as one row, if it is an array that was
+ * given without its axis of rows. */
+static dg_status plan(dg_dataset *d, dg_column *c, const dg_io_pipe *p)
+{
+    bool array = c->array->data && c->from->length == 0 && c->from->table.n == 0 &&
+                 c->array->shape.rank < DG_MAX_RANK;
+    dg_column_plan(d, c, p->n, p->transforms);
+    if (is_wanted(d, c) || !d->wanted || !array || d->first.code == DG_EMEMORY)
+        return d->first.code;
+    dg_diag rows = d->first;
+    d->first = (dg_diag){.code = DG_OK};
+    view_as_row(c);
+    dg_column_plan(d, c, p->n, p->transforms);
+    if (is_wanted(d, c) || d->first.code == DG_EMEMORY)
+        return d->first.code;
+    d->first = (dg_diag){.code = DG_OK}; /* neither: what is wrong with the rows is told */
+    c->n_stages = 0;
+    view(c, c->from, p->column);
+    dg_column_plan(d, c, p->n, p->transforms);
+    if (rows.code != DG_OK)
+        d->first = rows;
+    return d->first.code;
+}
+
 static dg_status add_column(dg_dataset *d, const dg_io_pipe *p, const dg_loaded *l)
 {
     if (dg_dataset_find(d, p->name))
@@ -161,10 +200,7 @@ static dg_status add_column(dg_dataset *d, const dg_io_pipe *p, const dg_loaded 
     if (p->column > 0 && c->array == &l->array && l->album.n > 0)
         return dg_diag_set(&d->first, DG_EDATA,
                            "the folder has no sub-folders, which would be the classes");
-    if (dg_column_learn(d, c, p->column) != DG_OK ||
-        dg_column_plan(d, c, p->n, p->transforms) != DG_OK)
-        return d->first.code;
-    return DG_OK;
+    return dg_column_learn(d, c, p->column) == DG_OK ? plan(d, c, p) : d->first.code;
 }
 
 dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const dg_io_call *source,

@@ -49,6 +49,7 @@ typedef struct {
     int64_t gaps;
     char separator;
     bool header;
+    int fields; /* of a line, also those that were not asked for */
 } dg_table;
 /* A field that is not what it is taken for, or a line with another number of fields, is DG_EDATA
  * with line and column and what would read it. A last line without an end is taken; empty lines are
@@ -60,10 +61,10 @@ dg_status dg_csv_read(dg_reader *r, const dg_csv_options *o, dg_array *out);
 /* Rows of axis 0, the other axes flattened; names: one for each column, NULL: no header. Numbers
  * are written so that reading them gives the same bits. */
 dg_status dg_csv_write(dg_writer *w, const char *const *names, const dg_tensor *t);
-/* The same; where word(user, column, number) gives a text, it stands for the number. */
-typedef const char *dg_csv_word(void *user, int64_t column, double number);
-dg_status dg_csv_write_words(dg_writer *w, const char *const *names, const dg_tensor *t,
-                             dg_csv_word *word, void *user);
+
+/* A field appended to a line: text, quoted where it must be; element i of a tensor. */
+void dg_csv_put_text(dg_text *line, const char *text);
+void dg_csv_put_number(dg_text *line, const dg_tensor *t, int64_t i);
 
 /* NPY versions 1 to 3: f4 f8 i4 u1 as they are, i8 (must fit) to DG_I32, b1 to DG_U8;
  * other integers too. Either byte order. Fortran order is turned into C order. Other types are

@@ -94,7 +94,8 @@ static dg_status read_options(const dg_loading *l, options *p, dg_diag *why)
         o->n_except = 0;
         o->positions = true;
         o->matrix = p->columns.n != 1 || strpbrk(p->columns.item[0], "*?") != NULL;
-    }
+    } else if (l->path)
+        o->positions = true;
     return status;
 }
 
@@ -113,6 +114,31 @@ static void say_separator(const dg_loading *l, const dg_csv_options *o, const dg
     l->say(l->user, text);
 }
 
+/* Of a file that is given instead: what it has besides, or that it has no names. */
+static void say_columns(const dg_loading *l, const dg_csv_options *o, const dg_table *t)
+{
+    char text[500] = "";
+    const char *path = strcmp(l->path, "-") == 0 ? "standard input" : l->path;
+    const int others = t->fields - t->n;
+    bool named = false;
+    dg_text names = dg_text_make(NULL);
+    for (int i = 0; i < o->n_columns && names.length < 200; i++) {
+        int64_t number;
+        const char *end = dg_read_i64(o->column[i], &number);
+        named |= !end || *end;
+        dg_text_printf(&names, "%s%s", i ? ", " : "", o->column[i]);
+    }
+    if (t->header && o->n_columns && others > 0)
+        dg_format(text, sizeof text, "%.200s: %d other column%s passed over", path, others,
+                  others == 1 ? " is" : "s are");
+    else if (!t->header && named)
+        dg_format(text, sizeof text, "%.200s has no header: its columns are taken for %s, in order",
+                  path, names.data);
+    if (*text && l->say && (l->n_names || o->cells == DG_CELLS_NUMBERS)) /* not of other columns */
+        l->say(l->user, text);
+    dg_text_free(&names);
+}
+
 /* A file that is given instead may be of any format. */
 static dg_status read_given(const dg_loading *l, dg_reader *r, const dg_csv_options *o,
                             dg_loaded *out, dg_diag *why)
@@ -128,6 +154,8 @@ static dg_status read_given(const dg_loading *l, dg_reader *r, const dg_csv_opti
         if (status == DG_OK)
             status = dg_table_read(again, o, &out->table);
         dg_reader_close(again);
+        if (status == DG_OK)
+            say_columns(l, o, &out->table);
     } else if (l->asked.cells == DG_CELLS_NUMBERS)
         status = dg_data_read_memory(bytes, n, dg_reader_name(r), &out->array, why);
     else

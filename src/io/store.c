@@ -213,6 +213,8 @@ static dg_status load(dg_store *s, const dg_source_type *type, const dg_loading 
     loading.say = s->say;
     loading.user = s->user;
     dg_status status = type->load(&loading, l, &path, why);
+    if (given->path && l->array.shape.rank == 0)
+        l->array.shape = (dg_shape){1, {1}}; /* one row of one number */
     if (status == DG_OK)
         status = check_array(l, path ? path : type->type.name, why);
     if (status == DG_OK && path && !(l->path = strdup(path)))

@@ -282,6 +282,15 @@ static int free_sizes(dg_experiment *e, dg_dimension sizes[], int most)
     return n;
 }
 
+/* Its free dimensions have the sizes that the caller said. */
+static int is_sized(const dg_experiment *e, const dg_port *port)
+{
+    for (int k = 0; k < port->shape.rank && e->options.n_sizes; k++)
+        if (port->free[k])
+            return 1;
+    return 0;
+}
+
 /* Each column must fit its input or target. */
 static void check_columns(dg_experiment *e)
 {
@@ -292,7 +301,8 @@ static void check_columns(dg_experiment *e)
                 const dg_port *port = &e->model->ports[block->bindings[i].ports[k]];
                 dg_column *c = dg_dataset_find(e->block[block->data], port->name);
                 dg_diag why = {0};
-                if (c && dg_column_fits(c, port->type, &port->shape, &why) != DG_OK)
+                if (c && !is_sized(e, port) &&
+                    dg_column_fits(c, port->type, &port->shape, &why) != DG_OK)
                     dg_diags_failure(&e->model->diags, &why, block->bindings[i].span);
             }
         }
@@ -472,50 +482,84 @@ static dg_status refused(const dg_program *p, const dg_port *port, const dg_data
     return s;
 }
 
+static dg_status set_port(dg_experiment *e, dg_program *p, const dg_dataset *d, const dg_port *port,
+                          dg_column *c, const int64_t rows[], int64_t n, dg_reading how,
+                          dg_batch_buffer *b, dg_diag *why)
+{
+    char have[128], want[128];
+    dg_value_info info;
+    dg_value_look(e->model->graph, port->value, &info);
+    dg_tensor t = {.type = info.type, .shape = info.shape};
+    dg_shape there = dg_column_shape(c);
+    if (dg_shape_row(&there) != dg_shape_row(&t.shape)) /* free sizes that came from elsewhere */
+        return dg_diag_set(why, DG_EDATA, "the data of '%s' are %s, with these inputs it is %s",
+                           port->name, dg_shape_text(&there, have, sizeof have),
+                           dg_shape_text(&t.shape, want, sizeof want));
+    t.shape.dim[0] = n;
+    t.bytes = (size_t)dg_shape_count(&t.shape) * dg_type_bytes(t.type);
+    if (room(b, t.bytes + 1, why) != DG_OK)
+        return DG_EMEMORY;
+    t.data = b->data;
+    dg_status s = dg_column_read(c, rows, n, how, t.type, t.data, why);
+    int64_t limit = t.type == DG_I32 ? dg_label_limit(p, port->value) : 0;
+    if (s == DG_OK && dg_set(p, port->value, DG_VALUE, &t) != DG_OK)
+        s = refused(p, port, d, rows, &t, limit, why);
+    return s;
+}
+
+/* The ports that d has and `but`, if there is one, has not. */
+static dg_status set_ports(dg_experiment *e, dg_program *p, const dg_dataset *d,
+                           const dg_dataset *but, const int64_t rows[], int64_t n, dg_reading how,
+                           int targets, dg_batch_buffer *b, dg_diag *why)
+{
+    dg_status s = DG_OK;
+    for (int i = 0; i < e->model->n_ports && s == DG_OK; i++) {
+        const dg_port *port = &e->model->ports[i];
+        dg_column *c = dg_dataset_find(d, port->name);
+        if (c && !(port->target && !targets) && !(but && dg_dataset_find(but, port->name)))
+            s = set_port(e, p, d, port, c, rows, n, how, b, why);
+    }
+    return s;
+}
+
 dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d,
                             const int64_t rows[], int64_t n, dg_reading how, int targets,
                             dg_batch_buffer *b, dg_diag *why)
 {
-    for (int i = 0; i < e->model->n_ports; i++) {
-        const dg_port *port = &e->model->ports[i];
-        dg_column *c = dg_dataset_find(d, port->name);
-        if (!c || (port->target && !targets))
-            continue;
-        dg_value_info info;
-        dg_value_look(e->model->graph, port->value, &info);
-        dg_tensor t = {.type = info.type, .shape = info.shape};
-        t.shape.dim[0] = n;
-        t.bytes = (size_t)dg_shape_count(&t.shape) * dg_type_bytes(t.type);
-        if (room(b, t.bytes + 1, why) != DG_OK)
-            return DG_EMEMORY;
-        t.data = b->data;
-        dg_status s = dg_column_read(c, rows, n, how, t.type, t.data, why);
-        int64_t limit = t.type == DG_I32 ? dg_label_limit(p, port->value) : 0;
-        if (s == DG_OK && dg_set(p, port->value, DG_VALUE, &t) != DG_OK)
-            s = refused(p, port, d, rows, &t, limit, why);
-        if (s != DG_OK)
-            return s;
-    }
-    return DG_OK;
+    return set_ports(e, p, d, NULL, rows, n, how, targets, b, why);
 }
 
-dg_status dg_experiment_point(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
-                              dg_diag *why)
+/* Rows first, first + 1, ... of `of`, after the last of which the first one comes again. */
+static dg_status set_point(dg_experiment *e, dg_program *p, const dg_part_rows *of,
+                           const dg_dataset *but, int64_t batch, dg_diag *why)
 {
-    const dg_part_rows *part = &e->part[DG_TRAIN_PART];
-    if (!part->data)
-        return dg_experiment_draw(e, p, batch, seed, why);
     int64_t *rows = malloc((size_t)batch * sizeof *rows);
     dg_batch_buffer buffer = {NULL, 0};
     if (!rows)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     for (int64_t i = 0; i < batch; i++)
-        rows[i] = part->first + i % part->rows;
-    dg_status s = dg_experiment_set(e, p, part->data, rows, batch, (dg_reading){.training = 0}, 1,
-                                    &buffer, why);
+        rows[i] = of->first + i % of->rows;
+    dg_status s =
+        set_ports(e, p, of->data, but, rows, batch, (dg_reading){.training = 0}, 1, &buffer, why);
     free(rows);
     free(buffer.data);
     return s;
+}
+
+dg_status dg_experiment_point_of(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
+                                 dg_dataset *given, dg_diag *why)
+{
+    const dg_part_rows *part = &e->part[DG_TRAIN_PART];
+    const dg_part_rows own = {given, 0, batch};
+    dg_status s = part->data ? set_point(e, p, part, given, batch, why)
+                             : dg_experiment_draw(e, p, batch, seed, why);
+    return s == DG_OK && given ? set_point(e, p, &own, NULL, batch, why) : s;
+}
+
+dg_status dg_experiment_point(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
+                              dg_diag *why)
+{
+    return dg_experiment_point_of(e, p, batch, seed, NULL, why);
 }
 
 dg_options dg_program_options(const dg_experiment *e, dg_mode mode, int64_t batch)

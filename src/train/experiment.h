@@ -98,6 +98,10 @@ dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d
 dg_status dg_experiment_point(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
                               dg_diag *why);
 
+/* The same, but for what is given: the first `batch` rows of a dataset, of which it has so many. */
+dg_status dg_experiment_point_of(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
+                                 dg_dataset *given, dg_diag *why);
+
 /* Inputs and targets for a model without data, by seed: normal numbers, labels uniform in the range
  * their consumer states, distributions and probabilities where a loss takes them (draw.c). */
 dg_status dg_experiment_draw(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,

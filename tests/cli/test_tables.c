@@ -110,9 +110,9 @@ static void test_names(void **state)
 {
     (void)state;
     assert_int_equal(cli_run("predict run --input m=t.csv --input place=t.csv --out a.csv"), 0);
-    says("a.csv", "logits.auk,\"logits.stork, white\",logits.wren\n");
+    says("a.csv", "row,logits.auk,\"logits.stork, white\",logits.wren\n");
     assert_int_equal(cli_run("predict run --input m=t.csv --input place=t.csv --top 1"), 0);
-    says("out", "logits.class,logits.value\nwren,");
+    says("out", "row,logits.class,logits.value\n0,wren,");
     assert_int_equal(cli_run("eval run --worst 2"), 0);
     says("out", "kind");
     says("out", "wren");
