@@ -264,14 +264,27 @@ static int64_t *number_rows(const dg_inputs *in)
     return row;
 }
 
+/* The file of each row's picture; NULL: they have none, or no memory. */
+static const char **name_rows(const dg_inputs *in)
+{
+    bool named = in->rows_of && in->rows > 0 && dg_dataset_row_name(in->rows_of, in->first_row);
+    const char **name = named ? calloc((size_t)in->rows, sizeof *name) : NULL;
+    for (int64_t i = 0; name && i < in->rows; i++)
+        name[i] = dg_dataset_row_name(in->rows_of, in->first_row + i);
+    return name;
+}
+
 static dg_status write_csv(const prediction *p, const result_list *l, const char *path,
                            dg_diag *why)
 {
     int n = 0;
     const dg_with *w = &p->with;
     int64_t *row = number_rows(&p->in);
-    dg_sheet_part *part = calloc((size_t)(w->n + l->n) + 1, sizeof *part);
+    const char **file = name_rows(&p->in);
+    dg_sheet_part *part = calloc((size_t)(w->n + l->n) + 2, sizeof *part);
     dg_status s = row && part ? DG_OK : no_memory(why);
+    if (file && part)
+        part[n++] = (dg_sheet_part){.name = "file", .text = file, .step = 1};
     for (int k = 0; k < w->n && part; k++)
         part[n++] = (dg_sheet_part){.name = w->name[k], .text = w->text + k, .step = w->n};
     for (int i = 0; i < l->n && part; i++)
@@ -282,6 +295,7 @@ static dg_status write_csv(const prediction *p, const result_list *l, const char
     if (s == DG_OK)
         s = dg_sheet_write(path, p->in.rows, row, n, part, why);
     free(part);
+    free(file);
     free(row);
     return s;
 }

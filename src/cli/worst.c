@@ -27,7 +27,7 @@ static dg_status sort_rows(dg_worst *w, dg_part_rows part, const double *loss_of
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     for (int64_t i = 0; i < part.rows; i++)
         w->row[i] = (dg_worst_row){part.first + i, dg_dataset_source_row(part.data, part.first + i),
-                                   loss_of[i]};
+                                   dg_dataset_row_name(part.data, part.first + i), loss_of[i]};
     qsort(w->row, (size_t)part.rows, sizeof *w->row, compare);
     w->n = most < part.rows ? most : part.rows;
     return DG_OK;
@@ -218,7 +218,11 @@ void dg_worst_print(const dg_worst *w)
         dg_text_printf(&t, "\t%s\t%s", w->pair[i].target_name, w->pair[i].estimate_name);
     dg_text_add(&t, "\n");
     for (int64_t k = 0; k < w->n; k++) {
-        dg_text_printf(&t, "%lld\t%.6g", (long long)w->row[k].source, w->row[k].loss);
+        if (w->row[k].name)
+            dg_text_add(&t, w->row[k].name);
+        else
+            dg_text_printf(&t, "%lld", (long long)w->row[k].source);
+        dg_text_printf(&t, "\t%.6g", w->row[k].loss);
         for (int i = 0; i < w->n_pairs; i++) {
             const dg_worst_pair *p = &w->pair[i];
             dg_text_add(&t, "\t");
@@ -263,7 +267,8 @@ json_t *dg_worst_json(const dg_worst *w)
                                 values_json(p, &p->estimates, k, classes_of(p)));
         }
         json_array_append_new(list,
-                              json_pack("{s:I, s:o, s:o, s:o}", "row", (json_int_t)w->row[k].source,
+                              json_pack("{s:I, s:s*, s:o, s:o, s:o}", "row",
+                                        (json_int_t)w->row[k].source, "file", w->row[k].name,
                                         "loss", isfinite(loss) ? json_real(loss) : json_null(),
                                         "target", target, "estimate", estimate));
     }
