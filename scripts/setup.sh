@@ -50,6 +50,7 @@ look_longtest() {
         wish+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
     has qemu-aarch64 || wish+=(qemu-user)
     has musl-gcc || wish+=(musl-tools)
+    [ -e /usr/share/libonnx-testdata ] || wish+=(libonnx-testdata)
 }
 
 look_tidy() { has clang-format || want clang-format; }

@@ -163,6 +163,8 @@ static int convert(int argc, char **argv)
          "frozen or train; as the ONNX file says by default"},
         {"layout", FLAG_TEXT, &layout, "source",
          "inputs and outputs keep the axes of the ONNX file"},
+        {"fixed", FLAG_ON, &onnx.fixed, NULL,
+         "no axis of the ONNX file is a batch: sizes stay as they are"},
         {"size", FLAG_LIST, &onnx.size, "NAME=N", "a size that the ONNX file leaves open"},
         {"limit", FLAG_COUNT, &onnx.limit, "MIB",
          "of constants that the ONNX file only describes; 1024"},

@@ -48,6 +48,7 @@ static int read_sizes(const dg_list *list, reading *r)
 static int read_options(const dg_onnx_flags *f, reading *r)
 {
     r->options.plain = f->plain;
+    r->options.fixed = f->fixed;
     r->options.limit = f->limit << 20;
     r->options.batchnorm = !f->batchnorm ? 0 : strcmp(f->batchnorm, "frozen") == 0 ? 1 : 2;
     if (f->batchnorm && r->options.batchnorm == 2 && strcmp(f->batchnorm, "train") != 0)

@@ -7,6 +7,7 @@
 
 typedef struct dg_onnx_flags {
     int force;
+    int fixed;             /* no axis is a batch */
     int plain;             /* --layout source */
     const char *batchnorm; /* frozen, train; NULL: as the file says */
     const char *weights;   /* a run, or a file: write back */

@@ -236,36 +236,42 @@ static void hold_first(dg_import *m, const dg_step *s, const dg_onnx_op *op)
             m, s->in[0], dg_heap_printf(&m->heap, "input of %s", s->node->op));
 }
 
-static void run_node(dg_import *m, const dg_step *s)
+/* An operator that is not there is counted. */
+static const dg_onnx_op *find_op(dg_import *m, const dg_step *s)
 {
     const dg_onnx_op *op = dg_onnx_op_find(s->node->domain, s->node->op);
-    for (int i = 0; i < s->n_in; i++)
-        if (s->in[i] && s->in[i]->unknown)
-            make_unknown(s);
-    if (!op) {
-        const char *domain = s->node->domain, *dot = *domain ? "." : "";
+    const char *domain = s->node->domain, *dot = *domain ? "." : "";
+    if (!op)
         dg_dict_count(&m->heap, &m->missing,
                       dg_heap_printf(&m->heap, "%s%s%s", domain, dot, s->node->op));
-        make_unknown(s);
-    }
-    for (int i = 0; i < s->n_out; i++)
-        if (s->out[i] && s->out[i]->unknown)
-            return;
-    bool given = s->n_out > 0 && s->out[0];
-    for (int i = 0; i < op->needs; i++)
+    return op;
+}
+
+static void run_node(dg_import *m, const dg_step *s)
+{
+    const dg_onnx_op *op = find_op(m, s);
+    bool known = op != NULL, given = s->n_out > 0 && s->out[0];
+    for (int i = 0; i < s->n_in; i++)
+        known &= !(s->in[i] && s->in[i]->unknown);
+    for (int i = 0; known && i < op->needs; i++)
         given &= dg_step_has(s, i);
+    if (!known) {
+        make_unknown(s);
+        return;
+    }
     if (!given) {
         dg_onnx_refuse(m, s, "without its inputs or its result");
         return;
     }
     bool constant = all_fixed(s) || reads_shape(s);
-    if (op->fold && constant && !(op->map && is_weighted(m, s)))
+    if (op->fold && constant && !(op->map && is_weighted(m, s))) {
         fold(m, s, op);
-    else if (op->map) {
+    } else if (op->map) {
         hold_first(m, s, op);
         op->map(m, s);
-    } else
+    } else {
         dg_onnx_refuse(m, s, "of values that the input decides");
+    }
     for (int i = 0; i < s->n_out; i++)
         if (s->out[i] && !s->out[i]->fixed[0] && !s->out[i]->dag)
             s->out[i]->unknown = true; /* an output that no statement gives */

@@ -132,9 +132,9 @@ typedef struct dg_import {
     dg_dict stems; /* names of nodes that are taken */
     dg_onnx_param *params;
     int n_params, room_params;
-    dg_dict missing;       /* operators that are not there, and how often */
-    dg_dict refused;       /* what else cannot be read: a text, and how often */
-    char *file; /* the bytes, where they are this import's own */
+    dg_dict missing; /* operators that are not there, and how often */
+    dg_dict refused; /* what else cannot be read: a text, and how often */
+    char *file;      /* the bytes, where they are this import's own */
     size_t file_size;
     int transposes, naive; /* written; and those that one before and after each spatial node are */
     int batchnorms, untied, twins, owns;

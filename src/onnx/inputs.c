@@ -225,8 +225,8 @@ static void add_input(dg_import *m, dg_onnx_scope *scope, const dg_onnx_graph *g
                 p->type == DG_ONNX_FLOAT16 || p->type == DG_ONNX_BFLOAT16;
     if (p->rank < 0)
         dg_onnx_fail(m, DG_EMODEL, "input '%s' has no shape", p->name);
-    if (p->type == DG_ONNX_STRING)
-        dg_onnx_fail(m, DG_EMODEL, "input '%s' is text", p->name);
+    if (p->type == DG_ONNX_BFLOAT16 || !dg_onnx_type_bytes(p->type))
+        dg_onnx_fail(m, DG_EMODEL, "input '%s' is of type %s", p->name, dg_onnx_type_name(p->type));
     for (int k = 0; k < p->rank; k++) {
         int64_t size[DG_BINDINGS] = {p->dim[k], p->dim[k]};
         perm[k] = k;
@@ -262,10 +262,10 @@ static void add_input(dg_import *m, dg_onnx_scope *scope, const dg_onnx_graph *g
 
 void dg_onnx_inputs(dg_import *m, dg_onnx_scope *scope, const dg_onnx_graph *g)
 {
-    int64_t fixed;
-    const char *batch = find_batch(g, &fixed);
+    int64_t fixed = 0;
+    const char *batch = m->options->fixed ? NULL : find_batch(g, &fixed);
     memcpy(m->batch, batch_primes, sizeof m->batch);
-    m->old_batch = batch || fixed < 0 ? 0 : fixed;
+    m->old_batch = m->options->fixed || batch || fixed < 0 ? 0 : fixed;
     m->inputs = dg_heap_take(&m->heap, (size_t)g->n_inputs, sizeof *m->inputs);
     for (int i = 0; i < g->n_inputs; i++)
         if (!is_initialiser(g, g->inputs[i].name))

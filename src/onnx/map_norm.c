@@ -159,6 +159,16 @@ bool dg_map_groupnorm(dg_import *m, const dg_step *s)
     const char *text = channels_last(m, s, x, &at, &w);
     if (!text)
         return false;
+    if ((!old || groups == channels) && channels > groups && dg_type_find(NULL, "groupnorm")) {
+        dg_onnx_role role[2] = {dg_onnx_vector("scale", "weight", s->in[1], DG_ONNX_PARAMETER),
+                                dg_onnx_vector("bias", NULL, s->in[2], DG_ONNX_PARAMETER)};
+        const char *roles = dg_onnx_roles(m, 2, role);
+        s->out[0]->at = at;
+        dg_onnx_say(
+            m, s, s->out[0], &w, "groupnorm(%s, %lld, epsilon=%s%s)", text, (long long)groups,
+            dg_onnx_number(m, dg_attr_f(s, "epsilon", 9.99999974737875163555145e-6)), roles);
+        return true;
+    }
     dg_onnx_value shape = {.name = x->name, .at = at};
     dg_onnx_hold(m, &shape, text, &w);
     const char *rows = dg_onnx_sizes(m, 2, &shape.dim[1]);
@@ -194,6 +204,35 @@ static const char *times(dg_import *m, const dg_step *s, const dg_onnx_value *y,
     return dg_heap_printf(&m->heap, "%s %s %s", text[0], sign, text[1]);
 }
 
+/* A vector over the last axis, as the node of the model takes it. */
+static bool is_vector(const dg_step *s, int k, int64_t n)
+{
+    const dg_onnx_array *a = s->in[k]->fixed[0];
+    return a->count == n && !a->integer && (a->rank == 0 || a->dim[a->rank - 1] == n);
+}
+
+/* By the node, where the last axis alone is normalised and is the last one in storage too. */
+static bool by_node(dg_import *m, const dg_step *s, const char *text, const dg_want *w,
+                    const char *node)
+{
+    const dg_onnx_value *x = s->in[0];
+    int rank = x->at.rank;
+    int64_t n = dg_onnx_size(x, rank - 1);
+    bool biased = dg_step_has(s, 2);
+    if (!dg_type_find(NULL, node) || n < 2 || !is_vector(s, 1, n) ||
+        (biased && !is_vector(s, 2, n)))
+        return false;
+    dg_onnx_role role[2] = {dg_onnx_vector("scale", "weight", s->in[1], DG_ONNX_PARAMETER)};
+    if (biased)
+        role[1] = dg_onnx_vector("bias", NULL, s->in[2], DG_ONNX_PARAMETER);
+    const char *roles = dg_onnx_roles(m, biased ? 2 : 1, role);
+    bool without = !biased && dg_onnx_node_takes(node, "bias");
+    const char *epsilon = dg_onnx_number(m, dg_attr_f(s, "epsilon", 9.99999974737875163555145e-6));
+    dg_onnx_say(m, s, s->out[0], w, "%s(%s, epsilon=%s%s%s)", node, text, epsilon,
+                without ? ", bias=false" : "", roles);
+    return true;
+}
+
 bool dg_map_layernorm(dg_import *m, const dg_step *s)
 {
     const dg_onnx_value *x = s->in[0];
@@ -217,6 +256,10 @@ bool dg_map_layernorm(dg_import *m, const dg_step *s)
     dg_want w;
     dg_onnx_value y = {.name = s->out[0]->name};
     y.at = dg_onnx_axes_layout(x, dim, order, &w);
+    s->out[0]->at = y.at;
+    if (axis == rank - 1 && order[rank - 1] == axis &&
+        by_node(m, s, text, &w, centered ? "layernorm" : "rmsnorm"))
+        return true;
     const char *epsilon = dg_onnx_number(m, dg_attr_f(s, "epsilon", 9.99999974737875163555145e-6));
     dg_onnx_hold(m, &y, normalised(m, s, text, axes, epsilon, centered), &w);
     const char *made = times(m, s, &y, 1, "*", s->out[0]);

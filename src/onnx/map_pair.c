@@ -229,6 +229,8 @@ static const int64_t *constant_index(dg_import *m, const dg_onnx_array *a, const
 {
     int64_t stride[DG_ATOMS] = {0}, size[DG_ATOMS], step = 1, here[DG_ATOMS] = {0}, place = 0;
     int n = 0, list[DG_ATOMS];
+    if (a->uniform)
+        return NULL;
     int64_t *index = dg_heap_take(&m->heap, (size_t)a->count, sizeof *index);
     for (int i = at->start[at->rank]; i-- > 0;) { /* the last axis of the file steps by 1 */
         stride[at->order[i]] = step;

@@ -65,6 +65,8 @@ bool dg_map_cast(dg_import *m, const dg_step *s)
     bool like = strcmp(s->node->op, "CastLike") == 0;
     if (like && s->in[1])
         real = !s->in[1]->integer;
+    if (!like && (to == DG_ONNX_FLOAT16 || to == DG_ONNX_BFLOAT16))
+        return dg_onnx_refuse(m, s, "to %s, which rounds", dg_onnx_type_name((int)to));
     if (real == s->in[0]->integer)
         return dg_onnx_refuse(m, s, "between integers and real numbers that the input decides");
     return dg_map_identity(m, s);

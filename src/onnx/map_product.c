@@ -120,7 +120,8 @@ static bool dense(dg_import *m, const dg_step *s, const dg_onnx_value *x, const 
         return false;
     dg_onnx_role role[2] = {{.role = "weight", .v = w, .kind = kind_of(w)}};
     role[0].shape = (dg_shape){2, {in, units}};
-    role[0].index = weight_index(m, row_order(m, &x->at, &axes, in), in, units, turned);
+    if (!a->uniform)
+        role[0].index = weight_index(m, row_order(m, &x->at, &axes, in), in, units, turned);
     if (b)
         role[1] = dg_onnx_vector("bias", NULL, b, DG_ONNX_PARAMETER);
     dg_layout at = dg_layout_moved(&x->at, &axes);

@@ -9,6 +9,8 @@ const char *dg_onnx_picture(dg_import *m, const dg_step *s, const dg_onnx_value 
     dg_want w = {0};
     int rank = v->at.rank;
     m->naive += 2;
+    if (v->integer)
+        return dg_onnx_refuse(m, s, "of integers"), NULL;
     if (rank != 3 && rank != 4)
         return dg_onnx_refuse(m, s, "of %d spatial axes", rank - 2), NULL;
     dg_want_axis(&w, &v->at, 0);
@@ -190,7 +192,8 @@ bool dg_map_conv(dg_import *m, const dg_step *s)
     dg_onnx_role role[2] = {{.role = "weight", .v = v}};
     role[0].kind = a->root >= 0 ? DG_ONNX_PARAMETER : DG_ONNX_CONSTANT;
     role[0].shape = (dg_shape){4, {w.kernel[0], w.kernel[1], inner, channels}};
-    role[0].index = kernel_index(m, channels, inner, w.kernel[0], w.kernel[1]);
+    if (!a->uniform)
+        role[0].index = kernel_index(m, channels, inner, w.kernel[0], w.kernel[1]);
     bool zero = bias && bias->fixed[0]->root < 0 && dg_onnx_is_uniform(bias->fixed[0]) &&
                 dg_onnx_real(bias->fixed[0], 0) == 0; /* made by an exporter */
     bool biased = bias && !zero;

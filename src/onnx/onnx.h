@@ -52,6 +52,7 @@ typedef struct dg_onnx {
 typedef struct dg_onnx_options {
     const char *stored; /* the file name that the text refers to; NULL: "net.safetensors" */
     int batchnorm;      /* 0: as the file says; 1: frozen; 2: trained */
+    int fixed;          /* 1: no axis is a batch, all sizes stay what the file says */
     int plain;          /* 1: inputs and outputs have the axes of the file */
     int64_t limit;      /* bytes of tensors that no file holds; 0: 1 GiB */
     int n_sizes;        /* of free dimensions, by name */

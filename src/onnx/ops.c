@@ -9,6 +9,7 @@ static const dg_onnx_op ops[] = {
     {"Abs", 1, dg_fold_unary, dg_map_unary},
     {"Add", 2, dg_fold_binary, dg_map_pair},
     {"And", 2, dg_fold_binary, NULL},
+    {"Attention", 3, NULL, dg_map_attention},
     {"AveragePool", 1, NULL, dg_map_pool},
     {"BatchNormalization", 5, NULL, dg_map_batchnorm},
     {"Cast", 1, dg_fold_cast, dg_map_cast},

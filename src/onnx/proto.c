@@ -204,6 +204,15 @@ static void read_tensor(reading *r, span s, dg_onnx_tensor *t)
         t->location = NULL;
 }
 
+bool dg_onnx_tensor_read(dg_heap *heap, const void *bytes, size_t size, dg_onnx_tensor *t,
+                         const char **wrong)
+{
+    reading r = {.heap = heap};
+    read_tensor(&r, (span){bytes, size}, t);
+    *wrong = r.wrong;
+    return !r.wrong;
+}
+
 /* ---- Attributes, nodes ----------------------------------------------------------------------- */
 
 static dg_onnx_graph *read_graph(reading *r, span s, int depth);

@@ -98,6 +98,10 @@ typedef struct dg_onnx_proto {
 const dg_onnx_proto *dg_onnx_proto_read(dg_heap *heap, const void *bytes, size_t size,
                                         const char **wrong);
 
+/* A file that is one tensor, as the ONNX project's test data are. False: *wrong says why. */
+bool dg_onnx_tensor_read(dg_heap *heap, const void *bytes, size_t size, dg_onnx_tensor *t,
+                         const char **wrong);
+
 /* An attribute by name, NULL: not given. */
 const dg_onnx_attr *dg_onnx_attr_find(const dg_onnx_node *n, const char *name);
 

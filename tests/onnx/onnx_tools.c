@@ -319,23 +319,27 @@ double onnx_run_gradients(const onnx_run *r, const char *prefix)
 
 double onnx_run_between(const onnx_run *a, const onnx_run *b)
 {
-    double worst = 0;
-    for (int i = 0; i < a->net->n_entries; i++) {
-        const dg_onnx_entry *e = &a->net->entries[i];
-        double off = 0, norm = 0;
-        if (e->kind != DG_ONNX_PARAMETER)
-            continue;
-        dg_array x = get(a, dg_value_find(a->e->model->graph, e->name), DG_GRADIENT);
-        dg_array y = get(b, dg_value_find(b->e->model->graph, e->name), DG_GRADIENT);
-        for (int64_t k = 0; k < dg_shape_count(&x.shape); k++) {
-            double want = dg_tensor_number(&y, k), d = dg_tensor_number(&x, k) - want;
-            off += d * d;
-            norm += want * want;
+    double worst = 0, largest = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < a->net->n_entries; i++) {
+            const dg_onnx_entry *e = &a->net->entries[i];
+            double off = 0;
+            if (e->kind != DG_ONNX_PARAMETER)
+                continue;
+            dg_array x = get(a, dg_value_find(a->e->model->graph, e->name), DG_GRADIENT);
+            dg_array y = get(b, dg_value_find(b->e->model->graph, e->name), DG_GRADIENT);
+            for (int64_t k = 0; k < dg_shape_count(&x.shape); k++) {
+                double d = dg_tensor_number(&x, k) - dg_tensor_number(&y, k);
+                off += d * d;
+            }
+            double norm = norm_of(&y);
+            if (pass == 0)
+                largest = fmax(largest, norm);
+            off = sqrt(off) / (norm < 1e-9 * largest ? largest : norm);
+            if (pass == 1)
+                worst = off <= worst ? worst : off;
+            free(x.data);
+            free(y.data);
         }
-        off = sqrt(off / norm);
-        worst = off <= worst ? worst : off;
-        free(x.data);
-        free(y.data);
-    }
     return worst;
 }
