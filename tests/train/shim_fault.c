@@ -1,7 +1,7 @@
 /* Calls that fail, for LD_PRELOAD. DAGRAD_FAULT="KIND N MODE": the N-th call of that kind fails, and
  * with the mode "ever" all calls of the kind after it; N 0: none, they are only counted. Kinds:
  * "alloc" (malloc, calloc, realloc, aligned memory), "file" (open to write, write, fsync, rename,
- * mkdir, ftruncate; not on descriptors 0 to 2). The number of calls goes to the file
+ * mkdir, ftruncate; not on descriptors 0 to 2), "sync" (fsync alone). The number of calls goes to the file
  * DAGRAD_FAULT_COUNT at the end. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,7 +22,7 @@ void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
 void *__libc_memalign(size_t align, size_t n);
 
-static int alloc_fails, file_fails, ever; /* which kind fails */
+static int alloc_fails, file_fails, sync_fails, ever; /* which kind fails */
 static long target, calls;
 
 static long number(const char *text)
@@ -42,6 +42,7 @@ __attribute__((constructor)) static void begin(void)
     ever = strstr(fault, "ever") != NULL;
     alloc_fails = *fault == 'a';
     file_fails = *fault == 'f';
+    sync_fails = *fault == 's';
 }
 
 __attribute__((destructor)) static void end(void)
@@ -137,7 +138,7 @@ ssize_t write(int fd, const void *bytes, size_t n)
 
 int fsync(int fd)
 {
-    return fails(file_fails) ? no_file(EIO) : (int)syscall(SYS_fsync, fd);
+    return fails(file_fails || sync_fails) ? no_file(EIO) : (int)syscall(SYS_fsync, fd);
 }
 
 int rename(const char *from, const char *to)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -246,6 +247,27 @@ static void memory_fails(void **state)
     try_all("alloc", 100);
 }
 
+/* Checkpoints cost little: a thousand epochs of one step are a handful of flushes. */
+static void many_epochs_save_seldom(void **state)
+{
+    (void)state;
+    static const char *const named[] = {"train", "gd.dag", "--out", "gd", "--quiet", NULL};
+    char *model = cli_read("m.dag", NULL), *at = strstr(model, "\ntrain {");
+    dg_format(at, 100, "\ntrain { optimizer = gd(rate=1e-3); steps = 1000; split = 0.25 }\n");
+    cli_write("gd.dag", model, strlen(model));
+    free(model);
+    struct timespec a, b;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    assert_int_equal(execute(named, "sync 0 once"), 0);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    char *count = cli_read("count", NULL);
+    long flushes = strtol(count, NULL, 10);
+    print_message("gd, 1000 steps, an epoch each: %ld calls of fsync, %.2f s\n", flushes,
+                  (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec));
+    assert_true(flushes > 8 && flushes < 30);
+    free(count);
+}
+
 static int make_base(void **state)
 {
     static const char *const first[] = {"train",     "m.dag", "--out",   "base",
@@ -260,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_fail),
         cmocka_unit_test(memory_fails),
+        cmocka_unit_test(many_epochs_save_seldom),
     };
     if (SANITIZED) {
         printf("SKIPPED: a sanitizer has its own allocator\n");
