@@ -222,6 +222,9 @@ typedef struct dg_node_type {
      * transform. It consists of real numbers and does not depend on the rows of the batch. NULL or
      * 0: there is none, adjoint writes delta. */
     size_t (*sum)(const dg_sizes *of, int input);
+    /* Refuses sizes that a program is compiled for, where they are fine for others (NULL: none): a
+     * batch of one row, when it is trained. */
+    dg_status (*fits)(const dg_sizes *of, dg_diag *why);
     /* Number of parts: input -1: forward and tangent (ignored where they are cut by rows); input i:
      * adjoint of input i on its own. NULL: one. A node that is not cut by rows gets all its deltas
      * in one call if parts is NULL, else each on its own. */

@@ -40,6 +40,9 @@ static dg_status infer(dg_program *p, dg_plan *q, const dg_node *n)
     dg_shape *out = &q->shapes[n->out - 1];
     if (n->type->shape(n->attrs, n->n_in, in, out, &why) != DG_OK)
         return dg_program_fail(p, n, DG_EMODEL, "%s", why.text);
+    dg_sizes of = dg_node_sizes(p, n, in);
+    if (n->type->fits && n->type->fits(&of, &why) != DG_OK)
+        return dg_program_fail(p, n, DG_EMODEL, "%s", why.text);
     for (int j = 0; j < n->n_out; j++)
         if (check_count(p, n, n->name ? n->name : n->type->name, &out[j]) != DG_OK)
             return p->diag.code;

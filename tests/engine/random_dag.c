@@ -305,6 +305,12 @@ static dg_value norm(world *w, const char *type)
     dg_value v = with_rank(w, 2 + dg_random_below(w->r, 3));
     if (shape_of(w, v).rank < 2)
         return bounded(w, v);
+    dg_shape s = shape_of(w, v);
+    if (!strcmp(type, "batchnorm") && dg_shape_row(&s) == s.dim[s.rank - 1])
+        return bounded(w, v); /* a batch of one row would have no variance */
+    if (!strcmp(type, "batchnorm"))
+        return apply(w, type, 1, &v,
+                     dg_random_below(w->r, 3) ? "epsilon=0.1" : "epsilon=0.1 running=true");
     return apply(w, type, 1, &v,
                  !strcmp(type, "groupnorm") ? "groups=1 epsilon=0.1" : "epsilon=0.1");
 }
@@ -398,7 +404,7 @@ static dg_value make(world *w, const dg_node_type *t)
         return slices(w, t->name);
     if (is_one_of(t->name, "attention"))
         return attention(w);
-    if (is_one_of(t->name, "layernorm rmsnorm groupnorm"))
+    if (is_one_of(t->name, "layernorm rmsnorm groupnorm batchnorm"))
         return norm(w, t->name);
     if (is_one_of(t->name, "reshape flatten transpose concat split slice pad"))
         return shaping(w, t->name);

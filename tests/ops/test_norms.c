@@ -66,6 +66,40 @@ static double by_groups(const dg_trial *t, int j, int64_t flat)
     return u * t->in[1][channel] + t->in[2][channel];
 }
 
+static int same_channel(const dg_trial *t, int64_t a, int64_t b)
+{
+    return a % t->in_shape[1].dim[0] == b % t->in_shape[1].dim[0];
+}
+
+/* Of y; then the running mean and variance, of which momentum stays. */
+static double by_channels(const dg_trial *t, int j, int64_t flat)
+{
+    int64_t channels = t->in_shape[1].dim[0], c = flat % channels, all = 0, n = 0;
+    double momentum = dg_attr_real(t->attrs, 0), sum = 0, squares = 0;
+    int running = (int)dg_attr_int(t->attrs, 2);
+    all = dg_shape_count(&t->in_shape[0]);
+    if (j == 0 && running)
+        return (t->in[0][flat] - t->in[3][c]) / sqrt(t->in[4][c] + dg_attr_real(t->attrs, 1)) *
+                   t->in[1][c] +
+               t->in[2][c];
+    if (j == 0)
+        return unit_of(t, flat, 1, dg_attr_real(t->attrs, 1), same_channel) * t->in[1][c] +
+               t->in[2][c];
+    for (int64_t k = c; k < all; k += channels, n++)
+        sum += t->in[0][k];
+    if (running || n == 0)
+        return t->in[2 + j][c];
+    for (int64_t k = c; k < all; k += channels)
+        squares += (t->in[0][k] - sum / (double)n) * (t->in[0][k] - sum / (double)n);
+    return momentum * t->in[2 + j][c] + (1 - momentum) * (j == 1 ? sum : squares) / (double)n;
+}
+
+static void test_batchnorm(void **state)
+{
+    (void)state;
+    dg_reference_check("batchnorm", by_channels, 1500);
+}
+
 static void test_layernorm(void **state)
 {
     (void)state;
@@ -90,6 +124,7 @@ int main(void)
         cmocka_unit_test(test_layernorm),
         cmocka_unit_test(test_rmsnorm),
         cmocka_unit_test(test_groupnorm),
+        cmocka_unit_test(test_batchnorm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
