@@ -9,6 +9,7 @@
 #   make bench         dagrad beside its peers (make bench-peers installs those once)
 #   make check-torch   gradients beside PyTorch's on 50 random graphs
 #   make longtest      the long versions of the tests: hours (BUDGET=25: what 25 minutes allow)
+#   make fuzz          readers, language, runs, command lines on made-up input (SECONDS=60 each)
 #   make tidy          style: format, line length, long functions, includes, macros, no warnings
 #   make clean         removes build/, except the peers
 
@@ -55,10 +56,13 @@ check-torch: configure
 longtest:
 	@BUDGET='$(BUDGET)' bash scripts/longtest.sh
 
+fuzz:
+	@FUZZ_SECONDS='$(SECONDS)' ONLY='$(ONLY)' KEEP='$(KEEP)' bash scripts/fuzz.sh
+
 tidy:
 	@bash scripts/tidy.sh
 
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all configure examples setup demo test install bench bench-peers check-torch longtest tidy clean
+.PHONY: all configure examples setup demo test install bench bench-peers check-torch longtest fuzz tidy clean

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh GOAL...: installs what is missing for the goals make, build, demo, test, longtest, tidy,
-# peers through the package manager of Debian or Ubuntu. Elsewhere, or without the right to install,
+# setup.sh GOAL...: installs what is missing for the goals make, build, demo, test, longtest, fuzz,
+# tidy, peers through the package manager of Debian or Ubuntu. Elsewhere, or without the right to install,
 # it says what to install and ends with status 1. Data sets and the tools of long tests are wished
 # for, not needed: without them it goes on.
 set -u
@@ -53,6 +53,13 @@ look_longtest() {
     [ -e /usr/share/libonnx-testdata ] || wish+=(libonnx-testdata)
 }
 
+# clang's sanitizers and libFuzzer are a package of their own.
+look_fuzz() {
+    has clang || want clang
+    echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
+        clang -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null || want libclang-rt-dev
+}
+
 look_tidy() { has clang-format || want clang-format; }
 
 look_peers() {
@@ -92,7 +99,7 @@ install() {
 root=()
 for goal in "$@"; do
     case $goal in
-    make | build | demo | test | longtest | tidy | peers) "look_$goal" ;;
+    make | build | demo | test | longtest | fuzz | tidy | peers) "look_$goal" ;;
     *) echo "setup: unknown goal '$goal'" >&2 && exit 1 ;;
     esac
 done

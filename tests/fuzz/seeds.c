@@ -1,4 +1,6 @@
 /* Writes a few good files of each format to DIR/FORMAT/, for the fuzzers to start from. */
+#include "fuzz/program.h"
+
 #include "io/formats.h"
 #include "io/io_tools.h"
 #include "io/pictures.h"
@@ -123,6 +125,60 @@ static void pictures(void)
     dg_text_free(&t);
 }
 
+/* Each file of a good run, for each command. */
+static void run(void)
+{
+    fuzz_folder_fill();
+    for (int file = 0; file < FUZZ_RUN_FILES; file++)
+        for (int command = 0; command < 6; command++) {
+            size_t n;
+            char name[16];
+            dg_text t = dg_text_make(NULL);
+            const void *bytes = fuzz_folder_get(fuzz_run_file[file], &n);
+            dg_text_add_bytes(&t, (char[]){(char)file, (char)command}, 2);
+            dg_text_add_bytes(&t, bytes, n);
+            snprintf(name, sizeof name, "%d%d", file, command);
+            put("run", name, t.data, t.length);
+            dg_text_free(&t);
+        }
+}
+
+/* A line an argument. */
+static void args(void)
+{
+    static const char *const lines[] = {
+        "--version",
+        "help",
+        "trian",
+        "nodes\nconv",
+        "nodes\n--help",
+        "show\nmodel.dag\n--batch\n3\n--after\nfuse",
+        "show\nmodel.dag\n--order\n--measure",
+        "show\nmodel.dag\n--reverse\n--dot\ng.dot\n--svg\ng.svg",
+        "show\nrun\n--gradients",
+        "check\nmodel.dag\n--json",
+        "check\nrun\n--node\nnone.so",
+        "bench\nmodel.dag\n--batch\n8\n--threads\n2\n--seconds\n0.01\n--json",
+        "grad\nmodel.dag\n--out\ng.safetensors\n--keep\nz\n--jacobian\nz",
+        "grad\nrun\n--weights\nbest\n--input\nx=data.csv\n--tangent\nweights.safetensors",
+        "train\nmodel.dag\n--out\nr\n--epochs\n2\n--batch\n3\n--seed\n7\n--threads\n2\n--quiet",
+        "train\nmodel.dag\n--steps\n3\n--set\nwidth=4\n--set\noptimizer.rate=1e-3\n--json",
+        "train\nmodel.dag\n--weights\nweights.safetensors\n--allow-missing\nz.*\n--data\nrun",
+        "train\n--resume\nrun\n--epochs\n4\n--require\nr2>=-100",
+        "eval\nrun\n--part\ntrain\n--weights\nbest\n--worst\n3\n--json",
+        "predict\nrun\n--input\nx=data.csv\n--out\np.csv\n--output\nxhat\n--top\n2",
+        "predict\nrun\n--input=x=-\n--out\n-",
+        "convert\nweights.safetensors\nw.npz",
+        "convert\ndata.csv\nd.npy",
+        "--\ntrain",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%zu", i);
+        put("args", name, lines[i], strlen(lines[i]));
+    }
+}
+
 int main(int n, char **argument)
 {
     if (n != 2) {
@@ -135,6 +191,8 @@ int main(int n, char **argument)
     npz();
     safetensors();
     pictures();
+    run();
+    args();
     PUT("csv", "header", "a,\"b,\"\"c\"\n1,2\r\n-3.5e2,\"4\"\n");
     PUT("csv", "numbers", "1,2,3\n4,5,6");
     PUT("csv", "bom", "\xef\xbb\xbfx\n 1 \n\n");

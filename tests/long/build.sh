@@ -36,7 +36,7 @@ needs() { # needs COMMAND...: ends the step if one is missing
 }
 
 copy=$folder/a\ cöpy\ of\ dagrad
-mkdir "$copy" "$folder/hôme"
+mkdir "$copy" "$folder/home"
 tar -C "$root" --exclude=./build --exclude=./.git --exclude=./runs -cf - . | tar -C "$copy" -xf -
 
 # README's program in C.
@@ -44,10 +44,10 @@ program() { awk '$0 == "```" { on = 0 } on; $0 == "```c" { on = 1 }' "$copy/READ
 
 # The lines of README that build a program in C, as they stand.
 readme() {
-    export HOME=$folder/hôme
+    export HOME=$folder/home
     cd "$copy"
     eval "$(grep -m1 '^    make && make install ' README.md)"
-    cd "$folder/hôme"
+    cd "$folder/home"
     program >xor.c
     eval "$(grep -m1 '^    cc xor\.c ' "$copy/README.md")"
     ./a.out
