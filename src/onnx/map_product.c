@@ -32,7 +32,7 @@ static bool keep_shape(const dg_onnx_value *v, const bool last[], dg_want *w)
 {
     int first[DG_MAX_RANK + 1];
     dg_want own = {0};
-    if (v->rank < 2 || !dg_onnx_dims_of(v, &v->at, first))
+    if (v->rank < 2 || v->rank > v->at.rank || !dg_onnx_dims_of(v, &v->at, first))
         return false;
     for (int i = 0; i < v->rank; i++) {
         int n = own.start[own.n];
