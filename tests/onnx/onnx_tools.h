@@ -41,6 +41,8 @@ void onnx_run_close(onnx_run *r);
 double onnx_run_outputs(const onnx_run *r, const char *prefix);
 double onnx_run_gradients(const onnx_run *r, const char *prefix);
 
+/* The same for what a step makes of the states: train/state/NAME. */
+double onnx_run_states(const onnx_run *r);
 /* The largest relative distance of a gradient of a from that of b. */
 double onnx_run_between(const onnx_run *a, const onnx_run *b);
 

@@ -41,6 +41,23 @@ static void test_f64(void **state)
     }
 }
 
+/* Batch norm in training, as mobilenet says: statistics of the batch, and what they make of the
+ * running ones in a step, as ONNX defines it. */
+static void test_training(void **state)
+{
+    (void)state;
+    onnx_run r;
+    onnx_run_open(&r, "mobilenet", NULL, DG_F64, 1);
+    double outputs = onnx_run_outputs(&r, "train/"), gradients = onnx_run_gradients(&r, "train/");
+    double states = onnx_run_states(&r);
+    print_message("mobilenet in training: outputs %.1e, gradients %.1e, states %.1e\n", outputs,
+                  gradients, states);
+    assert_true(outputs <= 1e-11);
+    assert_true(gradients <= 1e-11);
+    assert_true(states <= 1e-11);
+    onnx_run_close(&r);
+}
+
 /* At the point of the vectors two elements of a window of ocr-direction are nearer to each other
  * than f32 tells apart, and the gradient jumps where they are equal. So f32 is held against f64,
  * which the test before holds against the vectors, at a point beside. */
@@ -121,7 +138,7 @@ static void test_roles(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f64), cmocka_unit_test(test_f32),
-                                       cmocka_unit_test(test_roles)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f64), cmocka_unit_test(test_training),
+                                       cmocka_unit_test(test_f32), cmocka_unit_test(test_roles)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
