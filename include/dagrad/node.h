@@ -103,7 +103,7 @@ typedef struct dg_call {
     int n_in, n_out;
     const dg_shape *in_shape, *out_shape; /* of the whole batch; no DG_N in them */
     int64_t row0, row1;                   /* rows of axis 0 of the outputs (rank 0: 0 to 1) */
-    int64_t inner0, inner1; /* positions of axis 1, see `grain`: all of them, if it is not cut */
+    int64_t inner0, inner1; /* positions of axis 1, see `grain`; inner1 0: rows are not cut */
     int64_t first;          /* row 0 of this call is that row of the whole batch (0 without rows) */
     int part, parts;
     int training;    /* 0: inference (dropout passes its input) */

@@ -29,8 +29,31 @@ static dg_status bind_square(dg_program *p, dg_plan *q, dg_item *it)
     if (!p->options.measure || it->node == DG_NONE || it->kind == ITEM_TANGENT)
         return DG_OK;
     int64_t rows = it->rows ? q->batch : 1;
-    it->square = dg_arena_array(&p->lists, (size_t)(rows * it->n_out), sizeof *it->square);
+    it->square =
+        dg_arena_array(&p->lists, (size_t)(rows * it->n_out * it->pieces), sizeof *it->square);
     return it->square ? DG_OK : DG_EMEMORY;
+}
+
+/* Axes 0 and 1 as one. */
+static dg_shape merge(const dg_shape *s)
+{
+    dg_shape m = {.rank = s->rank - 1, .dim = {s->dim[0] * s->dim[1]}};
+    for (int i = 2; i < s->rank; i++)
+        m.dim[i - 1] = s->dim[i];
+    return m;
+}
+
+/* A point-wise call in a segment that is cut inside rows: what it cuts are rows of merged axes. */
+static dg_status merge_axes(dg_program *p, dg_call *c)
+{
+    dg_shape *in = dg_arena_array(&p->lists, (size_t)(c->n_in + c->n_out), sizeof *in);
+    if (!in)
+        return DG_EMEMORY;
+    for (int i = 0; i < c->n_in + c->n_out; i++)
+        in[i] = merge(i < c->n_in ? &c->in_shape[i] : &c->out_shape[i - c->n_in]);
+    c->in_shape = in;
+    c->out_shape = in + c->n_in;
+    return DG_OK;
 }
 
 static dg_status bind_node(dg_program *p, dg_plan *q, dg_item *it)
@@ -45,14 +68,13 @@ static dg_status bind_node(dg_program *p, dg_plan *q, dg_item *it)
     c->exact = p->options.exact;
     c->key[0] = p->options.seed;
     c->row1 = c->out_shape->rank > 0 ? c->out_shape->dim[0] : 1;
-    c->inner1 = c->out_shape->rank > 1 ? c->out_shape->dim[1] : 1;
     c->parts = it->parts;
     c->saved = dg_slot_address(p, q, it->saved);
     c->carried = dg_slot_address(p, q, it->carried);
     c->sum = dg_slot_address(p, q, it->sum);
     if (!c->in_shape || bind_square(p, q, it) != DG_OK)
         return DG_EMEMORY;
-    return DG_OK;
+    return it->merged ? merge_axes(p, c) : DG_OK;
 }
 
 dg_status dg_pass_bind(dg_program *p, dg_plan *q)

@@ -96,13 +96,15 @@ typedef struct dg_item {
     int deferred; /* gradient of a parameter: waits for the end of the row chain */
     dg_adds adds;
     int fused; /* runs on the rows of the item before it, without a barrier */
+    int merged;  /* point-wise, in a segment cut inside rows: axes 0 and 1 are as one */
     int segment;
     int n_in, n_out;
     int32_t *in, *out, *eps, *din, *dout;
     int32_t *delta; /* 2 n_in: where results go, and where they go with add if elsewhere */
     int32_t saved, carried, sum;
     dg_call call;   /* bound: all but rows, part, scratch, why; 2 n_in deltas */
-    double *square; /* measure: sums of squares by output and row, else NULL */
+    double *square; /* measure: sums of squares by output, row and piece, else NULL */
+    int pieces;     /* as its segment's, at least 1 */
 } dg_item;
 
 /* Items first .. first+count-1: one chain cut by rows, or independent items cut into tasks. */
@@ -113,6 +115,9 @@ typedef struct dg_segment {
     int64_t chunk;     /* rows a piece */
     int64_t tasks;     /* pieces */
     int64_t *task_end; /* by item: tasks up to its end (not a chain) */
+    int pieces;        /* of each row, 0: rows are not cut. A task is a row and a piece then, */
+    int64_t inner;     /* of so many positions of axis 1, */
+    int64_t grain;     /* of which so many stay together */
 } dg_segment;
 
 /* An input of the program. */

@@ -6,11 +6,13 @@
  * rides on the product before it, a pooling on both. A chain ends where an item wants more rows at
  * a time than the chain's rows in cache allow (a product whose weights must be read for each
  * piece); it may spill to SPILL times CACHE, which is still nearer than what a barrier leaves.
+ * Where a batch has fewer rows than threads, an item of more than WORTH operations a row that can be
+ * cut inside a row has a segment of its own, of rows and pieces; point-wise items ride on it.
  * Gradients of parameters wait behind the chain, where they are independent tasks; they are let in
  * once the error vectors that they hold back exceed HELD bytes. */
 #include "engine/engine.h"
 
-enum { CACHE = 384 << 10, SPILL = 4, HELD = 1 << 20, CHAIN = 4 << 20, REUSE = 16 };
+enum { CACHE = 384 << 10, SPILL = 4, HELD = 1 << 20, CHAIN = 4 << 20, REUSE = 16, WORTH = 50000 };
 
 typedef struct dg_fuser {
     dg_program *p;
@@ -21,6 +23,7 @@ typedef struct dg_fuser {
     int n_wait, n_adds;
     size_t held;
     int open;             /* the last segment is a chain that may grow */
+    int inside;           /* the last segment is cut inside rows, and may take point-wise items */
     int64_t chunk, floor; /* of the open chain */
     size_t chain_bytes;
 } dg_fuser;
@@ -98,7 +101,7 @@ static void put_all(dg_fuser *f, const int32_t *list, int n)
 /* Ends the chain and lets in what waits. */
 static void flush(dg_fuser *f)
 {
-    f->open = 0;
+    f->open = f->inside = 0;
     put_all(f, f->wait, f->n_wait);
     put_all(f, f->adds, f->n_adds);
     f->n_wait = f->n_adds = 0;
@@ -141,6 +144,98 @@ static void hold(dg_fuser *f, int32_t k)
             f->held += f->q->slots[it->eps[j]].bytes;
 }
 
+/* ---- Cuts inside a row ----------------------------------------------------------------------- */
+
+/* The one input whose delta an adjoint by rows makes; DG_NONE: none, or several. -1 stands for
+ * forward in the questions below. */
+static int only_delta(const dg_item *it)
+{
+    int found = DG_NONE;
+    for (int i = 0; i < it->n_in; i++) {
+        if (it->delta[i] == DG_NONE)
+            continue;
+        if (found != DG_NONE)
+            return DG_NONE;
+        found = i;
+    }
+    return found;
+}
+
+/* The value along whose axis 1 an item would be cut: a result, or the input that gets a delta. */
+static int32_t cut_value(const dg_fuser *f, const dg_item *it, int input)
+{
+    const dg_node *n = &f->p->graph->nodes[it->node];
+    return input < 0 ? n->out : n->in[input];
+}
+
+/* Whether a row of the item is worth a barrier, and how it may be cut: *grain of *inner positions. */
+static int is_large(const dg_fuser *f, const dg_item *it, int64_t *inner, int64_t *grain)
+{
+    int back = it->kind == ITEM_ADJOINT, input = back ? only_delta(it) : -1;
+    if (it->node == DG_NONE || !it->rows || f->q->batch >= f->p->threads ||
+        (it->kind != ITEM_FORWARD && !back) || (back && input == DG_NONE))
+        return 0;
+    const dg_node *n = &f->p->graph->nodes[it->node];
+    if (!n->type->grain || !n->type->flops || it->carried != DG_NONE)
+        return 0;
+    dg_shape *in = dg_plan_in_shapes(f->p, f->q, n);
+    if (!in)
+        return 0;
+    dg_sizes of = dg_node_sizes(f->p, n, in);
+    const dg_shape *s = &f->q->shapes[cut_value(f, it, input) - 1];
+    *grain = n->type->grain(&of, input);
+    *inner = s->rank > 1 ? s->dim[1] : 0;
+    return *grain > 0 && *inner > *grain &&
+           n->type->flops(&of, input) / (double)f->q->batch > WORTH;
+}
+
+/* A point-wise item whose operands have all one shape may be cut at any position. */
+static int is_even(const dg_fuser *f, const dg_item *it)
+{
+    if (it->node == DG_NONE || !it->rows || it->kind == ITEM_TANGENT)
+        return 0;
+    const dg_node *n = &f->p->graph->nodes[it->node];
+    const dg_shape *out = &f->q->shapes[n->out - 1];
+    int even = (n->type->flags & DG_POINTWISE) && out->rank > 1;
+    for (int i = 0; even && i < n->n_in; i++)
+        even = n->in[i] && dg_shape_equal(&f->q->shapes[n->in[i] - 1], out);
+    return even;
+}
+
+/* It rides on the positions that the open segment cuts. */
+static int rides_inside(const dg_fuser *f, const dg_item *it)
+{
+    const dg_segment *s = &f->q->segments[f->q->n_segments - 1];
+    return f->inside && is_even(f, it) && it->phase == s->phase &&
+           f->q->shapes[f->p->graph->nodes[it->node].out - 1].dim[1] == s->inner;
+}
+
+/* Such an item on its own. */
+static int is_large_even(const dg_fuser *f, const dg_item *it, int64_t *inner, int64_t *grain)
+{
+    if (f->q->batch >= f->p->threads || f->open || !is_even(f, it))
+        return 0;
+    const dg_shape *out = &f->q->shapes[f->p->graph->nodes[it->node].out - 1];
+    *inner = out->dim[1];
+    *grain = 1;
+    return *inner > 1 && dg_shape_row(out) > WORTH;
+}
+
+/* A segment of rows and pieces: nearly as many as there are threads. */
+static void put_inside(dg_fuser *f, const dg_item *it, int64_t inner, int64_t grain)
+{
+    int64_t units = (inner + grain - 1) / grain;
+    int64_t pieces = (f->p->threads + f->q->batch - 1) / f->q->batch;
+    dg_segment *s = new_segment(f, it->phase, 1);
+    s->pieces = (int)(pieces < units ? pieces : units);
+    s->inner = inner;
+    s->grain = grain;
+    s->chunk = 1;
+    f->open = 0;
+    f->inside = 1;
+    put(f, it);
+}
+
 /* A point-wise item takes its operand while it is hot, and needs no memory of its own. */
 static int rides(const dg_fuser *f, const dg_item *it)
 {
@@ -152,9 +247,19 @@ static void place(dg_fuser *f, int32_t k)
 {
     const dg_item *it = &f->q->items[k];
     int other = f->q->n_segments > 0 && f->q->segments[f->q->n_segments - 1].phase != it->phase;
-    if (other || (!it->deferred && f->held > HELD && !rides(f, it)))
+    if (other || (!it->deferred && f->held > HELD && !rides(f, it) && !rides_inside(f, it)))
         flush(f);
-    if (it->rows) {
+    int64_t inner, grain;
+    if (rides_inside(f, it)) {
+        put(f, it);
+        f->done[f->n_done - 1].merged = 1;
+    } else if (is_large(f, it, &inner, &grain)) {
+        put_inside(f, it, inner, grain);
+    } else if (is_large_even(f, it, &inner, &grain)) {
+        put_inside(f, it, inner, grain);
+        f->done[f->n_done - 1].merged = 1;
+    } else if (it->rows) {
+        f->inside = 0;
         put_rows(f, it);
     } else if (it->deferred) {
         hold(f, k);
@@ -179,6 +284,12 @@ static dg_status count_tasks(dg_program *p, dg_plan *q)
     for (int i = 0; i < q->n_segments; i++) {
         dg_segment *s = &q->segments[i];
         q->phase_begin[s->phase + 1] = i + 1;
+        for (int k = s->first; k < s->first + s->count; k++)
+            q->items[k].pieces = s->pieces ? s->pieces : 1;
+        if (s->pieces) {
+            s->tasks = q->batch * s->pieces;
+            continue;
+        }
         if (s->rows) {
             cut(p, q, s);
             continue;
@@ -211,5 +322,5 @@ dg_status dg_pass_fuse(dg_program *p, dg_plan *q)
         place(&f, k);
     flush(&f);
     q->items = f.done;
-    return count_tasks(p, q);
+    return p->diag.code == DG_OK ? count_tasks(p, q) : p->diag.code;
 }

@@ -101,7 +101,9 @@ static void print_plan(dg_printer *o, const dg_plan *q)
         const dg_segment *s = &q->segments[i];
         dg_text_printf(&o->text, "segment %d: %s, %s, %lld pieces", i, phase[s->phase],
                        s->rows ? "rows" : "tasks", (long long)s->tasks);
-        if (s->rows)
+        if (s->pieces)
+            dg_text_printf(&o->text, ", %d of a row", s->pieces);
+        else if (s->rows)
             dg_text_printf(&o->text, " of %lld rows", (long long)s->chunk);
         end_line(o);
         for (int k = s->first; k < s->first + s->count; k++)

@@ -147,7 +147,6 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
                      .in_shape = p->in_shape,
                      .out_shape = p->out_shape,
                      .row1 = p->out_shape[0].rank > 0 ? p->out_shape[0].dim[0] : 1,
-                     .inner1 = p->out_shape[0].rank > 1 ? p->out_shape[0].dim[1] : 1,
                      .parts = 1,
                      .training = 1,
                      .key = {1, (uint64_t)node},

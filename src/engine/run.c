@@ -57,7 +57,22 @@ static void own_item(const dg_walk *w, const dg_item *it, int64_t row0, int64_t 
         p->kernels->fill(n, p->seed[it->input], out);
 }
 
-static void measure(const dg_walk *w, const dg_item *it, int64_t row0, int64_t row1)
+/* What a call is to do: rows, a part, or a piece of a row. */
+typedef struct dg_range_of {
+    int64_t row0, row1, inner0, inner1;
+    int64_t inner; /* positions of axis 1 if rows are cut, else 0 */
+    int part, piece;
+} dg_range_of;
+
+/* The part of each row that a piece measures: its own of what is cut, else the first all of it. */
+static void measured(const dg_item *it, const dg_range_of *r, size_t row, size_t *from, size_t *n)
+{
+    int is_cut = r->inner > 0 && (it->kind == ITEM_FORWARD || it->merged);
+    *from = is_cut ? row / (size_t)r->inner * (size_t)r->inner0 : 0;
+    *n = is_cut ? row / (size_t)r->inner * (size_t)(r->inner1 - r->inner0) : r->piece ? 0 : row;
+}
+
+static void measure(const dg_walk *w, const dg_item *it, const dg_range_of *r)
 {
     for (int j = 0; j < it->n_out; j++) {
         int32_t slot = it->kind == ITEM_FORWARD ? it->out[j] : it->eps[j];
@@ -65,9 +80,12 @@ static void measure(const dg_walk *w, const dg_item *it, int64_t row0, int64_t r
         const dg_slot *s = &w->q->slots[slot];
         if (!it->rows)
             it->square[j] = w->p->kernels->sum_squares((int64_t)(s->bytes / unit(w->p)), x);
-        for (int64_t r = row0; it->rows && r < row1; r++)
-            it->square[j * w->q->batch + r] = w->p->kernels->sum_squares(
-                (int64_t)(s->row_bytes / unit(w->p)), (const char *)x + (size_t)r * s->row_bytes);
+        size_t from, n;
+        measured(it, r, s->row_bytes, &from, &n);
+        for (int64_t row = r->row0; it->rows && row < r->row1; row++)
+            it->square[(j * w->q->batch + row) * it->pieces + r->piece] =
+                w->p->kernels->sum_squares((int64_t)(n / unit(w->p)),
+                                           (const char *)x + (size_t)row * s->row_bytes + from);
     }
 }
 
@@ -101,32 +119,45 @@ static dg_fn function(const dg_program *p, const dg_item *it)
                                       : m->tangent;
 }
 
-/* Rows row0 .. row1-1, or part, of an item. 0: it failed. */
-static int run_item(const dg_walk *w, int index, int64_t row0, int64_t row1, int part)
+/* The rows of a call, or of merged axes. */
+static void set_rows(const dg_item *it, const dg_range_of *r, dg_call *c)
+{
+    c->row0 = r->row0;
+    c->row1 = r->row1;
+    if (it->merged) {
+        c->row1 = c->row0 * r->inner + r->inner1;
+        c->row0 = c->row0 * r->inner + r->inner0;
+        c->first *= r->inner;
+    } else if (r->inner > 0) {
+        c->inner0 = r->inner0;
+        c->inner1 = r->inner1;
+    }
+}
+
+/* 0: it failed. */
+static int run_item(const dg_walk *w, int index, const dg_range_of *r)
 {
     dg_program *p = w->p;
     const dg_item *it = &w->q->items[index];
     if (it->adds == ADDS_AFTER && !p->add)
         return 1;
     if (it->node == DG_NONE) {
-        own_item(w, it, row0, row1);
+        own_item(w, it, r->row0, r->row1);
         return 1;
     }
     dg_call c = it->call;
-    if (it->rows) {
-        c.row0 = row0;
-        c.row1 = row1;
-    }
-    c.part = part;
+    c.part = r->part;
     c.add = it->adds == ADDS_ITSELF && p->add;
     c.first = it->batched ? p->first : 0;
+    if (it->rows)
+        set_rows(it, r, &c);
     c.key[1] = p->step << 20 | (uint64_t)it->node;
     c.scratch = p->arena + p->scratch_at + (size_t)w->thread * p->scratch;
     c.why = w->why;
     if (p->add)
         c.delta += it->n_in;
     if (it->square && it->rows && p->measuring && it->kind == ITEM_ADJOINT)
-        measure(w, it, row0, row1);
+        measure(w, it, r);
     double begin = p->clocked ? dg_seconds() : 0;
     dg_status s = function(p, it)(&c);
     dg_upper_clean();
@@ -137,20 +168,40 @@ static int run_item(const dg_walk *w, int index, int64_t row0, int64_t row1, int
             dg_seconds() - begin;
     }
     if (s != DG_OK)
-        note_failure(w, index, it->rows ? row0 : part, s);
+        note_failure(w, index, it->rows ? r->row0 : r->part, s);
     else if (it->square && it->rows && p->measuring && it->kind == ITEM_FORWARD)
-        measure(w, it, row0, row1);
+        measure(w, it, r);
     if (w->why->code != DG_OK) /* not for the next call */
         *w->why = (dg_diag){.code = DG_OK};
     return s == DG_OK;
 }
 
-static void run_chain(const dg_walk *w, const dg_segment *s, int64_t piece)
+/* Where a piece of a row begins: between grains. */
+static int64_t piece_begin(const dg_segment *s, int piece)
 {
-    int64_t row0 = piece * s->chunk, row1 = row0 + s->chunk;
-    row1 = row1 < w->q->batch ? row1 : w->q->batch;
+    int64_t units = (s->inner + s->grain - 1) / s->grain, at = units * piece / s->pieces * s->grain;
+    return at < s->inner ? at : s->inner;
+}
+
+static dg_range_of range_of(const dg_walk *w, const dg_segment *s, int64_t task)
+{
+    dg_range_of r = {.row0 = task * s->chunk};
+    if (s->pieces) {
+        r.row0 = task / s->pieces;
+        r.piece = (int)(task % s->pieces);
+        r.inner = s->inner;
+        r.inner0 = piece_begin(s, r.piece);
+        r.inner1 = piece_begin(s, r.piece + 1);
+    }
+    r.row1 = r.row0 + s->chunk < w->q->batch ? r.row0 + s->chunk : w->q->batch;
+    return r;
+}
+
+static void run_chain(const dg_walk *w, const dg_segment *s, int64_t task)
+{
+    dg_range_of r = range_of(w, s, task);
     for (int k = 0; k < s->count; k++)
-        if (!run_item(w, s->first + k, row0, row1, 0))
+        if (!run_item(w, s->first + k, &r))
             return;
 }
 
@@ -166,7 +217,8 @@ static void run_task(const dg_walk *w, const dg_segment *s, int64_t task)
     }
     int64_t first = low > 0 ? s->task_end[low - 1] : 0;
     const dg_call *c = &w->q->items[s->first + low].call;
-    run_item(w, s->first + low, c->row0, c->row1, (int)(task - first));
+    dg_range_of r = {.row0 = c->row0, .row1 = c->row1, .part = (int)(task - first)};
+    run_item(w, s->first + low, &r);
 }
 
 static int idle_segment(const dg_walk *w, const dg_segment *s)
@@ -183,7 +235,7 @@ static void measure_whole(const dg_walk *w, const dg_segment *s)
     for (int k = 0; w->thread == 0 && k < s->count; k++) {
         const dg_item *it = &w->q->items[s->first + k];
         if (it->square && !it->rows)
-            measure(w, it, 0, 0);
+            measure(w, it, &(dg_range_of){.row0 = 0});
     }
     dg_team_barrier(w->p->team);
 }

@@ -214,7 +214,8 @@ dg_status dg_rms(dg_program *p, dg_value v, dg_part what, double *rms)
         const dg_item *it = &q->items[k];
         if (it->kind != kind || it->node != node || !it->square)
             continue;
-        int64_t rows = it->rows ? q->batch : 1, count = dg_shape_count(&q->shapes[v.id - 1]);
+        int64_t rows = (it->rows ? q->batch : 1) * it->pieces;
+        int64_t count = dg_shape_count(&q->shapes[v.id - 1]);
         double sum = 0;
         for (int64_t r = 0; r < rows; r++)
             sum += it->square[p->graph->values[v.id - 1].part * rows + r];

@@ -44,6 +44,7 @@ const dg_node_type dg_op_avgpool = {
     .n_out = 1,
     .flags = DG_ROWS | DG_LINEAR,
     .shape = shape,
+    .grain = dg_pool_grain,
     .flops = dg_pool_flops,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
@@ -54,7 +55,13 @@ const dg_node_type dg_op_avgpool = {
 static dg_status forward(const dg_call *c)
 {
     dg_pool p;
-    if (dg_pool_find(c->attrs, c->in_shape, &p))
+    if (!dg_pool_find(c->attrs, c->in_shape, &p))
+        return DG_OK;
+    if (c->inner1 > 0) {
+        int64_t x, y;
+        dg_pool lines = dg_pool_lines(c, &p, &x, &y);
+        DG_T(dg_avgpool)(&lines, 0, 1, (const real *)c->in[0] + x, (real *)c->out[0] + y);
+    } else
         DG_T(dg_avgpool)(&p, c->row0, c->row1, c->in[0], c->out[0]);
     return DG_OK;
 }

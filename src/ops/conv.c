@@ -210,6 +210,16 @@ static const char *name_of(const dg_conv *s, dg_type real, int input)
                 : dg_conv_choose_weight_f32_portable(s)->name;
 }
 
+/* Lines stay together by the tile of Winograd; a series has no lines. */
+static int64_t grain(const dg_sizes *of, int input)
+{
+    dg_conv s;
+    if (of->in[X].rank != 4 || input > X || !describe(of->attrs, of->in, of->exact, &s) ||
+        (s.oh - 1) * s.stride_y - s.top >= s.h) /* its last line sees padding only */
+        return 0;
+    return strcmp(name_of(&s, of->real, input), "winograd") == 0 ? 4 : 1;
+}
+
 /* Winograd does the 36 products of a tile, besides its transforms. */
 static const char *algorithm(const dg_sizes *of, int input, double *spared)
 {
@@ -273,6 +283,7 @@ const dg_node_type dg_op_conv = {
     .parameter = parameter,
     .bytes = bytes,
     .parts = parts,
+    .grain = grain,
     .flops = flops,
     .algorithm = algorithm,
     .cases = cases,
@@ -298,13 +309,51 @@ static void only_bias(const dg_call *c, const void *b, real *y)
     DG_T(dg_linear)(c->row0 * pixels, c->row1 * pixels, 0, k, NULL, NULL, b, y, c->scratch);
 }
 
+/* Lines inner0 to inner1-1 of one picture of the results: convolution of the lines that they see. */
+static void forward_lines(const dg_call *c, const dg_conv *s)
+{
+    const DG_T(dg_conv_forward) *pass = DG_T(dg_conv_choose_forward)(s);
+    int64_t skip = c->inner0 * s->stride_y - s->top, above = skip > 0 ? skip : 0;
+    int64_t end = (c->inner1 - 1) * s->stride_y - s->top + (s->kh - 1) * s->dilation_y + 1;
+    dg_conv part = *s;
+    part.oh = c->inner1 - c->inner0;
+    part.h = (c->inner1 < s->oh && end < s->h ? end : s->h) - above;
+    part.top = above - skip;
+    const real *x = (const real *)c->in[X] + (c->row0 * s->h + above) * s->w * s->c;
+    real *y = (real *)c->out[0] + (c->row0 * s->oh + c->inner0) * s->ow * s->k;
+    pass->run(&part, 0, 1, x, c->in[WEIGHT], c->in[BIAS], y, c->scratch);
+}
+
+/* Lines inner0 to inner1-1 of one picture of delta: back from the lines of eps that see them. */
+static void input_lines(const dg_call *c, const dg_conv *s)
+{
+    const DG_T(dg_conv_input) *pass = DG_T(dg_conv_choose_input)(s);
+    int64_t reach = c->inner0 + s->top - (s->kh - 1) * s->dilation_y, last = s->oh;
+    int64_t first = reach > 0 ? (reach + s->stride_y - 1) / s->stride_y : 0;
+    while (first > 0 && (first >= s->oh || s->top + c->inner0 < first * s->stride_y))
+        first--;
+    if (c->inner1 < s->h)
+        last = (c->inner1 - 1 + s->top) / s->stride_y + 1;
+    last = last > s->oh ? s->oh : last;
+    dg_conv part = *s;
+    part.h = c->inner1 - c->inner0;
+    part.oh = last > first ? last - first : 1;
+    part.top = s->top + c->inner0 - first * s->stride_y;
+    const real *eps = (const real *)c->eps[0] + (c->row0 * s->oh + first) * s->ow * s->k;
+    real *delta = (real *)c->delta[X] + (c->row0 * s->h + c->inner0) * s->w * s->c;
+    pass->run(&part, 0, 1, eps, c->in[WEIGHT], delta, c->scratch);
+}
+
 static dg_status forward(const dg_call *c)
 {
     dg_conv s;
-    if (describe(c->attrs, c->in_shape, c->exact, &s))
+    if (!describe(c->attrs, c->in_shape, c->exact, &s))
+        only_bias(c, c->in[BIAS], c->out[0]);
+    else if (c->inner1 > 0)
+        forward_lines(c, &s);
+    else
         DG_T(dg_conv_choose_forward)
     (&s)->run(&s, c->row0, c->row1, c->in[X], c->in[WEIGHT], c->in[BIAS], c->out[0], c->scratch);
-    else only_bias(c, c->in[BIAS], c->out[0]);
     return DG_OK;
 }
 
@@ -348,7 +397,9 @@ static dg_status adjoint(const dg_call *c)
         no_gradient(c);
         return DG_OK;
     }
-    if (c->delta[X])
+    if (c->delta[X] && c->inner1 > 0)
+        input_lines(c, &s);
+    else if (c->delta[X])
         DG_T(dg_conv_choose_input)
     (&s)->run(&s, c->row0, c->row1, c->eps[0], c->in[WEIGHT], c->delta[X], c->scratch);
     if (c->delta[WEIGHT])

@@ -92,6 +92,16 @@ static int parts(const dg_sizes *of, int input)
     return 1;
 }
 
+/* Of x [N, in] rows are cut by units, or by features; of x [N, T, in] by products. */
+enum { COLUMNS = 32 };
+
+static int64_t grain(const dg_sizes *of, int input)
+{
+    if (input > X)
+        return 0;
+    return of->in[X].rank > 2 ? 4 : COLUMNS;
+}
+
 static double flops(const dg_sizes *of, int input)
 {
     double rows = (double)rows_of(&of->in[X]), units = (double)of->in[WEIGHT].dim[1];
@@ -122,6 +132,7 @@ const dg_node_type dg_op_linear = {
     .parameter = parameter,
     .bytes = bytes,
     .parts = parts,
+    .grain = grain,
     .flops = flops,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
@@ -136,20 +147,55 @@ typedef struct {
     int64_t begin, end, all, in, units;
 } sizes;
 
+static int by_columns(const dg_call *c)
+{
+    return c->inner1 > 0 && c->in_shape[X].rank == 2;
+}
+
 static sizes sizes_of(const dg_call *c)
 {
     const dg_shape *x = &c->in_shape[X];
     int64_t each = 1;
     for (int i = 1; i < x->rank - 1; i++)
         each *= x->dim[i];
-    return (sizes){c->row0 * each, c->row1 * each, x->dim[0] * each, x->dim[x->rank - 1],
-                   c->out_shape[0].dim[x->rank - 1]};
+    sizes s = {c->row0 * each, c->row1 * each, x->dim[0] * each, x->dim[x->rank - 1],
+               c->out_shape[0].dim[x->rank - 1]};
+    if (c->inner1 > 0 && x->rank > 2) { /* one row, positions of axis 1 */
+        int64_t step = each / x->dim[1];
+        s.end = s.begin + c->inner1 * step;
+        s.begin += c->inner0 * step;
+    }
+    return s;
+}
+
+static void forward_columns(const dg_call *c, sizes s)
+{
+    const real *x = (const real *)c->in[X] + s.begin * s.in, *bias = c->in[BIAS];
+    const real *w = (const real *)c->in[WEIGHT] + c->inner0;
+    real *y = (real *)c->out[0] + s.begin * s.units + c->inner0;
+    DG_T(dg_gemm)
+    (DG_WRITE, s.end - s.begin, c->inner1 - c->inner0, s.in, x, s.in, 1, w, s.units, 1,
+     bias ? bias + c->inner0 : NULL, y, s.units, c->scratch);
+}
+
+/* The features of the error vector: dx = dy w^T, rows inner0 to inner1-1 of w. */
+static void input_columns(const dg_call *c, sizes s)
+{
+    const real *eps = (const real *)c->eps[0] + s.begin * s.units;
+    const real *w = (const real *)c->in[WEIGHT] + c->inner0 * s.units;
+    real *delta = (real *)c->delta[X] + s.begin * s.in + c->inner0;
+    DG_T(dg_gemm)
+    (DG_WRITE, s.end - s.begin, c->inner1 - c->inner0, s.units, eps, s.units, 1, w, 1, s.units,
+     NULL, delta, s.in, c->scratch);
 }
 
 static dg_status forward(const dg_call *c)
 {
     sizes s = sizes_of(c);
-    DG_T(dg_linear)
+    if (by_columns(c))
+        forward_columns(c, s);
+    else
+        DG_T(dg_linear)
     (s.begin, s.end, s.in, s.units, c->in[X], c->in[WEIGHT], c->in[BIAS], c->out[0], c->scratch);
     return DG_OK;
 }
@@ -176,7 +222,9 @@ static void bias_gradient(const dg_call *c, sizes s)
 static dg_status adjoint(const dg_call *c)
 {
     sizes s = sizes_of(c);
-    if (c->delta[X])
+    if (c->delta[X] && by_columns(c))
+        input_columns(c, s);
+    else if (c->delta[X])
         DG_T(dg_linear_input)
     (s.begin, s.end, s.in, s.units, c->eps[0], c->in[WEIGHT], c->delta[X], c->scratch);
     if (c->delta[WEIGHT])

@@ -54,6 +54,7 @@ const dg_node_type dg_op_maxpool = {
     .flags = DG_ROWS,
     .shape = shape,
     .bytes = bytes,
+    .grain = dg_pool_grain,
     .flops = dg_pool_flops,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
@@ -64,7 +65,14 @@ const dg_node_type dg_op_maxpool = {
 static dg_status forward(const dg_call *c)
 {
     dg_pool p;
-    if (dg_pool_find(c->attrs, c->in_shape, &p))
+    if (!dg_pool_find(c->attrs, c->in_shape, &p))
+        return DG_OK;
+    if (c->inner1 > 0) {
+        int64_t x, y;
+        dg_pool lines = dg_pool_lines(c, &p, &x, &y);
+        char *tap = (char *)c->saved + (size_t)y * DG_T(dg_pool_tap_bytes)(&p);
+        DG_T(dg_maxpool)(&lines, 0, 1, (const real *)c->in[0] + x, (real *)c->out[0] + y, tap);
+    } else
         DG_T(dg_maxpool)(&p, c->row0, c->row1, c->in[0], c->out[0], c->saved);
     return DG_OK;
 }

@@ -85,6 +85,25 @@ int dg_pool_find(const dg_attrs *a, const dg_shape in[], dg_pool *p)
     return p->c > 0 && p->oh > 0 && p->ow > 0;
 }
 
+dg_pool dg_pool_lines(const dg_call *c, const dg_pool *p, int64_t *x, int64_t *y)
+{
+    int64_t skip = c->inner0 * p->stride_y - p->top, above = skip > 0 ? skip : 0;
+    dg_pool part = *p;
+    part.oh = c->inner1 - c->inner0;
+    part.h = p->h - above;
+    part.top = above - skip;
+    *x = (c->row0 * p->h + above) * p->w * p->c;
+    *y = (c->row0 * p->oh + c->inner0) * p->ow * p->c;
+    return part;
+}
+
+int64_t dg_pool_grain(const dg_sizes *of, int input)
+{
+    dg_pool p;
+    int lines = input < 0 && of->in[0].rank == 4 && dg_pool_find(of->attrs, of->in, &p);
+    return lines && (p.oh - 1) * p.stride_y - p.top < p.h;
+}
+
 double dg_pool_flops(const dg_sizes *of, int input)
 {
     (void)input;

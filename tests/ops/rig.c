@@ -246,7 +246,6 @@ static void make_frame(dg_rig *r, frame *f, int direction)
                         .key = {7, 11},
                         .in = f->in,
                         .out = f->out,
-                        .inner1 = t->out_shape[0].rank > 1 ? t->out_shape[0].dim[1] : 1,
                         .saved = r->saved,
                         .carried = r->carried,
                         .scratch = r->scratch,
@@ -442,6 +441,45 @@ void dg_rig_adjoint(dg_rig *r, dg_cut cut, int only)
         run_rows(r, r->math->adjoint, &f.call);
     else if (together)
         must(r, r->math->adjoint, &f.call);
+}
+
+/* Row by row, in pieces of 1 to 3 grains, the last row first. */
+static int run_inside(dg_rig *r, dg_fn fn, dg_call *c, const dg_shape *cut, int input)
+{
+    dg_sizes of = dg_trial_sizes(r->trial, r->real);
+    int can = by_rows(r) && r->trial->type->grain && cut->rank > 1;
+    int64_t grain = can ? r->trial->type->grain(&of, input) : 0, rows = c->row1;
+    for (int64_t row = rows; grain > 0 && row-- > 0;)
+        for (int64_t at = 0; at < cut->dim[1]; at = c->inner1) {
+            int64_t end = at + grain * (1 + (int64_t)(dg_trial_next(&r->state) % 3));
+            c->row0 = row;
+            c->row1 = row + 1;
+            c->inner0 = at;
+            c->inner1 = end < cut->dim[1] ? end : cut->dim[1];
+            must(r, fn, c);
+        }
+    return grain > 0;
+}
+
+int dg_rig_forward_inside(dg_rig *r)
+{
+    frame f;
+    for (int j = 0; j < r->trial->n_out; j++)
+        poison(r->out[j], out_bytes(r, j));
+    poison(r->saved, r->saved_bytes);
+    make_frame(r, &f, DG_CALL_FORWARD);
+    return run_inside(r, r->math->forward, &f.call, &r->trial->out_shape[0], -1);
+}
+
+int dg_rig_adjoint_inside(dg_rig *r, int i)
+{
+    frame f;
+    if (!r->trial->in_rows[i])
+        return 0;
+    poison(r->delta[i], in_bytes(r, i));
+    make_adjoint(r, &f);
+    f.delta[i] = r->delta[i];
+    return run_inside(r, r->math->adjoint, &f.call, &r->trial->in_shape[i], i);
 }
 
 void dg_rig_forward_in_place(dg_rig *r, int i)

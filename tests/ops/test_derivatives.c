@@ -136,6 +136,18 @@ static void check_cuts(const dg_rig *whole, dg_rig *other)
     same_deltas(whole, other, "cut, alone: delta");
 }
 
+/* Cut inside rows; other has run forward, and has again afterwards. */
+static void check_inside(const dg_rig *whole, dg_rig *other)
+{
+    if (dg_rig_forward_inside(other))
+        same_outputs(whole, other, "cut inside rows: output");
+    dg_rig_forward(other, DG_WHOLE);
+    for (int i = 0; i < whole->trial->n_in; i++)
+        if (dg_rig_wants(whole, i) && dg_rig_adjoint_inside(other, i))
+            same(whole, "cut inside rows: delta", i, whole->delta[i], other->delta[i],
+                 dg_rig_in_count(whole, i));
+}
+
 /* other has run forward; its error vector is lost. */
 static void check_in_place(const dg_rig *whole, dg_rig *other)
 {
@@ -309,6 +321,7 @@ static void check_isa(dg_rig *whole, const dg_trial *t, dg_type real, const dg_i
     check_identity(whole, f);
     dg_rig_open(&other, t, real, isa, seed);
     check_cuts(whole, &other);
+    check_inside(whole, &other);
     check_in_place(whole, &other);
     dg_rig_close(&other);
     check_two_batches(whole, isa, &state);
