@@ -87,7 +87,8 @@ static dg_status read_words(dg_with *w, int k, dg_diag *why)
     dg_text_printf(&key, "data.%s.words.0", w->name[k]);
     const char *list = key.failed ? NULL : dg_dataset_note(w->from, key.data);
     dg_text_free(&key);
-    return list ? dg_texts_read(list, &w->n_words[k], &w->words[k]) : no_memory(why);
+    dg_status s = list ? dg_texts_read(list, &w->n_words[k], &w->words[k]) : DG_EMEMORY;
+    return s == DG_OK ? s : dg_diag_set(why, s, "%s", dg_status_text(s));
 }
 
 /* The text of each row of the inputs. */

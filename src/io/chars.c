@@ -169,14 +169,45 @@ static dg_status read_text(chars *c, const char *vocabulary, dg_array *out, char
     return status;
 }
 
-dg_status dg_chars_read(dg_reader *r, const char *vocabulary, dg_array *out, char **used)
+/* Without the mark of UTF-8 at its start, and without \r at the end of lines, which some programs
+ * write; returns the bytes that are left. */
+static size_t clean(char *text, size_t n, dg_chars_dropped *dropped)
+{
+    size_t to = 0, from = n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    dropped->mark = from > 0;
+    for (; from < n; from++) {
+        bool end = text[from] == '\r' && from + 1 < n && text[from + 1] == '\n';
+        dropped->returns += end;
+        if (!end)
+            text[to++] = text[from];
+    }
+    return to;
+}
+
+/* A web page may well be what is wanted of a text. */
+static bool is_pointer(dg_reader *r)
+{
+    static const char start[] = "version https://git-lfs";
+    const void *bytes;
+    return dg_reader_peek(r, &bytes) >= sizeof start && memcmp(bytes, start, sizeof start - 1) == 0;
+}
+
+dg_status dg_chars_read(dg_reader *r, const char *vocabulary, dg_array *out, char **used,
+                        dg_chars_dropped *dropped)
 {
     memset(out, 0, sizeof *out);
     *used = NULL;
     char *text;
     size_t n;
+    dg_chars_dropped here;
+    if (is_pointer(r) && dg_foreign_refuse(r, false) != DG_OK)
+        return dg_reader_status(r);
     if (dg_reader_rest(r, &text, &n) != DG_OK)
         return dg_reader_status(r);
+    here.returns = 0;
+    n = clean(text, n, &here);
+    if (dropped)
+        *dropped = here;
     chars c = {.r = r, .text = text, .n = n};
     dg_status status = read_text(&c, vocabulary, out, used);
     if (status != DG_OK)

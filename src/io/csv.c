@@ -448,7 +448,7 @@ dg_status dg_table_read(dg_reader *r, const dg_csv_options *o, dg_table *out)
     char *text;
     size_t n;
     *out = (dg_table){.n = 0};
-    if (dg_reader_rest(r, &text, &n) != DG_OK)
+    if (dg_foreign_refuse(r, false) != DG_OK || dg_reader_rest(r, &text, &n) != DG_OK)
         return dg_reader_status(r);
     o = o ? o : &usual;
     dg_status status = dg_csv_decode(r, &text, &n);

@@ -84,6 +84,13 @@ dg_status dg_npz_read_all(dg_reader *r, int *n, char ***names, dg_array **arrays
 /* Stored; at most 65535 arrays of less than 4 GiB each, 4 GiB together. */
 dg_status dg_npz_write(dg_writer *w, int n, const char *const names[], const dg_tensor t[]);
 
+/* What a file is that begins with these bytes and holds no numbers in a way that is read here, and
+ * what can be done: "a JPEG picture; ..."; NULL: nothing is known against it. tensors: safetensors
+ * are wanted, so NPY and NPZ will not do either. */
+const char *dg_foreign_kind(const void *bytes, size_t n, bool tensors);
+/* DG_EDATA if the file is of such a kind. Nothing has been taken from r, nor is by this. */
+dg_status dg_foreign_refuse(dg_reader *r, bool tensors);
+
 /* The embedded pictures of digits: "image" DG_U8 [1797, 8, 8, 1], 0 to 16; "label" DG_U8 [1797]. */
 dg_status dg_digits_read(const char *which, dg_array *out, dg_diag *why);
 
@@ -91,7 +98,12 @@ dg_status dg_digits_read(const char *which, dg_array *out, dg_diag *why);
  * in order of their code points; else those it has, in its order, and any other is DG_EDATA. out:
  * [characters], DG_U8 for up to 256 characters, else DG_I32. *used: the vocabulary as UTF-8, to be
  * freed. */
-dg_status dg_chars_read(dg_reader *r, const char *vocabulary, dg_array *out, char **used);
+typedef struct {
+    bool mark;       /* of UTF-8, at the start */
+    int64_t returns; /* \r before \n */
+} dg_chars_dropped;  /* what is left out of the text; may be NULL */
+dg_status dg_chars_read(dg_reader *r, const char *vocabulary, dg_array *out, char **used,
+                        dg_chars_dropped *dropped);
 
 /* Any file by its first bytes and its name: IDX, NPY, NPZ (its only array), else CSV. For predict.
  * path "-": standard input. */

@@ -28,7 +28,7 @@ static dg_status read_shape(dg_reader *r, int rank, dg_shape *shape)
 static dg_status read_header(dg_reader *r, dg_element *element, dg_shape *shape)
 {
     unsigned char magic[4];
-    if (dg_reader_get(r, magic, 4) != DG_OK)
+    if (dg_foreign_refuse(r, false) != DG_OK || dg_reader_get(r, magic, 4) != DG_OK)
         return dg_reader_status(r);
     if (magic[0] != 0 || magic[1] != 0)
         return dg_reader_fail(r, 0, "not an IDX file: it begins with %02x %02x, not 00 00",

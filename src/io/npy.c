@@ -158,7 +158,7 @@ static dg_status read_dict(dict *d)
 static dg_status header_length(dg_reader *r, size_t *n)
 {
     unsigned char head[12];
-    if (dg_reader_get(r, head, 8) != DG_OK)
+    if (dg_foreign_refuse(r, false) != DG_OK || dg_reader_get(r, head, 8) != DG_OK)
         return dg_reader_status(r);
     if (memcmp(head, "\x93NUMPY", 6) != 0)
         return dg_reader_fail(r, 0, "not an NPY file: it does not begin with \\x93NUMPY");

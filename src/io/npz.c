@@ -1,12 +1,17 @@
 /* NPZ: a zip of NPY files. The central directory at its end says where each is; what the local
- * headers say besides is not believed. Zip64 and encryption are refused. */
+ * headers say besides is not believed. Zip64 is read; encryption is refused. */
 #include "io/formats.h"
+
+#include "io/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
 enum { END_BYTES = 22, CENTRAL_BYTES = 46, LOCAL_BYTES = 30, COMMENT = 65535, NAME = 200 };
+enum { LOCATOR_BYTES = 20, END64_BYTES = 56, EXTRA64 = 1 };
+enum { UTF8_NAME = 1 << 11 }; /* flag: the name is UTF-8, else it is the code page of the reader */
+static const size_t in_64 = 0xffffffff; /* a number that stands in the zip64 record */
 
 typedef struct {
     dg_reader *r;
@@ -33,6 +38,11 @@ static size_t u32(const unsigned char *p)
     return u16(p) | (size_t)u16(p + 2) << 16;
 }
 
+static size_t u64(const unsigned char *p)
+{
+    return u32(p) | u32(p + 4) << 32;
+}
+
 /* ---- The directory --------------------------------------------------------------------------- */
 
 /* The end record: its comment ends where the file ends. */
@@ -49,21 +59,64 @@ static dg_status find_end(zip *z)
     return dg_reader_fail(z->r, z->n, "not a zip file, or cut off: it has no end record");
 }
 
+/* Zip64: before the end record a locator, which says where a wider end record is. 0: there is none. */
+static dg_status read_end64(zip *z, size_t *size, int *found)
+{
+    const unsigned char *locator = z->bytes + z->end - LOCATOR_BYTES, *p;
+    *found = z->end >= LOCATOR_BYTES && memcmp(locator, "PK\6\7", 4) == 0;
+    if (!*found)
+        return DG_OK;
+    size_t at = u64(locator + 8), last = z->end - LOCATOR_BYTES;
+    if (last < END64_BYTES || at > last - END64_BYTES || memcmp(z->bytes + at, "PK\6\6", 4) != 0)
+        return dg_reader_fail(z->r, last, "the zip64 end record is not where its locator says");
+    p = z->bytes + at;
+    *size = u64(p + 40);
+    z->entries = u64(p + 32);
+    z->central = u64(p + 48);
+    z->end = at;
+    if (u32(p + 16) != 0 || u32(p + 20) != 0 || u64(p + 24) != z->entries)
+        return dg_reader_fail(z->r, at, "a zip of several volumes");
+    return DG_OK;
+}
+
 static dg_status read_end(zip *z)
 {
     if (find_end(z) != DG_OK)
         return dg_reader_status(z->r);
     const unsigned char *p = z->bytes + z->end;
     size_t size = u32(p + 12);
+    int wide = 0;
     z->entries = u16(p + 10);
     z->central = u32(p + 16);
-    if (u16(p + 4) != 0 || u16(p + 6) != 0 || u16(p + 8) != z->entries)
+    if (read_end64(z, &size, &wide) != DG_OK)
+        return dg_reader_status(z->r);
+    if (!wide && (u16(p + 4) != 0 || u16(p + 6) != 0 || u16(p + 8) != z->entries))
         return dg_reader_fail(z->r, z->end, "a zip of several volumes");
-    if (z->central == 0xffffffff || size == 0xffffffff || z->entries == 0xffff)
-        return dg_reader_fail(z->r, z->end, "zip64 is not read; save the array as NPY");
     if (z->central > z->end || size != z->end - z->central)
         return dg_reader_fail(z->r, z->end, "the zip directory is not where its end record says");
     return DG_OK;
+}
+
+/* The numbers of an entry that did not fit 32 bits, from the field of zip64 in its extra bytes. */
+static bool widen(entry *e, const unsigned char *extra, size_t n)
+{
+    size_t *const number[] = {&e->size, &e->packed, &e->local};
+    while (n >= 4 && u16(extra) != EXTRA64 && u16(extra + 2) <= n - 4) {
+        n -= 4 + u16(extra + 2);
+        extra += 4 + u16(extra + 2);
+    }
+    size_t room = n >= 4 && u16(extra) == EXTRA64 && u16(extra + 2) <= n - 4 ? u16(extra + 2) : 0;
+    extra += 4;
+    for (int i = 0; i < 3; i++) {
+        if (*number[i] != in_64)
+            continue;
+        if (room < 8)
+            return false;
+        *number[i] = u64(extra);
+        extra += 8;
+        room -= 8;
+    }
+    return true;
 }
 
 /* The entry at *at, which moves to the next one. */
@@ -83,6 +136,8 @@ static dg_status read_entry(const zip *z, size_t *at, entry *e)
     size_t length = CENTRAL_BYTES + e->name_bytes + u16(p + 30) + u16(p + 32);
     if (length > z->end - *at)
         return dg_reader_fail(z->r, *at, "an entry of the zip directory is cut off");
+    if (!widen(e, p + CENTRAL_BYTES + e->name_bytes, u16(p + 30)))
+        return dg_reader_fail(z->r, *at, "a size of this zip entry is missing");
     *at += length;
     return DG_OK;
 }
@@ -123,8 +178,9 @@ static dg_status check_directory(const zip *z)
         entry e;
         if (read_entry(z, &at, &e) != DG_OK)
             return dg_reader_status(z->r);
-        claimed +=
-            LOCAL_BYTES + e.name_bytes + e.packed; /* at most 65535 times 2^33: no overflow */
+        if (e.packed > z->n) /* so that the sum does not overflow */
+            return dg_reader_fail(z->r, z->central, "entries of the zip overlap");
+        claimed += LOCAL_BYTES + e.name_bytes + e.packed;
     }
     if (at != z->end)
         return dg_reader_fail(z->r, at, "bytes between the zip directory and its end record");
@@ -188,6 +244,9 @@ static dg_status inflate_entry(const zip *z, const entry *e, size_t at, unsigned
         return dg_reader_fail(z->r, e->local,
                               "this zip entry says that %zu bytes become %zu: more than %d times",
                               e->packed, e->size, DG_GZ_RATIO);
+    if (e->size >= in_64 || e->packed >= in_64)
+        return dg_reader_fail(z->r, e->local,
+                              "a compressed entry of 4 GiB or more; save it without compression");
     z_stream s = {.next_in = (z_const Bytef *)(z->bytes + at), .avail_in = (uInt)e->packed};
     unsigned char *bytes = malloc(e->size + 1);
     if (!bytes || inflateInit2(&s, -15) != Z_OK) {
@@ -242,7 +301,7 @@ static dg_status read_one(const zip *z, const entry *e, dg_array *out)
 static dg_status open_zip(zip *z, dg_reader *r, char **bytes)
 {
     size_t n;
-    if (dg_reader_rest(r, bytes, &n) != DG_OK)
+    if (dg_foreign_refuse(r, false) != DG_OK || dg_reader_rest(r, bytes, &n) != DG_OK)
         return dg_reader_status(r);
     *z = (zip){.r = r, .bytes = (unsigned char *)*bytes, .n = n};
     return read_end(z) == DG_OK ? check_directory(z) : dg_reader_status(r);
@@ -364,12 +423,22 @@ static void put32(dg_text *t, size_t x)
     put16(t, x >> 16);
 }
 
+static bool has_high_bytes(const char *name, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)name[i] >= 0x80)
+            return true;
+    return false;
+}
+
 /* What local header and directory have in common, from the version needed on. The date is fixed, so
  * that the same arrays give the same file. */
 static void put_common(dg_text *t, const entry *e)
 {
+    const bool wide = dg_utf8_check(e->name, e->name_bytes) == e->name_bytes &&
+                      has_high_bytes(e->name, e->name_bytes);
     put16(t, 20); /* version */
-    put16(t, 0);
+    put16(t, wide ? UTF8_NAME : 0);
     put16(t, 0);      /* stored */
     put16(t, 0);      /* midnight */
     put16(t, 0x0021); /* 1 January 1980 */

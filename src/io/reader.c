@@ -74,6 +74,17 @@ dg_status dg_reader_fail(dg_reader *r, uint64_t at, const char *format, ...)
     return fail(r, DG_EDATA, text);
 }
 
+dg_status dg_reader_refuse(dg_reader *r, const char *what)
+{
+    return fail(r, DG_EDATA, what);
+}
+
+size_t dg_reader_peek(const dg_reader *r, const void **bytes)
+{
+    *bytes = r->in;
+    return r->gz || r->at > 0 || r->status != DG_OK ? 0 : r->in_n;
+}
+
 /* ---- Raw bytes ------------------------------------------------------------------------------- */
 
 /* n raw bytes of the file, which must have them, at `fetched`. */

@@ -40,6 +40,11 @@ dg_status dg_reader_rest(dg_reader *r, char **bytes, size_t *n);
 /* Nothing follows, and the CRC was right: else DG_EDATA. Every reader of a format ends with it. */
 dg_status dg_reader_end(dg_reader *r);
 
+/* The first bytes of the file, up to 64 KiB, while none was taken; of gz none. Returns their number. */
+size_t dg_reader_peek(const dg_reader *r, const void **bytes);
+
+/* Records DG_EDATA of the file as a whole. */
+dg_status dg_reader_refuse(dg_reader *r, const char *what);
 /* Records DG_EDATA at byte `at` of the decoded file: "byte 16: ..." */
 dg_status dg_reader_fail(dg_reader *r, uint64_t at, const char *format, ...) DG_PRINTF(3, 4);
 dg_status dg_reader_status(const dg_reader *r);

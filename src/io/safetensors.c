@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "io/elements.h"
+#include "io/formats.h"
 #include "io/utf8.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -296,7 +297,9 @@ static dg_status check_seal(header *h, const dg_tensors *t, int *sealed)
 
 static dg_status read_all(header *h, dg_tensors *out, int *sealed)
 {
-    dg_status status = read_text(h);
+    dg_status status = dg_foreign_refuse(h->r, true);
+    if (status == DG_OK)
+        status = read_text(h);
     if (status == DG_OK)
         status = parse(h);
     if (status == DG_OK)

@@ -136,17 +136,32 @@ static dg_status load_npz(const dg_loading *l, dg_loaded *out, char **path, dg_d
     return status;
 }
 
+static void say_dropped(const dg_loading *l, const char *path, const dg_chars_dropped *d)
+{
+    char text[400], returns[48] = "";
+    if (!l->say || (!d->mark && !d->returns))
+        return;
+    if (d->returns)
+        dg_format(returns, sizeof returns, "%lld carriage returns", (long long)d->returns);
+    dg_format(text, sizeof text, "%.200s: %s%s%s left out of the text", path ? path : l->path,
+              d->mark ? "its byte order mark" : "", d->mark && d->returns ? " and " : "", returns);
+    l->say(l->user, text);
+}
+
 static dg_status load_chars(const dg_loading *l, dg_loaded *out, char **path, dg_diag *why)
 {
     const dg_attrs *a = l->attrs;
     const char *vocabulary = l->vocabulary ? l->vocabulary : dg_source_text(a, 3);
+    dg_chars_dropped dropped = {false, 0};
     dg_reader *r = NULL;
     out->length = out->horizon = dg_attr_int(a, 1);
     out->follows = l->path ? 0 : 1;
     out->stride = a->v[2].count ? dg_attr_int(a, 2) : out->length;
     dg_status status = dg_source_open(l, 0, path, &r, why);
     if (status == DG_OK)
-        status = dg_chars_read(r, vocabulary, &out->array, &out->vocabulary);
+        status = dg_chars_read(r, vocabulary, &out->array, &out->vocabulary, &dropped);
+    if (status == DG_OK)
+        say_dropped(l, *path, &dropped);
     if (status == DG_OK && out->array.shape.dim[0] < out->length + out->follows)
         status = dg_file_fail(why, DG_EDATA, *path ? *path : l->path, 0, 0,
                               "%lld characters; a row of %lld%s more",

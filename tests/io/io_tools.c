@@ -38,7 +38,7 @@ static dg_status read_tensors(dg_reader *r, dg_array *out)
 static dg_status read_chars(dg_reader *r, const char *vocabulary, dg_array *out)
 {
     char *used;
-    dg_status status = dg_chars_read(r, vocabulary, out, &used);
+    dg_status status = dg_chars_read(r, vocabulary, out, &used, NULL);
     free(used);
     return status;
 }

