@@ -51,9 +51,10 @@ static dg_status get_moment(dg_checkpoint *c, const char *name, dg_tensor *t, dg
 {
     const dg_tensor *from = dg_checkpoint_find(c, name);
     if (!from || from->type != t->type || from->bytes != t->bytes)
-        return dg_diag_set(why, DG_EDATA,
-                           "the checkpoint has no moment '%s' of this size; was the "
-                           "optimizer another one?",
+        return dg_diag_set(why, DG_EUSAGE,
+                           "the optimizer is another one than that of the checkpoint, which has no "
+                           "'%.200s' of this size; --out begins a run of its own, --weights from "
+                           "these weights",
                            name);
     memcpy(t->data, from->data, t->bytes);
     return DG_OK;

@@ -240,7 +240,7 @@ static dg_status refuse(const char *key, const json_t *was, const json_t *is, co
     dg_json_write(was, JSON_ENCODE_ANY | JSON_COMPACT, &a);
     dg_json_write(is, JSON_ENCODE_ANY | JSON_COMPACT, &b);
     dg_diag_set(why, DG_EUSAGE, "%s of the run in '%.100s' was %.150s and is %.150s now%s%s%s", key,
-                path, a.data, is ? b.data : "nothing", option ? "; --set " : "",
+                path, was ? a.data : "nothing", is ? b.data : "nothing", option ? "; --set " : "",
                 option ? option : "; --out begins a run of its own",
                 option ? "=... says that this is meant" : "");
     dg_text_free(&a);
@@ -248,22 +248,32 @@ static dg_status refuse(const char *key, const json_t *was, const json_t *is, co
     return why->code;
 }
 
-/* Each key of the old one; an old run lacks what newer ones have. */
+static int is_compared(const char *key, const json_t *value)
+{
+    return !json_is_object(value) && !json_is_array(value) && strcmp(key, "id") != 0 &&
+           strcmp(key, "model") != 0;
+}
+
+/* Each key of both. An old run lacks what newer ones have. */
 static dg_status compare_keys(const json_t *was, const json_t *is, const char *path, int columns,
                               const dg_experiment *e, const dg_change *c, dg_diag *why)
 {
     const char *key;
-    json_t *old;
-    json_object_foreach((json_t *)(uintptr_t)was, key, old)
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)was, key, value)
     {
         json_t *now = json_object_get(is, key);
         int steps = strcmp(key, "steps") == 0;
-        if (json_equal(old, now) || json_is_object(old) || json_is_array(old) ||
-            strcmp(key, "id") == 0 || strcmp(key, "model") == 0 || is_meant(key, e, c))
+        if (json_equal(value, now) || !is_compared(key, value) || is_meant(key, e, c))
             continue;
         if (steps && (is_meant("epochs", e, c) || is_meant("batch", e, c)))
             continue;
-        return refuse(key, old, now, path, columns ? NULL : steps ? "epochs" : key, why);
+        return refuse(key, value, now, path, columns ? NULL : steps ? "epochs" : key, why);
+    }
+    json_object_foreach((json_t *)(uintptr_t)is, key, value)
+    {
+        if (columns && was && !json_object_get(was, key) && !is_meant(key, e, c))
+            return refuse(key, NULL, value, path, NULL, why);
     }
     return DG_OK;
 }
@@ -280,4 +290,11 @@ dg_status dg_identity_compare(const json_t *was, const json_t *is, const char *p
         s = compare_keys(json_object_get(was, part[i]), json_object_get(is, part[i]), path, i == 0,
                          e, c, why);
     return s == DG_OK ? compare_keys(was, is, path, 0, e, c, why) : s;
+}
+
+int dg_identity_judges_anew(const json_t *was, const json_t *is)
+{
+    const json_t *a = json_object_get(was, "train"), *b = json_object_get(is, "train");
+    return !json_equal(json_object_get(was, "columns"), json_object_get(is, "columns")) ||
+           !json_equal(json_object_get(a, "split"), json_object_get(b, "split"));
 }

@@ -408,8 +408,18 @@ static dg_status restore_best(dg_run_dir *r, dg_trainer *t, int changed, dg_diag
     return DG_OK;
 }
 
-static dg_status restore(dg_run_dir *r, dg_trainer *t, int changed, dg_checkpoint_of *of,
-                         dg_diag *why)
+/* Another validation part: nothing is the best yet, and patience is whole. */
+static void judge_anew(dg_run_dir *r, dg_trainer *t)
+{
+    char file[PATH_MAX];
+    dg_progress *p = &t->progress;
+    dg_calls->unlink(dg_run_weights_file(r->path, "best", file, sizeof file));
+    p->best = (double)NAN;
+    p->best_step = p->best_epoch = 0;
+    p->since_best = 0;
+}
+
+static dg_status restore(dg_run_dir *r, dg_trainer *t, dg_checkpoint_of *of, dg_diag *why)
 {
     char file[PATH_MAX];
     dg_progress *p = &t->progress;
@@ -426,7 +436,7 @@ static dg_status restore(dg_run_dir *r, dg_trainer *t, int changed, dg_checkpoin
         if (!dg_trainer_is_finished(t))
             t->steps = p->step;
     }
-    return restore_best(r, t, changed, why);
+    return DG_OK;
 }
 
 /* model.dag and run.json say what is trained from now on. While both are written run.json says
@@ -470,11 +480,18 @@ dg_status dg_run_resume(dg_run_dir *r, dg_trainer *t, const dg_change *c, dg_dia
         dg_json_set(is, "id", json_incref(json_object_get(was, "id")), why);
     dg_status s = why->code;
     if (s == DG_OK)
-        s = restore(r, t, !json_equal(was, is), &of, why);
+        s = restore(r, t, &of, why);
+    int anew = dg_identity_judges_anew(was, is) && !dg_trainer_is_finished(t);
+    if (s == DG_OK && !anew)
+        s = restore_best(r, t, !json_equal(was, is), why);
     if (s == DG_OK && !dg_trainer_is_finished(t))
         s = begin(r, t, c, is, why);
+    if (s == DG_OK && anew)
+        judge_anew(r, t);
     if (s == DG_OK && !dg_trainer_is_finished(t))
         s = open_metrics(r, of.metrics_bytes, why);
+    if (s == DG_OK && anew)
+        s = dg_run_save(r, t, why);
     json_decref(is);
     r->saved = dg_seconds();
     return s;

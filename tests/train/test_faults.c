@@ -1,7 +1,7 @@
 /* Every call that can fail does: the n-th allocation, and the n-th call that changes files, once or
  * from then on, of a training with saves, of a resume and of an eval. The program ends with a
  * message and exit code 1, or does what it was to do; a run is then as it was or as it was to be,
- * and goes on to the same weights. n to 100, spread over all calls; longtest: 6 min, every n. */
+ * and goes on to the same weights. n to 60 or more, spread over all calls; longtest: 6 min, every n. */
 #include "base/text.h"
 #include "cli/cli_tools.h"
 #include "train/run_tools.h"
@@ -244,7 +244,7 @@ static void files_fail(void **state)
 static void memory_fails(void **state)
 {
     (void)state;
-    try_all("alloc", 100);
+    try_all("alloc", 60);
 }
 
 /* Checkpoints cost little: a thousand epochs of one step are a handful of flushes. */

@@ -219,6 +219,32 @@ static void run_files_say_what_was_trained(void **state)
     free(evaluated);
 }
 
+/* Another validation part begins to judge anew; another optimizer cannot go on. */
+static void what_judges_may_be_named(void **state)
+{
+    (void)state;
+    char text[2048];
+    struct stat s;
+    write_line("judge.dag", "optimizer = sgd(rate=0.05); batch = 8; epochs = 4");
+    free(output("train judge.dag --out judge --quiet"));
+    run(2, "train --resume judge --epochs 6 --set optimizer=adam", "the optimizer is another one");
+    dg_format(text, sizeof text,
+              "%sdata validation { x = csv(\"d.csv\", columns=[\"a\"]); "
+              "t = csv(\"d.csv\", columns=[\"b\"]) }\ntrain { %s }\n",
+              line_text, "optimizer = sgd(rate=0.05); batch = 8; epochs = 6");
+    cli_write("judged.dag", text, strlen(text));
+    run(2, "train judged.dag --resume judge --epochs 6",
+        "validation x of the run in 'judge' was nothing");
+    run(0, "train --resume judge --epochs 6 --set split=0.25 --quiet", NULL);
+    char *told = cli_read("out", NULL), *is = output("eval judge --part validation");
+    assert_non_null(strstr(told, " (best)  steps 24 of 24  validation mse ")); /* 4 an epoch now */
+    assert_non_null(strstr(is, "(best)  step 24\n"));
+    free(told);
+    free(is);
+    run(0, "train --resume judge --set split=0.5 --steps 29 --quiet", NULL);
+    assert_int_equal(stat("judge/best.safetensors", &s), 0);
+}
+
 static void another_network_is_refused(void **state)
 {
     (void)state;
@@ -516,6 +542,7 @@ int main(void)
         cmocka_unit_test(best_is_what_was_told),
         cmocka_unit_test(without_validation_there_is_no_best),
         cmocka_unit_test(run_files_say_what_was_trained),
+        cmocka_unit_test(what_judges_may_be_named),
         cmocka_unit_test(another_network_is_refused),
         cmocka_unit_test(no_checkpoint_no_resume),
         cmocka_unit_test(data_may_move_but_not_change),
