@@ -6,6 +6,7 @@
 
 #include "io/io_tools.h"
 #include "onnx/import.h"
+#include "onnx/onnx_make.h"
 #include "onnx/onnx_tools.h"
 #include <cmocka.h>
 #include <stdio.h>
@@ -73,46 +74,6 @@ static void test_each_byte_changed(void **state)
 
 /* ---- Made to do harm ------------------------------------------------------------------------- */
 
-/* A field of bytes: its tag, length and content. */
-static void add_field(dg_text *t, int number, const char *bytes, size_t n)
-{
-    char head[16];
-    size_t k = 0;
-    head[k++] = (char)(number << 3 | 2);
-    for (size_t rest = n;; rest >>= 7) {
-        head[k++] = (char)((rest & 127) | (rest > 127 ? 128 : 0));
-        if (rest <= 127)
-            break;
-    }
-    dg_text_add_bytes(t, head, k);
-    dg_text_add_bytes(t, bytes, n);
-}
-
-static void add_number(dg_text *t, int number, uint64_t x)
-{
-    char head[16];
-    size_t k = 0;
-    head[k++] = (char)(number << 3);
-    for (;; x >>= 7) {
-        head[k++] = (char)((x & 127) | (x > 127 ? 128 : 0));
-        if (x <= 127)
-            break;
-    }
-    dg_text_add_bytes(t, head, k);
-}
-
-/* A model of this graph, opset 17. */
-static dg_text model_of(const dg_text *graph)
-{
-    dg_text t = dg_text_make(NULL), opset = dg_text_make(NULL);
-    add_number(&opset, 2, 17);
-    add_number(&t, 1, 8);
-    add_field(&t, 8, opset.data, opset.length);
-    add_field(&t, 7, graph->data, graph->length);
-    dg_text_free(&opset);
-    return t;
-}
-
 /* Graphs within attributes of nodes within graphs. */
 static void test_nested(void **state)
 {
@@ -120,15 +81,15 @@ static void test_nested(void **state)
     dg_text graph = dg_text_make(NULL);
     for (int depth = 0; depth < 3000; depth++) {
         dg_text attr = dg_text_make(NULL), node = dg_text_make(NULL), outer = dg_text_make(NULL);
-        add_field(&attr, 6, graph.data, graph.length);
-        add_field(&node, 5, attr.data, attr.length);
-        add_field(&outer, 1, node.data, node.length);
+        onnx_add_field(&attr, 6, graph.data, graph.length);
+        onnx_add_field(&node, 5, attr.data, attr.length);
+        onnx_add_field(&outer, 1, node.data, node.length);
         dg_text_free(&graph);
         dg_text_free(&attr);
         dg_text_free(&node);
         graph = outer;
     }
-    dg_text t = model_of(&graph);
+    dg_text t = onnx_model(17, &graph);
     refused(t.data, t.length, "F", "32 deep");
     dg_text_free(&t);
     dg_text_free(&graph);
@@ -139,12 +100,12 @@ static void check_dims(int n, const uint64_t dim[], const char *says)
 {
     dg_text tensor = dg_text_make(NULL), graph = dg_text_make(NULL);
     for (int i = 0; i < n; i++)
-        add_number(&tensor, 1, dim[i]);
-    add_number(&tensor, 2, 1);
-    add_field(&tensor, 8, "w", 1);
-    add_field(&tensor, 9, "", 0);
-    add_field(&graph, 5, tensor.data, tensor.length);
-    dg_text t = model_of(&graph);
+        onnx_add_number(&tensor, 1, dim[i]);
+    onnx_add_number(&tensor, 2, 1);
+    onnx_add_field(&tensor, 8, "w", 1);
+    onnx_add_field(&tensor, 9, "", 0);
+    onnx_add_field(&graph, 5, tensor.data, tensor.length);
+    dg_text t = onnx_model(17, &graph);
     refused(t.data, t.length, "F", says);
     dg_text_free(&t);
     dg_text_free(&tensor);
@@ -167,8 +128,8 @@ static void test_memory_is_limited(void **state)
     (void)state;
     dg_text graph = dg_text_make(NULL);
     for (int i = 0; i < 3000000; i++)
-        add_field(&graph, 1, "", 0);
-    dg_text t = model_of(&graph);
+        onnx_add_field(&graph, 1, "", 0);
+    dg_text t = onnx_model(17, &graph);
     refused(t.data, t.length, "F", "takes more than");
     dg_text_free(&t);
     dg_text_free(&graph);
@@ -179,9 +140,9 @@ static void test_memory_is_limited(void **state)
 static void add_entry(dg_text *tensor, const char *key, const char *value)
 {
     dg_text e = dg_text_make(NULL);
-    add_field(&e, 1, key, strlen(key));
-    add_field(&e, 2, value, strlen(value));
-    add_field(tensor, 13, e.data, e.length);
+    onnx_add_field(&e, 1, key, strlen(key));
+    onnx_add_field(&e, 2, value, strlen(value));
+    onnx_add_field(tensor, 13, e.data, e.length);
     dg_text_free(&e);
 }
 
@@ -189,21 +150,21 @@ static void add_entry(dg_text *tensor, const char *key, const char *value)
 static dg_text external(const char *location, const char *offset, const char *length)
 {
     dg_text tensor = dg_text_make(NULL), graph = dg_text_make(NULL);
-    add_number(&tensor, 1, 2);
-    add_number(&tensor, 2, 1);
-    add_field(&tensor, 8, "w", 1);
-    add_number(&tensor, 14, 1);
+    onnx_add_number(&tensor, 1, 2);
+    onnx_add_number(&tensor, 2, 1);
+    onnx_add_field(&tensor, 8, "w", 1);
+    onnx_add_number(&tensor, 14, 1);
     add_entry(&tensor, "location", location);
     if (offset)
         add_entry(&tensor, "offset", offset);
     if (length)
         add_entry(&tensor, "length", length);
-    add_field(&graph, 5, tensor.data, tensor.length);
-    add_field(&graph, 1, "\n\1x\n\1w\22\1y\"\3Add", 14);
+    onnx_add_field(&graph, 5, tensor.data, tensor.length);
+    onnx_add_field(&graph, 1, "\n\1x\n\1w\22\1y\"\3Add", 14);
     /* x: float [N, 2] */
-    add_field(&graph, 11, "\n\1x\22\17\n\r\10\1\22\t\n\3\22\1N\n\2\10\2", 22);
-    add_field(&graph, 12, "\n\1y", 3);
-    dg_text t = model_of(&graph);
+    onnx_add_field(&graph, 11, "\n\1x\22\17\n\r\10\1\22\t\n\3\22\1N\n\2\10\2", 22);
+    onnx_add_field(&graph, 12, "\n\1y", 3);
+    dg_text t = onnx_model(17, &graph);
     dg_text_free(&tensor);
     dg_text_free(&graph);
     return t;
