@@ -46,7 +46,7 @@ static const uint8_t *bytes_of(const dg_column *c, int64_t place, dg_diag *why)
 {
     if (c->array->data)
         return (const uint8_t *)c->array->data + c->offset + place * c->step;
-    return dg_album_get(&c->from->album, place, c->picture, why) == DG_OK ? c->picture : NULL;
+    return dg_ahead_take(c->ahead, place, c->picture, why) == DG_OK ? c->picture : NULL;
 }
 
 /* Ids of words that the model has learnt, for those of the file. */

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/philox.h"
+#include "io/ahead.h"
 #include "io/store.h"
 #include "io/transforms.h"
 
@@ -13,6 +14,7 @@ struct dg_column {
     const dg_loaded *from;
     const dg_array *array; /* of from: what it is read from; empty: of its album */
     uint8_t *picture;      /* one of them, as it was read last */
+    dg_ahead *ahead;       /* those that are read next */
     int mapped;            /* ids of words are not those of the file */
     int64_t rows;          /* in the source */
     int64_t offset, step;  /* row r begins at element offset + r step */

@@ -56,6 +56,22 @@ void dg_dataset_say_place(dg_dataset *d, const char *column, const dg_io_call *c
     }
 }
 
+int dg_dataset_reads_ahead(const dg_dataset *d)
+{
+    int any = 0;
+    for (int k = 0; k < d->n; k++)
+        any |= d->column[k]->ahead != NULL;
+    return any;
+}
+
+void dg_dataset_ahead(dg_dataset *d, const int64_t *rows, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int k = 0; k < d->n; k++)
+            if (d->column[k]->ahead && rows[i] >= 0 && rows[i] < d->rows)
+                dg_ahead_want(d->column[k]->ahead, dg_dataset_place(d, rows[i]));
+}
+
 const char *dg_dataset_row_name(const dg_dataset *d, int64_t row)
 {
     int64_t place = dg_dataset_source_row(d, row);

@@ -132,6 +132,11 @@ int64_t dg_dataset_rows(const dg_dataset *d);
 int64_t dg_dataset_dropped(const dg_dataset *d); /* rows that drop left out of the sources */
 /* The number of a row in its file, from 0. */
 int64_t dg_dataset_source_row(const dg_dataset *d, int64_t row);
+/* Rows that are read next, in this order: what takes time is begun now. Any of them may be left out,
+ * others read; what is read is the same. */
+void dg_dataset_ahead(dg_dataset *d, const int64_t *rows, int64_t n);
+/* 1: that would help. */
+int dg_dataset_reads_ahead(const dg_dataset *d);
 /* What row `row` is called: the file of its picture; NULL: it has only its number. */
 const char *dg_dataset_row_name(const dg_dataset *d, int64_t row);
 int dg_dataset_columns(const dg_dataset *d);

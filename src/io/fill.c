@@ -195,7 +195,8 @@ static dg_status add_column(dg_dataset *d, const dg_io_pipe *p, const dg_loaded 
     d->column[d->n++] = c;
     view(c, l, p->column);
     c->picture = c->array->data ? NULL : dg_arena_alloc(&d->arena, (size_t)c->n_in);
-    if (!c->array->data && !c->picture)
+    c->ahead = c->array->data ? NULL : dg_ahead_new(&l->album, l->album.memory);
+    if (!c->array->data && (!c->picture || !c->ahead))
         return dg_dataset_no_memory(d);
     if (p->column > 0 && c->array == &l->array && l->album.n > 0)
         return dg_diag_set(&d->first, DG_EDATA,

@@ -58,6 +58,15 @@ static dg_status row_losses(dg_evaluator *v, int64_t n, double *loss_of, dg_diag
     return DG_OK;
 }
 
+/* Pictures that are not kept are decoded while the batch before is computed. */
+static void look_ahead(const dg_evaluator *v, int64_t at)
+{
+    dg_dataset *d = v->part.data;
+    bool helps = d && dg_dataset_reads_ahead(d);
+    for (int64_t i = at; helps && i < v->part.rows && i < at + v->batch; i++)
+        dg_dataset_ahead(d, &(int64_t){v->part.first + i}, 1);
+}
+
 dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
                            const volatile sig_atomic_t *stop, dg_diag *why)
 {
@@ -74,6 +83,7 @@ dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
                                   (dg_reading){.training = 0}, 1, &v->buffer, why);
         if (s != DG_OK)
             return s;
+        look_ahead(v, at + n);
         if (dg_forward(v->program, &(dg_batch){.size = sizeof(dg_batch), .rows = n}) != DG_OK)
             return dg_program_status(v->program, why);
         s = dg_figures_add(f, v->e, v->program, &(dg_batch_rows){v->part.data, v->rows, n}, why);

@@ -47,7 +47,7 @@ dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads, dg_diag 
     o.measure = 1;
     t->program = keep ? dg_compile(e->model->graph, &o) : NULL;
     free(keep);
-    t->row = malloc(((size_t)t->batch + 1) * sizeof *t->row);
+    t->row = malloc(2 * ((size_t)t->batch + 1) * sizeof *t->row);
     if (!t->program || !t->row)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (dg_program_status(t->program, why) != DG_OK)
@@ -67,16 +67,27 @@ void dg_trainer_free(dg_trainer *t)
 }
 
 /* The rows of a step: the epoch's permutation, cut into batches. */
-static int64_t choose_rows(dg_trainer *t, uint64_t epoch)
+static int64_t choose_rows(const dg_trainer *t, uint64_t step, int64_t *row)
 {
     const dg_settings *s = &t->e->settings;
-    int64_t at = (int64_t)(t->progress.step % (uint64_t)t->epoch_steps) * t->batch;
+    const uint64_t epoch = step / (uint64_t)t->epoch_steps;
+    int64_t at = (int64_t)(step % (uint64_t)t->epoch_steps) * t->batch;
     int64_t n = t->rows - at < t->batch ? t->rows - at : t->batch;
     dg_permutation order = dg_permutation_make(t->rows, s->seed, epoch);
     int64_t first = t->e->part[DG_TRAIN_PART].first;
     for (int64_t i = 0; i < n; i++)
-        t->row[i] = first + (s->shuffle ? dg_permutation_at(&order, at + i) : at + i);
+        row[i] = first + (s->shuffle ? dg_permutation_at(&order, at + i) : at + i);
     return n;
+}
+
+/* Pictures that are not kept are decoded while the step before is computed. */
+static void look_ahead(dg_trainer *t, uint64_t step)
+{
+    dg_dataset *d = t->e->part[DG_TRAIN_PART].data;
+    if (!dg_dataset_reads_ahead(d) || step >= t->steps)
+        return;
+    int64_t *row = t->row + t->batch + 1;
+    dg_dataset_ahead(d, row, choose_rows(t, step, row));
 }
 
 dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
@@ -85,12 +96,13 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
     uint64_t step = t->progress.step, epoch = step / (uint64_t)t->epoch_steps;
     int64_t n = 1;
     if (e->part[DG_TRAIN_PART].data) {
-        n = choose_rows(t, epoch);
+        n = choose_rows(t, step, t->row);
         dg_reading how = {.training = 1, .seed = e->settings.seed, .epoch = epoch};
         dg_status s = dg_experiment_set(e, t->program, e->part[DG_TRAIN_PART].data, t->row, n, how,
                                         1, &t->buffer, why);
         if (s != DG_OK)
             return s;
+        look_ahead(t, step + 1);
     }
     dg_program_measure(t->program, measured);
     if (dg_forward(t->program, &(dg_batch){.size = sizeof(dg_batch), .rows = n, .step = step}) !=
