@@ -357,6 +357,20 @@ static dg_value attention(world *w)
     return apply(w, "attention", 3, in, attrs);
 }
 
+/* A layer that goes through axis 1; the last states are used too. */
+static dg_value recurrent(world *w, const char *type)
+{
+    static const char *const forms[] = {"units=3", "units=2 layers=2", "units=2 direction=both",
+                                        "units=3 direction=backward"};
+    dg_value v = with_rank(w, 3);
+    if (shape_of(w, v).rank != 3)
+        return bounded(w, v);
+    dg_value all = apply(w, type, 1, &v, forms[dg_random_below(w->r, 4)]);
+    for (int k = 1; k < (!strcmp(type, "lstm") ? 3 : 2); k++)
+        put(w, dg_value_part(w->g, all, k));
+    return all;
+}
+
 /* A loss of v against a target made for it; gives rho. */
 static dg_value loss(world *w, const char *type, dg_value v)
 {
@@ -402,6 +416,8 @@ static dg_value make(world *w, const dg_node_type *t)
         return reduction(w, t->name);
     if (is_one_of(t->name, "gather embedding position cumsum"))
         return slices(w, t->name);
+    if (is_one_of(t->name, "rnn gru lstm"))
+        return recurrent(w, t->name);
     if (is_one_of(t->name, "attention"))
         return attention(w);
     if (is_one_of(t->name, "layernorm rmsnorm groupnorm batchnorm"))

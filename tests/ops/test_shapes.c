@@ -231,6 +231,18 @@ static const rule RULES[] = {
      "[N, 5, 4] [3, 6, 4] [6]",
      "conv_transpose: the padding of 10 leaves nothing of the 7 places of the result"},
 
+    {"batchnorm", {{0}}, "[N, 5, 4] [4] [4] [4] [4]", "[N, 5, 4] [4] [4]"},
+    {"batchnorm", {{0}}, "[N] [4] [4] [4] [4]", "batchnorm takes x [N, .., C], found [N]"},
+    {"gru",
+     {{"units", 1, {4}}, {"layers", 1, {2}}},
+     "[N, 5, 3] [3, 12] [4, 12] [4, 24] [24] [N, 2, 4] [8]",
+     "[N, 5, 4] [N, 2, 4]"},
+    {"lstm",
+     {{"units", 1, {4}}},
+     "[N, 5, 3] [3, 16] [1] [4, 16] [16] [N, 1, 4] [N, 2, 4]",
+     "lstm: cell is [N, 2, 4], it takes [N, 1, 4]"},
+    {"rnn", {{"units", 1, {4}}}, "[N, 3] [3, 4]", "rnn takes a series [N, T, F], found [N, 3]"},
+
     {"attention", {{"heads", 1, {2}}}, "[N, 5, 4] [N, 7, 4] [N, 7, 6]", "[N, 5, 6]"},
     {"attention", {{"heads", 1, {2}}}, "[N, 5, 4] [N, 7, 4] [N, 7, 6] [N, 1, 1, 7]", "[N, 5, 6]"},
     {"attention",
