@@ -1,6 +1,7 @@
 /* What the commands share: messages, exit codes, signals, opening a model or a run. */
 #include "cli/command.h"
 #include "io/file.h"
+#include "io/reader.h"
 #include "train/rundir.h"
 #include <errno.h>
 #include <poll.h>
@@ -151,10 +152,27 @@ static void say(void *user, const char *text)
     fprintf(stderr, "dagrad %s: %s\n", c->name, text);
 }
 
+/* The model "-" is read from standard input, once: a command may open it twice. NULL: *why. */
+static const char *read_standard_input(dg_diag *why)
+{
+    static char *text;
+    dg_reader *r;
+    size_t n;
+    if (!text && dg_reader_open(&r, "-", DG_READ_RAW, why) == DG_OK) {
+        dg_reader_rest(r, &text, &n);
+        dg_reader_close(r);
+    }
+    return text;
+}
+
 dg_experiment *dg_open_either(const dg_command *c, const char *path, const char *weights,
                               dg_experiment_options *o, int *code)
 {
     dg_diag why = {.code = DG_OK};
+    if (strcmp(path, "-") == 0 && !(o->text = read_standard_input(&why))) {
+        *code = dg_tell(c, &why);
+        return NULL;
+    }
     o->path = path;
     o->say = say;
     o->user = (void *)(uintptr_t)c;

@@ -31,6 +31,7 @@ typedef struct grad {
     dg_experiment *e;
     dg_inputs in; /* what is given of the point */
     const grad_options *o;
+    FILE *to; /* where it prints: not where tensors are written to */
     dg_program *p;
     dg_options options;
     dg_value wrt[MOST_TENSORS], keep[MOST_TENSORS], of, by;
@@ -149,7 +150,7 @@ static dg_status take_gradients(grad *k, dg_diag *why)
     if (dg_loss_value(k->p, -1, NULL, &loss) != DG_OK || dg_adjoint(k->p, NULL, 0) != DG_OK)
         return dg_program_status(k->p, why);
     dg_status s = add_number(k, "loss", loss, why);
-    printf("loss %.17g\n", loss);
+    fprintf(k->to, "loss %.17g\n", loss);
     for (int i = 0; s == DG_OK && i < k->n_wrt; i++)
         s = add_part(k, "", name_of(k, k->wrt[i]), k->wrt[i], DG_GRADIENT, why);
     for (int i = 0; s == DG_OK && i < k->n_keep; i++) {
@@ -174,8 +175,8 @@ static void print_tensors(const grad *k)
         double sum = 0;
         for (int64_t e = 0, n = dg_shape_count(&t->shape); t->type != DG_I32 && e < n; e++)
             sum += real_at(t, e) * real_at(t, e);
-        printf("%-32s %-20s norm %.9g\n", k->tensor[i].name,
-               dg_shape_text(&t->shape, shape, sizeof shape), sqrt(sum));
+        fprintf(k->to, "%-32s %-20s norm %.9g\n", k->tensor[i].name,
+                dg_shape_text(&t->shape, shape, sizeof shape), sqrt(sum));
     }
 }
 
@@ -183,13 +184,13 @@ static void print_tensors(const grad *k)
 
 static dg_status compile(grad *k, const dg_options *o, dg_diag *why);
 
-static void print_matrix(const dg_tensor *t)
+static void print_matrix(const grad *k, const dg_tensor *t)
 {
     int64_t rows = t->shape.dim[0], columns = t->shape.dim[1];
     for (int64_t r = 0; r < rows && rows <= PRINTED && columns <= PRINTED; r++) {
         for (int64_t c = 0; c < columns; c++)
-            printf("%s%12.6g", c ? " " : "", real_at(t, r * columns + c));
-        printf("\n");
+            fprintf(k->to, "%s%12.6g", c ? " " : "", real_at(t, r * columns + c));
+        fprintf(k->to, "\n");
     }
 }
 
@@ -214,8 +215,8 @@ static dg_status take_jacobian(grad *k, dg_diag *why)
         free(t.data);
         return s;
     }
-    printf("jacobian of %s by %s\n", name_of(k, k->of), k->o->jacobian);
-    print_matrix(&t);
+    fprintf(k->to, "jacobian of %s by %s\n", name_of(k, k->of), k->o->jacobian);
+    print_matrix(k, &t);
     return add(k, "", "jacobian", &t, why);
 }
 
@@ -261,7 +262,7 @@ static dg_status take_tangent(grad *k, dg_diag *why)
     if (s == DG_OK && dg_graph_losses(g) > 0)
         s = dg_figures_tangent(k->e, k->p, &sum, why);
     if (s == DG_OK && dg_graph_losses(g) > 0) {
-        printf("tangent of the loss %.17g\n", sum);
+        fprintf(k->to, "tangent of the loss %.17g\n", sum);
         s = add_number(k, "tangent.loss", sum, why);
     }
     dg_checkpoint_free(file);
@@ -411,6 +412,7 @@ static int at_point(const char *path, const grad_options *o, dg_experiment_optio
     int code = EXIT_INTERNAL;
     if (k && tensors) {
         k->o = o;
+        k->to = o->out && strcmp(o->out, "-") == 0 ? stderr : stdout;
         k->tensor = tensors;
         code = open_point(k, path, eo);
         if (code == EXIT_DONE)
@@ -431,7 +433,8 @@ static int grad_main(int argc, char **argv)
          "parameters (safetensors; of a run: last, best)"},
         {"input", FLAG_LIST, &o.input, "NAME=FILE",
          "an input or target as the network sees it (NPY, NPZ, IDX, CSV; repeatable)"},
-        {"out", FLAG_TEXT, &o.out, "FILE", "where the tensors go (safetensors)"},
+        {"out", FLAG_TEXT, &o.out, "FILE",
+         "where the tensors go (safetensors; -: standard output)"},
         {"wrt", FLAG_LIST, &o.wrt, "NAME,...", "inputs whose gradients are wanted too"},
         {"keep", FLAG_LIST, &o.keep, "NAME,...", "nodes whose values and error vectors are wanted"},
         {"jacobian", FLAG_TEXT, &o.jacobian, "NAME", "the Jacobian by this input or parameter"},

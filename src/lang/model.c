@@ -17,8 +17,7 @@ static void file_error(dg_builder *r, const char *path, const char *found)
 /* All of a file; NULL: reported. */
 static char *read_file(dg_builder *r, const char *path, size_t *size)
 {
-    bool standard = strcmp(path, "-") == 0;
-    FILE *f = standard ? stdin : fopen(path, "rb");
+    FILE *f = fopen(path, "rb");
     if (!f && errno == ENOMEM)
         dg_heap_fail(&r->heap);
     if (!f) {
@@ -43,8 +42,7 @@ static char *read_file(dg_builder *r, const char *path, size_t *size)
         }
     }
     bool failed = ferror(f) != 0;
-    if (!standard)
-        fclose(f);
+    fclose(f);
     *size = n;
     if (text && !failed)
         return text;

@@ -292,6 +292,13 @@ static void names_may_begin_with_a_dash(void **state)
     assert_int_equal(cli_run("train m.dag --out -"), 2);
     assert_says("err", "--out is '-'");
     assert_int_equal(cli_run("show - <m.dag"), 0);
+    write_text("x.csv", "7\n8\n");
+    assert_int_equal(cli_run("grad - --input x=x.csv <m.dag"), 0);
+    assert_int_equal(cli_run("train - --quiet <m.dag"), 0);
+    assert_int_equal(access("runs/model-1/last.safetensors", F_OK), 0);
+    assert_int_equal(cli_run("grad m.dag --out -"), 0);
+    assert_int_equal(rename("out", "g.safetensors"), 0);
+    assert_int_equal(cli_run("convert g.safetensors g.npz"), 0);
     assert_int_equal(cli_run("convert - - <t.csv"), 0);
     assert_says("out", "1,2\n3,4\n5,6\n");
 }
