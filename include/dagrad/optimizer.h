@@ -1,4 +1,4 @@
-/* Descent: gradient descent and its relatives, schedules, clipping.
+/* Optimizers: gradient descent and its relatives, schedules, clipping.
  *
  * With g the gradient of a parameter theta (after clipping), eta the rate, t = 1, 2, ... the step:
  *   gd       theta -= eta g

@@ -25,7 +25,7 @@ typedef struct bench_options {
     int json;
 } bench_options;
 
-/* A program that descends, or infers where there is nothing to descend. */
+/* A program that trains, or infers where there is nothing to train. */
 typedef struct bench {
     dg_experiment *e;
     dg_program *p;
@@ -219,7 +219,7 @@ static void print_nodes(const bench *b)
     double rest = b->clocked * (double)b->p->threads - sum[0] - sum[1] - sum[2];
     dg_text_printf(&t, "all nodes\t%.2f\t\t\t%.2f\t\t\t%.2f\n", sum[0] * 1e6, sum[1] * 1e6,
                    sum[2] * 1e6);
-    dg_text_printf(&t, "%s\t%.2f\n", b->trains ? "descent, additions, waiting" : "waiting",
+    dg_text_printf(&t, "%s\t%.2f\n", b->trains ? "optimizer step, additions, waiting" : "waiting",
                    rest > 0 ? rest * 1e6 : 0);
     dg_columns_print(stdout, &t, "", 0x3fe);
     dg_text_free(&t);

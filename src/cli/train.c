@@ -1,4 +1,4 @@
-/* dagrad train: descends, writes a run directory, tells the figures of the test part and the
+/* dagrad train: trains, writes a run directory, tells the figures of the test part and the
  * hash. */
 #include "base/text.h"
 #include "cli/command.h"

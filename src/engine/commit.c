@@ -2,7 +2,7 @@
  *
  * Blocks of DG_BLOCK elements of all gradients are squared and summed, each by one thread; the sums
  * are added in order of blocks. If the result is not finite nothing has changed and nothing will.
- * Otherwise every block of every parameter is descended in one pass over it, its gradient and its
+ * Otherwise the optimizer step of every block of every parameter is one pass over it, its gradient and its
  * moments. */
 #include "base/elem_f64.h"
 #include "base/number.h"
@@ -33,7 +33,7 @@ static void square_block(const dg_program *p, int64_t b)
     p->squares[b] = p->kernels->sum_squares(n, gradient(p, id) + (size_t)first * unit);
 }
 
-static void descend_block(const dg_program *p, const dg_descent *d, int64_t b)
+static void step_block(const dg_program *p, const dg_optimizer_step *d, int64_t b)
 {
     int32_t id;
     int64_t first, n;
@@ -43,7 +43,7 @@ static void descend_block(const dg_program *p, const dg_descent *d, int64_t b)
     char *moment[2] = {NULL, NULL};
     for (int k = 0; k < p->n_moments; k++)
         moment[k] = (char *)dg_program_moment((dg_program *)(uintptr_t)p, (dg_value){id}, k) + at;
-    p->kernels->descend(d, n, theta + at, gradient(p, id) + at, moment[0], moment[1]);
+    p->kernels->optimizer_step(d, n, theta + at, gradient(p, id) + at, moment[0], moment[1]);
 }
 
 /* Every thread adds the same sums in the same order, and so takes the same decision. */
@@ -65,10 +65,10 @@ static void commit(void *user, int thread)
     double norm = norm_of(p);
     if (!isfinite(norm))
         return;
-    dg_descent d = p->descent;
+    dg_optimizer_step d = p->optimizer_step;
     d.scale = p->clip > 0 && norm > p->clip ? p->clip / norm : 1;
     while ((b = dg_team_next(p->team, thread, p->n_blocks)) >= 0)
-        descend_block(p, &d, b);
+        step_block(p, &d, b);
 }
 
 static dg_status refuse(dg_program *p, double rate, uint64_t step)
@@ -89,20 +89,20 @@ static dg_status refuse(dg_program *p, double rate, uint64_t step)
                            (unsigned long long)step);
 }
 
-static dg_descent descent_of(const dg_optimizer *o, uint64_t step)
+static dg_optimizer_step step_of(const dg_optimizer *o, uint64_t step)
 {
     double t = (double)step + 1;
-    return (dg_descent){.kind = o->kind,
-                        .nesterov = o->nesterov,
-                        .rate = dg_optimizer_rate(o, step),
-                        .momentum = o->momentum,
-                        .decay = o->decay,
-                        .beta1 = o->beta1,
-                        .beta2 = o->beta2,
-                        .epsilon = o->epsilon,
-                        .scale = 1,
-                        .c1 = 1 - dg_pow(o->beta1, t),
-                        .c2 = 1 - dg_pow(o->beta2, t)};
+    return (dg_optimizer_step){.kind = o->kind,
+                               .nesterov = o->nesterov,
+                               .rate = dg_optimizer_rate(o, step),
+                               .momentum = o->momentum,
+                               .decay = o->decay,
+                               .beta1 = o->beta1,
+                               .beta2 = o->beta2,
+                               .epsilon = o->epsilon,
+                               .scale = 1,
+                               .c1 = 1 - dg_pow(o->beta1, t),
+                               .c2 = 1 - dg_pow(o->beta2, t)};
 }
 
 /* The next value of a state, in the plan of the last forward pass. */
@@ -154,13 +154,13 @@ dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step)
         return dg_program_status(p, NULL);
     if (check_commit(p, o) != DG_OK || dg_finish(p) != DG_OK || check_states(p, step) != DG_OK)
         return p->diag.code;
-    p->descent = descent_of(o, step);
+    p->optimizer_step = step_of(o, step);
     p->clip = o->clip;
     if (p->n_blocks > 0 && dg_team_run(p->team, commit, p) != DG_OK)
         return dg_program_fail(p, NULL, DG_EUSAGE, "the threads of this program are gone");
     p->backs = 0;
     if (!isfinite(norm_of(p)))
-        return refuse(p, p->descent.rate, step);
+        return refuse(p, p->optimizer_step.rate, step);
     move_states(p);
     return DG_OK;
 }

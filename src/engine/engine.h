@@ -209,8 +209,8 @@ struct dg_program {
     int backs;      /* adjoint passes since the last commit */
     int unfinished; /* phase finish must run before gradients are read */
     int add;
-    double *seed;       /* by loss term: weight / K */
-    dg_descent descent; /* of the step that dg_commit makes */
+    double *seed;                     /* by loss term: weight / K */
+    dg_optimizer_step optimizer_step; /* of the step that dg_commit makes */
     double clip;
     double *squares; /* by block of gradient: partial sums */
     int64_t n_blocks;

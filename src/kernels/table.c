@@ -35,7 +35,8 @@ static double sum(int64_t n, const void *x)
     return total;
 }
 
-static void descend(const dg_descent *d, int64_t n, void *theta, const void *g, void *m, void *v)
+static void optimizer_step(const dg_optimizer_step *d, int64_t n, void *theta, const void *g,
+                           void *m, void *v)
 {
     dg_rule r = {.rate = d->rate,
                  .scale = d->scale,
@@ -84,4 +85,5 @@ static int64_t peak(int64_t rounds, double *sink)
 }
 
 extern const dg_step_kernels DG_T(dg_step_kernels);
-const dg_step_kernels DG_T(dg_step_kernels) = {add, fill, sum_squares, sum, descend, convert, peak};
+const dg_step_kernels DG_T(dg_step_kernels) = {add,     fill, sum_squares, sum, optimizer_step,
+                                               convert, peak};

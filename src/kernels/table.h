@@ -5,16 +5,16 @@
 
 #include <dagrad/optimizer.h>
 
-enum { DG_BLOCK = 4096 }; /* elements of a parameter in one block of a sum or a descent */
+enum { DG_BLOCK = 4096 }; /* elements of a parameter in one block of a sum or an optimizer step */
 
-/* What a descent of one step is, once rate, bias corrections and clipping are known. */
-typedef struct dg_descent {
+/* What an optimizer step does, once rate, bias corrections and clipping are known. */
+typedef struct dg_optimizer_step {
     dg_optimizer_kind kind;
     int nesterov;
     double rate, momentum, decay, beta1, beta2, epsilon;
     double scale;  /* of the gradient: clipping */
     double c1, c2; /* 1 - beta1^t, 1 - beta2^t */
-} dg_descent;
+} dg_optimizer_step;
 
 typedef struct dg_step_kernels {
     void (*add)(int64_t n, const void *a, const void *b, void *out); /* out may be a or b */
@@ -23,7 +23,8 @@ typedef struct dg_step_kernels {
     double (*sum_squares)(int64_t n, const void *x);
     double (*sum)(int64_t n, const void *x); /* in f64, left to right */
     /* One pass over n elements; m, v: the first and second array of moments, or NULL. */
-    void (*descend)(const dg_descent *d, int64_t n, void *theta, const void *g, void *m, void *v);
+    void (*optimizer_step)(const dg_optimizer_step *d, int64_t n, void *theta, const void *g,
+                           void *m, void *v);
     /* out = x for u8, i32, f32, f64 sources */
     void (*convert)(int type, int64_t n, const void *x, void *out);
     /* `rounds` of the widest fma, for benchmarks: see dg_peak of kernels.h */

@@ -1,4 +1,4 @@
-/* Optimizers and schedules as numbers: defaults, ranges, the rate of a step. The descent itself is
+/* Optimizers and schedules as numbers: defaults, ranges, the rate of a step. The step itself is
  * a kernel. */
 #include <dagrad/optimizer.h>
 

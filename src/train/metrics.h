@@ -1,4 +1,4 @@
-/* Metrics of a model: figures that are not descended. Each adds up over the batches of an epoch:
+/* Metrics of a model: numbers beside the loss. Each adds up over the batches of an epoch:
  *
  *     accuracy    share of rows (labels) whose largest estimate is the target's; with threshold=,
  *                 share of components on the same side: estimate > threshold, target >= 1/2

@@ -88,7 +88,7 @@ static const dg_attr_spec patience[] = {
 static const dg_word stops[] = {{"patience", patience, COUNT(patience)}};
 
 static const dg_key keys[DG_KEYS] = {
-    {{"optimizer", 0, 1, 0, 0, "sgd", NULL, "how the gradient is descended"},
+    {{"optimizer", 0, 1, 0, 0, "sgd", NULL, "how a step follows from the gradient"},
      optimizers,
      COUNT(optimizers)},
     {{"batch", DG_ATTR_INT, 1, 1, HUGE_COUNT, "32", NULL, "rows of a step"}, NULL, 0},

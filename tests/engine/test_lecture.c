@@ -71,7 +71,7 @@ static void backward(lecture *l, const double *x)
     }
 }
 
-static void descend(lecture *l, double y[PAIRS][4], double x[PAIRS][2])
+static void train(lecture *l, double y[PAIRS][4], double x[PAIRS][2])
 {
     memset(l->gw, 0, sizeof l->gw);
     memset(l->gb, 0, sizeof l->gb);
@@ -163,7 +163,7 @@ static void step_by_step(void **state)
         dg_forward(p, &(dg_batch){.size = sizeof(dg_batch), .rows = PAIRS, .step = (uint64_t)s});
         dg_adjoint(p, NULL, 0);
         assert_int_equal(dg_commit(p, &gd, (uint64_t)s), DG_OK);
-        descend(&l, y, x);
+        train(&l, y, x);
         for (int m = 0; m < LAYERS; m++)
             visit(g, &l, m, 1);
     }
