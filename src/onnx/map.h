@@ -10,7 +10,7 @@ dg_mapping dg_map_identity, dg_map_cast, dg_map_unary, dg_map_clip, dg_map_dropo
     dg_map_gelu;                                               /* map_pointwise.c */
 dg_mapping dg_map_pair, dg_map_sum, dg_map_pow, dg_map_expand; /* map_pair.c */
 dg_mapping dg_map_gemm, dg_map_matmul;                         /* map_product.c */
-dg_mapping dg_map_conv, dg_map_pool, dg_map_global_pool;       /* map_spatial.c */
+dg_mapping dg_map_conv, dg_map_conv_transpose, dg_map_pool, dg_map_global_pool; /* map_spatial.c */
 dg_mapping dg_map_reshape, dg_map_flatten, dg_map_transpose, dg_map_squeeze, dg_map_unsqueeze,
     dg_map_slice, dg_map_split, dg_map_concat, dg_map_pad, dg_map_gather; /* map_shape.c */
 dg_mapping dg_map_reduce, dg_map_softmax;                                 /* map_reduce.c */

@@ -169,46 +169,161 @@ static const int64_t *kernel_index(dg_import *m, const int64_t o, int64_t i, int
     return index;
 }
 
-bool dg_map_conv(dg_import *m, const dg_step *s)
+/* What a convolution is applied to, and how. */
+typedef struct {
+    const dg_onnx_value *x, *weight, *bias; /* bias NULL: none */
+    int64_t channels, inner, groups;
+    window w;
+} convolution;
+
+/* Sizes of the weight, [channels, inner, h, w] in the file; false: refused. */
+static bool read_convolution(dg_import *m, const dg_step *s, convolution *c)
 {
-    const dg_onnx_value *x = s->in[0], *v = s->in[1], *bias = dg_step_has(s, 2) ? s->in[2] : NULL;
-    const dg_onnx_array *a = v->fixed[0];
-    window w = {0};
-    int rank = x->at.rank;
-    int64_t groups = dg_attr_i(s, "group", 1);
-    if (!a || (bias && !bias->fixed[0]) || a->integer || x->fixed[0])
-        return dg_onnx_refuse(m, s, "with a weight that is not constant");
-    if (a->rank != rank || rank < 3)
+    c->x = s->in[0];
+    c->weight = s->in[1];
+    c->bias = dg_step_has(s, 2) ? s->in[2] : NULL;
+    c->groups = dg_attr_i(s, "group", 1);
+    int rank = c->x->at.rank;
+    if (rank < 3 || dg_onnx_rank(c->weight) != rank || c->weight->integer || c->groups < 1)
         return dg_onnx_refuse(m, s, "with a weight that does not fit its input");
-    int64_t channels = a->dim[0], inner = a->dim[1];
-    w.kernel[0] = rank == 4 ? a->dim[2] : 1;
-    w.kernel[1] = a->dim[rank - 1];
-    if (groups < 1 || dg_onnx_size(x, 1) != inner * groups || channels % groups != 0 ||
-        w.kernel[0] < 1 || w.kernel[1] < 1 || (bias && bias->fixed[0]->count != channels))
-        return dg_onnx_refuse(m, s, "with a weight that does not fit its input");
-    const char *text = dg_onnx_picture(m, s, x);
-    if (!text || !find_window(m, s, &w))
-        return false;
-    dg_onnx_role role[2] = {{.role = "weight", .v = v}};
+    for (int k = 0; k < rank; k++)
+        if (dg_onnx_size(c->weight, k) < 1)
+            return dg_onnx_refuse(m, s, "with a weight of free sizes, or of none");
+    c->channels = dg_onnx_size(c->weight, 0);
+    c->inner = dg_onnx_size(c->weight, 1);
+    c->w.kernel[0] = rank == 4 ? dg_onnx_size(c->weight, 2) : 1;
+    c->w.kernel[1] = dg_onnx_size(c->weight, rank - 1);
+    return true;
+}
+
+/* A weight that the model computes, as [h, w, inner, channels]. */
+static const char *given_weight(dg_import *m, const dg_step *s, const dg_onnx_value *v)
+{
+    dg_want w = {0};
+    if (v->at.rank == 3)
+        dg_want_one(&w);
+    for (int k = 2; k < v->at.rank; k++)
+        dg_want_axis(&w, &v->at, k);
+    dg_want_axis(&w, &v->at, 1);
+    dg_want_axis(&w, &v->at, 0);
+    return dg_onnx_give(m, s, v, &w);
+}
+
+/* ", weight=w, bias=b" of values; NULL: refused. */
+static const char *given_roles(dg_import *m, const dg_step *s, const convolution *c)
+{
+    const dg_onnx_value *bias = c->bias ? dg_onnx_held(m, c->bias, "bias") : NULL;
+    dg_want plain = bias ? dg_want_plain(&bias->at) : (dg_want){0};
+    const char *weight = given_weight(m, s, dg_onnx_held(m, c->weight, "weight"));
+    const char *b = bias && weight ? dg_onnx_give(m, s, bias, &plain) : NULL;
+    if (!weight || (bias && !b))
+        return NULL;
+    return bias ? dg_heap_printf(&m->heap, ", weight=%s, bias=%s", weight, b)
+                : dg_heap_printf(&m->heap, ", bias=false, weight=%s", weight);
+}
+
+/* The parameters of a convolution; an exporter's bias of zeros is none. */
+static const char *conv_roles(dg_import *m, const dg_step *s, const convolution *c)
+{
+    const dg_onnx_array *a = c->weight->fixed[0], *bias = c->bias ? c->bias->fixed[0] : NULL;
+    if (!a || (c->bias && !bias))
+        return given_roles(m, s, c);
+    dg_onnx_role role[2] = {{.role = "weight", .v = c->weight}};
     role[0].kind = a->root >= 0 ? DG_ONNX_PARAMETER : DG_ONNX_CONSTANT;
-    role[0].shape = (dg_shape){4, {w.kernel[0], w.kernel[1], inner, channels}};
+    role[0].shape = (dg_shape){4, {c->w.kernel[0], c->w.kernel[1], c->inner, c->channels}};
     if (!a->uniform)
-        role[0].index = kernel_index(m, channels, inner, w.kernel[0], w.kernel[1]);
-    bool zero = bias && bias->fixed[0]->root < 0 && dg_onnx_is_uniform(bias->fixed[0]) &&
-                dg_onnx_real(bias->fixed[0], 0) == 0; /* made by an exporter */
+        role[0].index = kernel_index(m, c->channels, c->inner, c->w.kernel[0], c->w.kernel[1]);
+    bool zero = bias && bias->root < 0 && dg_onnx_is_uniform(bias) && dg_onnx_real(bias, 0) == 0;
     bool biased = bias && !zero;
     if (biased)
-        role[1] = dg_onnx_vector("bias", NULL, bias, DG_ONNX_PARAMETER);
+        role[1] = dg_onnx_vector("bias", NULL, c->bias, DG_ONNX_PARAMETER);
+    return dg_heap_printf(&m->heap, "%s%s", biased ? "" : ", bias=false",
+                          dg_onnx_roles(m, biased ? 2 : 1, role));
+}
+
+static const char *grouped(dg_import *m, int64_t groups)
+{
+    return groups == 1 ? "" : dg_heap_printf(&m->heap, ", groups=%lld", (long long)groups);
+}
+
+static bool bias_fits(const convolution *c, int64_t channels)
+{
+    return !c->bias || (dg_onnx_rank(c->bias) == 1 && dg_onnx_size(c->bias, 0) == channels);
+}
+
+bool dg_map_conv(dg_import *m, const dg_step *s)
+{
+    convolution c = {.x = NULL};
+    if (!read_convolution(m, s, &c))
+        return false;
+    if (dg_onnx_size(c.x, 1) != c.inner * c.groups || c.channels % c.groups != 0 ||
+        !bias_fits(&c, c.channels))
+        return dg_onnx_refuse(m, s, "with a weight that does not fit its input");
+    const char *text = dg_onnx_picture(m, s, c.x);
+    const char *roles = text && find_window(m, s, &c.w) ? conv_roles(m, s, &c) : NULL;
+    if (!roles)
+        return false;
     dg_want axes;
-    s->out[0]->at = dg_onnx_picture_layout(x, channels, w.out, &axes);
-    const char *grouped =
-        groups == 1 ? "" : dg_heap_printf(&m->heap, ", groups=%lld", (long long)groups);
-    const char *roles = dg_onnx_roles(m, biased ? 2 : 1, role);
-    dg_onnx_say(m, s, s->out[0], &axes, "conv(%s, %lld, kernel=%s%s, padding=%s%s%s%s%s)", text,
-                (long long)channels, dg_onnx_list(m, 2, w.kernel),
-                unless_one(m, "stride", w.stride), padding(m, &w),
-                unless_one(m, "dilation", w.dilation), grouped, biased ? "" : ", bias=false",
-                roles);
+    s->out[0]->at = dg_onnx_picture_layout(c.x, c.channels, c.w.out, &axes);
+    dg_onnx_say(m, s, s->out[0], &axes, "conv(%s, %lld, kernel=%s%s, padding=%s%s%s%s)", text,
+                (long long)c.channels, dg_onnx_list(m, 2, c.w.kernel),
+                unless_one(m, "stride", c.w.stride), padding(m, &c.w),
+                unless_one(m, "dilation", c.w.dilation), grouped(m, c.groups), roles);
+    return true;
+}
+
+/* The size of the result: what the window spreads over, without what is cut off. */
+static bool spread(dg_import *m, const dg_step *s, const convolution *c, window *w, int64_t more[2])
+{
+    int n = c->x->at.rank - 2;
+    const char *pad = dg_attr_s(s, "auto_pad", "NOTSET");
+    int64_t list[DG_MAX_RANK], shape[DG_MAX_RANK];
+    int given = dg_step_ints(m, s, "output_padding", -1, 0, list, DG_MAX_RANK);
+    bool good = two(m, s, "strides", n, 1, w->stride) &&
+                two(m, s, "dilations", n, 1, w->dilation) && read_pads(m, s, n, w) &&
+                (given < 0 || given == n);
+    if (!good || dg_step_ints(m, s, "output_shape", -1, 0, shape, DG_MAX_RANK) >= 0 ||
+        (*pad && strcmp(pad, "NOTSET") != 0 && strcmp(pad, "VALID") != 0))
+        return dg_onnx_refuse(m, s, "with output_shape, auto_pad or a window that is not valid");
+    more[0] = more[1] = 0;
+    for (int i = 0; i < n && given >= 0; i++)
+        more[i + 2 - n] = list[i];
+    for (int b = 0; b < DG_BINDINGS; b++)
+        for (int i = 0; i < 2; i++) {
+            int64_t in = i < 2 - n ? 1 : dg_onnx_dim(c->x, b, i + n);
+            w->out[b][i] = (in - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1 -
+                           w->before[i] - w->after[i] + more[i];
+            if (w->out[b][i] < 1 || more[i] < 0)
+                return dg_onnx_refuse(m, s, "of an empty result");
+        }
+    return true;
+}
+
+bool dg_map_conv_transpose(dg_import *m, const dg_step *s)
+{
+    convolution c = {.x = NULL};
+    int64_t more[2];
+    if (!dg_type_find(NULL, "conv_transpose"))
+        return dg_onnx_refuse(m, s, "is not read here");
+    if (!read_convolution(m, s, &c))
+        return false;
+    int64_t channels = c.inner * c.groups; /* the weight is [in, channels of a group, h, w] */
+    if (dg_onnx_size(c.x, 1) != c.channels || c.channels % c.groups != 0 ||
+        !bias_fits(&c, channels))
+        return dg_onnx_refuse(m, s, "with a weight that does not fit its input");
+    const char *text = dg_onnx_picture(m, s, c.x);
+    const char *roles = text && spread(m, s, &c, &c.w, more) ? conv_roles(m, s, &c) : NULL;
+    if (!roles)
+        return false;
+    const char *added = more[0] || more[1] ? dg_heap_printf(&m->heap, ", output_padding=%s",
+                                                            dg_onnx_list(m, 2, more))
+                                           : "";
+    dg_want axes;
+    s->out[0]->at = dg_onnx_picture_layout(c.x, channels, c.w.out, &axes);
+    dg_onnx_say(m, s, s->out[0], &axes, "conv_transpose(%s, %lld, kernel=%s%s, padding=%s%s%s%s%s)",
+                text, (long long)channels, dg_onnx_list(m, 2, c.w.kernel),
+                unless_one(m, "stride", c.w.stride), padding(m, &c.w),
+                unless_one(m, "dilation", c.w.dilation), grouped(m, c.groups), added, roles);
     return true;
 }
 

@@ -20,6 +20,7 @@ static const dg_onnx_op ops[] = {
     {"Concat", 1, dg_fold_concat, dg_map_concat},
     {"ConstantOfShape", 1, dg_fold_fill, NULL},
     {"Conv", 2, NULL, dg_map_conv},
+    {"ConvTranspose", 2, NULL, dg_map_conv_transpose},
     {"Cos", 1, dg_fold_unary, dg_map_unary},
     {"Div", 2, dg_fold_binary, dg_map_pair},
     {"Dropout", 1, dg_fold_identity, dg_map_dropout},

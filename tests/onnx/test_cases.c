@@ -7,6 +7,8 @@
 
 #include "io/io_tools.h"
 #include "onnx/import.h"
+#include "onnx/onnx_make.h"
+#include "onnx/wire.h"
 #include "train/experiment.h"
 #include <cmocka.h>
 #include <dirent.h>
@@ -174,16 +176,54 @@ static int run_net(const char *folder, const dg_onnx *net, dg_experiment *e)
     return good;
 }
 
-static int run_case(const char *folder, char why_text[640])
+/* The file with its inputs from the second on as initialisers: shapes, axes and bounds are then
+ * known, as they are in the files of real nets. */
+static dg_text with_constants(const dg_text *model, const char *folder)
+{
+    dg_wire w = dg_wire_of(model->data, model->length);
+    dg_wire_field f;
+    dg_text t = dg_text_make(NULL);
+    while (dg_wire_next(&w, &f)) {
+        if (f.type != DG_WIRE_BYTES)
+            onnx_add_number(&t, (int)f.number, f.value);
+        else if (f.number != 7)
+            onnx_add_field(&t, (int)f.number, (const char *)f.bytes, f.size);
+        if (f.type != DG_WIRE_BYTES || f.number != 7)
+            continue;
+        dg_text graph = dg_text_make(NULL);
+        dg_text_add_bytes(&graph, (const char *)f.bytes, f.size);
+        for (int k = 1; k < 16; k++) {
+            vector *v = read_vector(folder, "input", k);
+            if (v && v->array) /* not a sequence */
+                onnx_add_field(&graph, 5, v->bytes.data, v->bytes.length);
+            free_vector(v);
+        }
+        onnx_add_field(&t, 7, graph.data, graph.length);
+        dg_text_free(&graph);
+    }
+    return t;
+}
+
+static void free_both(dg_text *a, dg_text *b)
+{
+    if (b->data != a->data)
+        dg_text_free(b);
+    dg_text_free(a);
+}
+
+/* As the file is, and with constants: passed if one is, failed if one is. */
+static int run_case(const char *folder, int constants, char why_text[640])
 {
     char path[1024];
     dg_diag why = {0};
     dg_onnx_options options = {.fixed = 1, .plain = 0};
     snprintf(path, sizeof path, "%s/model.onnx", folder);
     why_text[0] = 0;
-    dg_onnx *net = dg_onnx_read(path, &options, &why);
+    dg_text bytes = io_bytes(path), more = constants ? with_constants(&bytes, folder) : bytes;
+    dg_onnx *net = dg_onnx_read_memory(more.data, more.length, path, &options, &why);
     if (!net) {
         memcpy(why_text, why.text, sizeof why.text);
+        free_both(&bytes, &more);
         return why.text[0] && why.code == DG_EMODEL ? REFUSED : FAILED;
     }
     dg_experiment_options o = {.path = "net.dag",
@@ -202,6 +242,7 @@ static int run_case(const char *folder, char why_text[640])
     }
     dg_experiment_free(e);
     dg_onnx_free(net);
+    free_both(&bytes, &more);
     return good ? PASSED : FAILED;
 }
 
@@ -222,7 +263,10 @@ static void run_folder(const char *root, const char *which, totals *t)
     for (int i = 0; i < n; i++) {
         if (list[i]->d_name[0] != '.') {
             snprintf(folder, sizeof folder, "%s/%.80s", path, list[i]->d_name);
-            int result = run_case(folder, why);
+            int chance = strstr(list[i]->d_name, "training_dropout") != NULL;
+            int result = run_case(folder, 0, why);
+            int again = result == FAILED || chance ? result : run_case(folder, 1, why);
+            result = result == PASSED && again == REFUSED ? PASSED : again;
             count(t, operator_of(list[i]->d_name, op), result);
             if (result == FAILED || getenv("DAGRAD_SEE"))
                 print_message("%s: %s %s\n",
