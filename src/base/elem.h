@@ -80,6 +80,12 @@ DG_INLINE vec vec_pow(vec x, vec y)
     return vec64_pow(x, y);
 }
 
+/* x^(y - 1). */
+DG_INLINE vec vec_pow_below(vec x, vec y)
+{
+    return vec64_pow_below(x, y);
+}
+
 DG_INLINE vec vec_erf(vec x)
 {
     return vec64_erf(x);
@@ -130,6 +136,12 @@ DG_INLINE vec vec_pow(vec x, vec y)
 {
     return vec_from64(vec64_pow(vec_low64(x), vec_low64(y)),
                       vec64_pow(vec_high64(x), vec_high64(y)));
+}
+
+DG_INLINE vec vec_pow_below(vec x, vec y)
+{
+    return vec_from64(vec64_pow(vec_low64(x), vec_low64(y) - 1),
+                      vec64_pow(vec_high64(x), vec_high64(y) - 1));
 }
 
 DG_INLINE vec vec_erf(vec x)

@@ -73,27 +73,45 @@ DG_INLINE vec64 elem64_exp_pair(elem64_pair a)
     return elem64_scale(elem64_expm1_small(r) + 1, shifted);
 }
 
-/* |x|^y but for x = 1 and y = 0. */
-DG_INLINE vec64 elem64_pow_size(vec64 x, vec64 y)
+/* |x|^(y + low) but for x = 1 and y = 0. */
+DG_INLINE vec64 elem64_pow_size(vec64 x, vec64 y, vec64 low)
 {
     elem64_pair l = elem64_log_size(vec64_abs(x)), p = {y * l.high, y * l.low};
-    p.low += vec64_fma(y, l.high, -p.high);
+    p.low += vec64_fma(low, l.high, vec64_fma(y, l.high, -p.high));
     return elem64_exp_pair(p);
 }
 
-/* Special values as in C99, F.9.4.4. */
-DG_INLINE vec64 vec64_pow(vec64 x, vec64 y)
+/* x^y from |x|^y; special values as in C99, F.9.4.4. odd, whole: y is. */
+DG_INLINE vec64 elem64_pow_from(vec64 size, vec64 x, vec64 y, ivec64 odd, ivec64 whole)
 {
-    vec64 zero = vec64_set1(0), one = vec64_set1(1), inf = vec64_set1(HUGE_VAL), half = y * 0.5;
-    ivec64 whole = (ivec64)(vec64_rint(y) == y); /* so are infinities */
-    ivec64 odd = whole & (ivec64)(vec64_rint(half) != half);
-    vec64 size = elem64_pow_size(x, y);
+    vec64 zero = vec64_set1(0), one = vec64_set1(1), inf = vec64_set1(HUGE_VAL);
     ivec64 same = (ivec64)(vec64_abs(x) == one) & (ivec64)(vec64_abs(y) == inf);
     size = vec64_select(same, one, size);
     vec64 power = vec64_from_bits(vec64_bits(size) | (odd & vec64_bits(x) & vec64_bits(-zero)));
     ivec64 undefined = (ivec64)(x < zero) & (ivec64)(x > -inf) & ~whole & (ivec64)(y == y);
     power = vec64_select(undefined, vec64_set1((double)NAN), power);
     return vec64_select((ivec64)(x == one) | (ivec64)(y == zero), one, power);
+}
+
+/* Infinities are whole. */
+DG_INLINE ivec64 elem64_is_whole(vec64 y)
+{
+    return (ivec64)(vec64_rint(y) == y);
+}
+
+DG_INLINE vec64 vec64_pow(vec64 x, vec64 y)
+{
+    ivec64 whole = elem64_is_whole(y), odd = whole & ~elem64_is_whole(y * 0.5);
+    return elem64_pow_from(elem64_pow_size(x, y, vec64_set1(0)), x, y, odd, whole);
+}
+
+/* x^(y - 1) without a rounding of y - 1, which ln x would make larger. */
+DG_INLINE vec64 vec64_pow_below(vec64 x, vec64 y)
+{
+    vec64 less = y - 1, back = less + 1, low = y - back;
+    ivec64 whole = elem64_is_whole(y), odd = whole & elem64_is_whole(y * 0.5);
+    low = vec64_select((ivec64)(vec64_abs(y) < 0x1p53), low, vec64_set1(0));
+    return elem64_pow_from(elem64_pow_size(x, less, low), x, less, odd, whole);
 }
 
 #endif

@@ -313,7 +313,7 @@ static void mark_depends(dg_naive *n)
     for (int i = 0; i < n->o->n_wrt; i++)
         n->depends[n->o->wrt[i].id - 1] = 1;
     for (int k = 0; k < g->n_nodes; k++)
-        for (int i = 0; i < g->nodes[k].n_in; i++)
+        for (int i = 0; i < g->nodes[k].n_in && !(g->nodes[k].type->flags & DG_FLAT); i++)
             for (int j = 0; j < g->nodes[k].n_out; j++)
                 if (g->nodes[k].in[i] && g->values[g->nodes[k].out + j - 1].type == g->real)
                     n->depends[g->nodes[k].out + j - 1] |= n->depends[g->nodes[k].in[i] - 1];

@@ -33,7 +33,7 @@ static void mark_depends(dg_program *p)
     for (int k = 0; k < p->n_order; k++) {
         const dg_node *n = &g->nodes[p->order[k]];
         int depends = 0;
-        for (int i = 0; i < n->n_in; i++)
+        for (int i = 0; i < n->n_in && !(n->type->flags & DG_FLAT); i++)
             depends |= n->in[i] && p->depends[n->in[i] - 1];
         for (int j = 0; depends && j < n->n_out; j++)
             p->depends[n->out + j - 1] |= g->values[n->out + j - 1].type == g->real;

@@ -212,9 +212,10 @@ static dg_status softsign_call(const dg_call *c)
 
 const dg_math DG_T(dg_math_softsign) = {softsign_call, softsign_call, softsign_call};
 
+/* Not fused: alpha z is then 1/2 at -3, though alpha is not 1/6. */
 DG_INLINE vec hardsigmoid(dg_point t)
 {
-    return vec_min(vec_max(vec_fma(t.p[0], t.z, t.p[1]), vec_set1(0)), vec_set1(1));
+    return vec_min(vec_max(t.p[0] * t.z + t.p[1], vec_set1(0)), vec_set1(1));
 }
 
 DG_INLINE vec hardsigmoid_slope(dg_point t)

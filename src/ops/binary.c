@@ -10,8 +10,8 @@
  *
  * Each is summed over what its operand is stretched over. Ties of maximum and minimum: the error
  * vector goes to a. A NaN in either is the result; the error vector then goes to a if a is NaN,
- * else to b. pow: da = 0 where b = 0, db = 0 where x = 0 (0^b); db is NaN where a < 0. An error
- * vector of 0 comes back as 0 also where the derivative is infinite (div, pow). */
+ * else to b. pow: da = 0 where b = 0; db = 0 where x = 0 (0^b) and for 0^0, NaN where a < 0. An
+ * error vector of 0 comes back as 0 also where the derivative is infinite (div, pow). */
 #include "ops/broadcast.h"
 
 #ifndef DG_REAL
@@ -45,465 +45,216 @@ static const dg_case order_cases[] = {
     {"a; n,a", "", "uniform(-0.1,0.1); away(0.2,-2,2,0)", 0.1},
     {"n,1,b; 1,a,1", "", "away(0.2,-2,2,0); uniform(-0.1,0.1)", 0.1}};
 
-enum { FLAGS = DG_ROWS | DG_POINTWISE | DG_ACCUMULATES };
-
-const dg_node_type dg_op_add = {
-    .size = sizeof(dg_node_type),
-    .name = "add",
-    .formula = "x = a + b",
-    .onnx = "Add",
-    .inputs = dg_broadcast_inputs,
-    .n_inputs = 2,
-    .n_out = 1,
-    .flags = FLAGS | DG_LINEAR,
-    .shape = dg_broadcast_shape,
-    .parts = dg_broadcast_parts,
-    .cases = any_cases,
-    .n_cases = DG_COUNT(any_cases),
-};
-
-const dg_node_type dg_op_sub = {
-    .size = sizeof(dg_node_type),
-    .name = "sub",
-    .formula = "x = a - b",
-    .onnx = "Sub",
-    .inputs = dg_broadcast_inputs,
-    .n_inputs = 2,
-    .n_out = 1,
-    .flags = FLAGS | DG_LINEAR,
-    .shape = dg_broadcast_shape,
-    .parts = dg_broadcast_parts,
-    .cases = any_cases,
-    .n_cases = DG_COUNT(any_cases),
-};
-
-const dg_node_type dg_op_mul = {
-    .size = sizeof(dg_node_type),
-    .name = "mul",
-    .formula = "x = a b",
-    .onnx = "Mul",
-    .inputs = dg_broadcast_inputs,
-    .n_inputs = 2,
-    .n_out = 1,
-    .flags = FLAGS,
-    .saves_in = 3,
-    .shape = dg_broadcast_shape,
-    .parts = dg_broadcast_parts,
-    .cases = any_cases,
-    .n_cases = DG_COUNT(any_cases),
-};
-
-const dg_node_type dg_op_div = {
-    .size = sizeof(dg_node_type),
-    .name = "div",
-    .formula = "x = a / b",
-    .onnx = "Div",
-    .inputs = dg_broadcast_inputs,
-    .n_inputs = 2,
-    .n_out = 1,
-    .flags = FLAGS,
-    .saves_in = 2,
-    .saves_out = 1,
-    .shape = dg_broadcast_shape,
-    .parts = dg_broadcast_parts,
-    .cases = ratio_cases,
-    .n_cases = DG_COUNT(ratio_cases),
-};
-
-const dg_node_type dg_op_pow = {
-    .size = sizeof(dg_node_type),
-    .name = "pow",
-    .formula = "x = a^b",
-    .onnx = "Pow",
-    .inputs = dg_broadcast_inputs,
-    .n_inputs = 2,
-    .n_out = 1,
-    .flags = FLAGS,
-    .saves_in = 3,
-    .saves_out = 1,
-    .shape = dg_broadcast_shape,
-    .parts = dg_broadcast_parts,
-    .cases = power_cases,
-    .n_cases = DG_COUNT(power_cases),
-};
-
-const dg_node_type dg_op_maximum = {
-    .size = sizeof(dg_node_type),
-    .name = "maximum",
-    .formula = "x = max(a, b); the error vector of a tie goes to a",
-    .onnx = "Max",
-    .inputs = dg_broadcast_inputs,
-    .n_inputs = 2,
-    .n_out = 1,
-    .flags = FLAGS,
-    .saves_in = 3,
-    .shape = dg_broadcast_shape,
-    .parts = dg_broadcast_parts,
-    .cases = order_cases,
-    .n_cases = DG_COUNT(order_cases),
-};
-
-const dg_node_type dg_op_minimum = {
-    .size = sizeof(dg_node_type),
-    .name = "minimum",
-    .formula = "x = min(a, b); the error vector of a tie goes to a",
-    .onnx = "Min",
-    .inputs = dg_broadcast_inputs,
-    .n_inputs = 2,
-    .n_out = 1,
-    .flags = FLAGS,
-    .saves_in = 3,
-    .shape = dg_broadcast_shape,
-    .parts = dg_broadcast_parts,
-    .cases = order_cases,
-    .n_cases = DG_COUNT(order_cases),
-};
+const dg_node_type dg_op_add =
+    DG_BINARY_TYPE("add", "x = a + b", "Add", DG_LINEAR, any_cases, .saves_in = 0);
+const dg_node_type dg_op_sub =
+    DG_BINARY_TYPE("sub", "x = a - b", "Sub", DG_LINEAR, any_cases, .saves_in = 0);
+const dg_node_type dg_op_mul = DG_BINARY_TYPE("mul", "x = a b", "Mul", 0, any_cases, .saves_in = 3);
+const dg_node_type dg_op_div =
+    DG_BINARY_TYPE("div", "x = a / b", "Div", 0, ratio_cases, .saves_in = 2, .saves_out = 1);
+const dg_node_type dg_op_pow =
+    DG_BINARY_TYPE("pow", "x = a^b", "Pow", 0, power_cases, .saves_in = 3, .saves_out = 1);
+const dg_node_type dg_op_maximum =
+    DG_BINARY_TYPE("maximum", "x = max(a, b); the error vector of a tie goes to a", "Max", 0,
+                   order_cases, .saves_in = 3);
+const dg_node_type dg_op_minimum =
+    DG_BINARY_TYPE("minimum", "x = min(a, b); the error vector of a tie goes to a", "Min", 0,
+                   order_cases, .saves_in = 3);
 
 #else
 
-/* 0 where the error vector is 0, also at a pole. */
-DG_INLINE vec unless_zero(vec e, vec product)
+DG_INLINE vec add(dg_place t)
 {
-    vec zero = vec_set1(0);
-    return vec_select((ivec)(e == zero), zero, product);
+    return t.a + t.b;
 }
 
-DG_INLINE vec turn(vec e, vec a, vec b, vec x)
+static void add_run(const DG_T(dg_run) * r, int k, int64_t n, real *y)
 {
-    (void)a, (void)b, (void)x;
-    return -e;
+    dg_runs(r, k, n, y, add, NULL, NULL, NULL);
 }
 
-static void turn_run(const DG_T(dg_run) * r, int64_t n, real *y)
+static dg_status add_call(const dg_call *c)
 {
-    dg_run_product(r, n, y, 0, turn);
+    return DG_T(dg_broadcast)(c, add_run, 3);
 }
 
-DG_INLINE vec add(vec a, vec b)
+const dg_math DG_T(dg_math_add) = {add_call, add_call, add_call};
+
+DG_INLINE vec sub(dg_place t)
 {
-    return a + b;
+    return t.a - t.b;
 }
 
-static void add_run(const DG_T(dg_run) * r, int64_t n, real *y)
+DG_INLINE vec sub_b(dg_place t)
 {
-    dg_run_value(r, n, y, add);
+    return -t.e;
 }
 
-static const DG_T(dg_binary) add_runs = {add_run, {NULL, NULL}};
-
-static dg_status add_forward(const dg_call *c)
+static void sub_run(const DG_T(dg_run) * r, int k, int64_t n, real *y)
 {
-    return DG_T(dg_broadcast_forward)(c, &add_runs);
+    dg_runs(r, k, n, y, sub, NULL, sub_b, NULL);
 }
 
-static dg_status add_adjoint(const dg_call *c)
+static dg_status sub_call(const dg_call *c)
 {
-    return DG_T(dg_broadcast_adjoint)(c, &add_runs);
+    return DG_T(dg_broadcast)(c, sub_run, 1);
 }
 
-static dg_status add_tangent(const dg_call *c)
+const dg_math DG_T(dg_math_sub) = {sub_call, sub_call, sub_call};
+
+DG_INLINE vec mul(dg_place t)
 {
-    return DG_T(dg_broadcast_tangent)(c, &add_runs);
+    return t.a * t.b;
 }
 
-const dg_math DG_T(dg_math_add) = {add_forward, add_adjoint, add_tangent};
-
-DG_INLINE vec sub(vec a, vec b)
+DG_INLINE vec mul_a(dg_place t)
 {
-    return a - b;
+    return t.e * t.b;
 }
 
-static void sub_run(const DG_T(dg_run) * r, int64_t n, real *y)
+DG_INLINE vec mul_b(dg_place t)
 {
-    dg_run_value(r, n, y, sub);
+    return t.e * t.a;
 }
 
-static const DG_T(dg_binary) sub_runs = {sub_run, {NULL, turn_run}};
-
-static dg_status sub_forward(const dg_call *c)
+static void mul_run(const DG_T(dg_run) * r, int k, int64_t n, real *y)
 {
-    return DG_T(dg_broadcast_forward)(c, &sub_runs);
+    dg_runs(r, k, n, y, mul, mul_a, mul_b, NULL);
 }
 
-static dg_status sub_adjoint(const dg_call *c)
+static dg_status mul_call(const dg_call *c)
 {
-    return DG_T(dg_broadcast_adjoint)(c, &sub_runs);
+    return DG_T(dg_broadcast)(c, mul_run, 0);
 }
 
-static dg_status sub_tangent(const dg_call *c)
+const dg_math DG_T(dg_math_mul) = {mul_call, mul_call, mul_call};
+
+DG_INLINE vec divide(dg_place t)
 {
-    return DG_T(dg_broadcast_tangent)(c, &sub_runs);
+    return t.a / t.b;
 }
 
-const dg_math DG_T(dg_math_sub) = {sub_forward, sub_adjoint, sub_tangent};
-
-DG_INLINE vec mul(vec a, vec b)
+DG_INLINE vec div_a(dg_place t)
 {
-    return a * b;
+    return dg_unless_zero(t.e, t.e / t.b);
 }
 
-static void mul_run(const DG_T(dg_run) * r, int64_t n, real *y)
+/* e x / b where e x is a number with all its digits, else e / b x, which then is. */
+DG_INLINE vec div_b(dg_place t)
 {
-    dg_run_value(r, n, y, mul);
+    vec zero = vec_set1(0), first = t.e * t.x, size = vec_abs(first);
+    ivec good = (ivec)(size >= vec_set1(REAL_MIN)) & (ivec)(size <= vec_set1(REAL_MAX));
+    good |= (ivec)(t.x == zero);
+    vec quotient = vec_select(good, first, t.e) / t.b;
+    return dg_unless_zero(t.e, -vec_select(good, quotient, quotient * t.x));
 }
 
-DG_INLINE vec mul_a(vec e, vec a, vec b, vec x)
+static void div_run(const DG_T(dg_run) * r, int k, int64_t n, real *y)
 {
-    (void)a, (void)x;
-    return e * b;
+    dg_runs(r, k, n, y, divide, div_a, div_b, NULL);
 }
 
-static void mul_a_run(const DG_T(dg_run) * r, int64_t n, real *y)
+static dg_status div_call(const dg_call *c)
 {
-    dg_run_product(r, n, y, DG_USES_B, mul_a);
+    return DG_T(dg_broadcast)(c, div_run, 0);
 }
 
-DG_INLINE vec mul_b(vec e, vec a, vec b, vec x)
+const dg_math DG_T(dg_math_div) = {div_call, div_call, div_call};
+
+DG_INLINE vec power(dg_place t)
 {
-    (void)b, (void)x;
-    return e * a;
+    return vec_pow(t.a, t.b);
 }
 
-static void mul_b_run(const DG_T(dg_run) * r, int64_t n, real *y)
+DG_INLINE vec pow_a(dg_place t)
 {
-    dg_run_product(r, n, y, DG_USES_A, mul_b);
+    vec zero = vec_set1(0), slope = t.b * vec_pow_below(t.a, t.b);
+    return dg_unless_zero(t.e, t.e * vec_select((ivec)(t.b == zero), zero, slope));
 }
 
-static const DG_T(dg_binary) mul_runs = {mul_run, {mul_a_run, mul_b_run}};
-
-static dg_status mul_forward(const dg_call *c)
+DG_INLINE vec pow_b(dg_place t)
 {
-    return DG_T(dg_broadcast_forward)(c, &mul_runs);
+    vec zero = vec_set1(0), slope = t.x * vec_log(t.a);
+    ivec none = (ivec)(t.x == zero) | ((ivec)(t.a == zero) & (ivec)(t.b == zero));
+    return dg_unless_zero(t.e, t.e * vec_select(none, zero, slope));
 }
 
-static dg_status mul_adjoint(const dg_call *c)
+static void pow_run(const DG_T(dg_run) * r, int k, int64_t n, real *y)
 {
-    return DG_T(dg_broadcast_adjoint)(c, &mul_runs);
+    dg_runs(r, k, n, y, power, pow_a, pow_b, NULL);
 }
 
-static dg_status mul_tangent(const dg_call *c)
+static dg_status pow_call(const dg_call *c)
 {
-    return DG_T(dg_broadcast_tangent)(c, &mul_runs);
+    return DG_T(dg_broadcast)(c, pow_run, 0);
 }
 
-const dg_math DG_T(dg_math_mul) = {mul_forward, mul_adjoint, mul_tangent};
-
-DG_INLINE vec divide(vec a, vec b)
-{
-    return a / b;
-}
-
-static void div_run(const DG_T(dg_run) * r, int64_t n, real *y)
-{
-    dg_run_value(r, n, y, divide);
-}
-
-DG_INLINE vec div_a(vec e, vec a, vec b, vec x)
-{
-    (void)a, (void)x;
-    return unless_zero(e, e / b);
-}
-
-static void div_a_run(const DG_T(dg_run) * r, int64_t n, real *y)
-{
-    dg_run_product(r, n, y, DG_USES_B, div_a);
-}
-
-DG_INLINE vec div_b(vec e, vec a, vec b, vec x)
-{
-    (void)a;
-    return unless_zero(e, -(e / b * x));
-}
-
-static void div_b_run(const DG_T(dg_run) * r, int64_t n, real *y)
-{
-    dg_run_product(r, n, y, DG_USES_B | DG_USES_X, div_b);
-}
-
-static const DG_T(dg_binary) div_runs = {div_run, {div_a_run, div_b_run}};
-
-static dg_status div_forward(const dg_call *c)
-{
-    return DG_T(dg_broadcast_forward)(c, &div_runs);
-}
-
-static dg_status div_adjoint(const dg_call *c)
-{
-    return DG_T(dg_broadcast_adjoint)(c, &div_runs);
-}
-
-static dg_status div_tangent(const dg_call *c)
-{
-    return DG_T(dg_broadcast_tangent)(c, &div_runs);
-}
-
-const dg_math DG_T(dg_math_div) = {div_forward, div_adjoint, div_tangent};
-
-DG_INLINE vec power(vec a, vec b)
-{
-    return vec_pow(a, b);
-}
-
-static void pow_run(const DG_T(dg_run) * r, int64_t n, real *y)
-{
-    dg_run_value(r, n, y, power);
-}
-
-DG_INLINE vec pow_a(vec e, vec a, vec b, vec x)
-{
-    (void)x;
-    vec zero = vec_set1(0), slope = b * vec_pow(a, b - 1);
-    return unless_zero(e, e * vec_select((ivec)(b == zero), zero, slope));
-}
-
-static void pow_a_run(const DG_T(dg_run) * r, int64_t n, real *y)
-{
-    dg_run_product(r, n, y, DG_USES_A | DG_USES_B, pow_a);
-}
-
-DG_INLINE vec pow_b(vec e, vec a, vec b, vec x)
-{
-    vec zero = vec_set1(0), slope = x * vec_log(a);
-    ivec none = (ivec)(x == zero) | ((ivec)(a == zero) & (ivec)(b == zero));
-    return unless_zero(e, e * vec_select(none, zero, slope));
-}
-
-static void pow_b_run(const DG_T(dg_run) * r, int64_t n, real *y)
-{
-    dg_run_product(r, n, y, DG_USES_A | DG_USES_B | DG_USES_X, pow_b);
-}
-
-static const DG_T(dg_binary) pow_runs = {pow_run, {pow_a_run, pow_b_run}};
-
-static dg_status pow_forward(const dg_call *c)
-{
-    return DG_T(dg_broadcast_forward)(c, &pow_runs);
-}
-
-static dg_status pow_adjoint(const dg_call *c)
-{
-    return DG_T(dg_broadcast_adjoint)(c, &pow_runs);
-}
-
-static dg_status pow_tangent(const dg_call *c)
-{
-    return DG_T(dg_broadcast_tangent)(c, &pow_runs);
-}
-
-const dg_math DG_T(dg_math_pow) = {pow_forward, pow_adjoint, pow_tangent};
+const dg_math DG_T(dg_math_pow) = {pow_call, pow_call, pow_call};
 
 /* Lanes where a is the result; in the others b is. */
-DG_INLINE ivec a_above(vec a, vec b)
+DG_INLINE ivec a_above(dg_place t)
 {
-    return (ivec)(a >= b) | (ivec)(a != a);
+    return (ivec)(t.a >= t.b) | (ivec)(t.a != t.a);
 }
 
-DG_INLINE vec maximum(vec a, vec b)
+DG_INLINE vec maximum(dg_place t)
 {
-    return vec_select(a_above(a, b), a, b);
+    return vec_select(a_above(t), t.a, t.b);
 }
 
-static void maximum_run(const DG_T(dg_run) * r, int64_t n, real *y)
+DG_INLINE vec maximum_a(dg_place t)
 {
-    dg_run_value(r, n, y, maximum);
+    return vec_select(a_above(t), t.e, vec_set1(0));
 }
 
-DG_INLINE vec maximum_a(vec e, vec a, vec b, vec x)
+DG_INLINE vec maximum_b(dg_place t)
 {
-    (void)x;
-    return vec_select(a_above(a, b), e, vec_set1(0));
+    return vec_select(a_above(t), vec_set1(0), t.e);
 }
 
-static void maximum_a_run(const DG_T(dg_run) * r, int64_t n, real *y)
+static void maximum_run(const DG_T(dg_run) * r, int k, int64_t n, real *y)
 {
-    dg_run_product(r, n, y, DG_USES_A | DG_USES_B, maximum_a);
+    dg_runs(r, k, n, y, maximum, maximum_a, maximum_b, NULL);
 }
 
-DG_INLINE vec maximum_b(vec e, vec a, vec b, vec x)
+static dg_status maximum_call(const dg_call *c)
 {
-    (void)x;
-    return vec_select(a_above(a, b), vec_set1(0), e);
+    return DG_T(dg_broadcast)(c, maximum_run, 0);
 }
 
-static void maximum_b_run(const DG_T(dg_run) * r, int64_t n, real *y)
-{
-    dg_run_product(r, n, y, DG_USES_A | DG_USES_B, maximum_b);
-}
-
-static const DG_T(dg_binary) maximum_runs = {maximum_run, {maximum_a_run, maximum_b_run}};
-
-static dg_status maximum_forward(const dg_call *c)
-{
-    return DG_T(dg_broadcast_forward)(c, &maximum_runs);
-}
-
-static dg_status maximum_adjoint(const dg_call *c)
-{
-    return DG_T(dg_broadcast_adjoint)(c, &maximum_runs);
-}
-
-static dg_status maximum_tangent(const dg_call *c)
-{
-    return DG_T(dg_broadcast_tangent)(c, &maximum_runs);
-}
-
-const dg_math DG_T(dg_math_maximum) = {maximum_forward, maximum_adjoint, maximum_tangent};
+const dg_math DG_T(dg_math_maximum) = {maximum_call, maximum_call, maximum_call};
 
 /* Lanes where a is the result; in the others b is. */
-DG_INLINE ivec a_below(vec a, vec b)
+DG_INLINE ivec a_below(dg_place t)
 {
-    return (ivec)(a <= b) | (ivec)(a != a);
+    return (ivec)(t.a <= t.b) | (ivec)(t.a != t.a);
 }
 
-DG_INLINE vec minimum(vec a, vec b)
+DG_INLINE vec minimum(dg_place t)
 {
-    return vec_select(a_below(a, b), a, b);
+    return vec_select(a_below(t), t.a, t.b);
 }
 
-static void minimum_run(const DG_T(dg_run) * r, int64_t n, real *y)
+DG_INLINE vec minimum_a(dg_place t)
 {
-    dg_run_value(r, n, y, minimum);
+    return vec_select(a_below(t), t.e, vec_set1(0));
 }
 
-DG_INLINE vec minimum_a(vec e, vec a, vec b, vec x)
+DG_INLINE vec minimum_b(dg_place t)
 {
-    (void)x;
-    return vec_select(a_below(a, b), e, vec_set1(0));
+    return vec_select(a_below(t), vec_set1(0), t.e);
 }
 
-static void minimum_a_run(const DG_T(dg_run) * r, int64_t n, real *y)
+static void minimum_run(const DG_T(dg_run) * r, int k, int64_t n, real *y)
 {
-    dg_run_product(r, n, y, DG_USES_A | DG_USES_B, minimum_a);
+    dg_runs(r, k, n, y, minimum, minimum_a, minimum_b, NULL);
 }
 
-DG_INLINE vec minimum_b(vec e, vec a, vec b, vec x)
+static dg_status minimum_call(const dg_call *c)
 {
-    (void)x;
-    return vec_select(a_below(a, b), vec_set1(0), e);
+    return DG_T(dg_broadcast)(c, minimum_run, 0);
 }
 
-static void minimum_b_run(const DG_T(dg_run) * r, int64_t n, real *y)
-{
-    dg_run_product(r, n, y, DG_USES_A | DG_USES_B, minimum_b);
-}
-
-static const DG_T(dg_binary) minimum_runs = {minimum_run, {minimum_a_run, minimum_b_run}};
-
-static dg_status minimum_forward(const dg_call *c)
-{
-    return DG_T(dg_broadcast_forward)(c, &minimum_runs);
-}
-
-static dg_status minimum_adjoint(const dg_call *c)
-{
-    return DG_T(dg_broadcast_adjoint)(c, &minimum_runs);
-}
-
-static dg_status minimum_tangent(const dg_call *c)
-{
-    return DG_T(dg_broadcast_tangent)(c, &minimum_runs);
-}
-
-const dg_math DG_T(dg_math_minimum) = {minimum_forward, minimum_adjoint, minimum_tangent};
+const dg_math DG_T(dg_math_minimum) = {minimum_call, minimum_call, minimum_call};
 
 #endif

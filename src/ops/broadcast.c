@@ -11,28 +11,38 @@ static int64_t from_last(const dg_shape *s, int k)
     return k < s->rank ? s->dim[s->rank - 1 - k] : 1;
 }
 
-static dg_status refuse(const dg_shape in[], const char *rule, dg_diag *why)
+static dg_status refuse(const dg_shape *x, const dg_shape *y, const char *rule, dg_diag *why)
 {
     char a[128], b[128];
     return dg_diag_set(why, DG_EMODEL, "shapes %s and %s do not fit: %s",
-                       dg_shape_text(&in[0], a, sizeof a), dg_shape_text(&in[1], b, sizeof b),
-                       rule);
+                       dg_shape_text(x, a, sizeof a), dg_shape_text(y, b, sizeof b), rule);
+}
+
+/* x, stretched so that y fits. */
+static dg_status stretch(dg_shape *x, const dg_shape *y, dg_diag *why)
+{
+    dg_shape wide = {.rank = x->rank > y->rank ? x->rank : y->rank};
+    for (int k = 0; k < wide.rank; k++) {
+        int64_t a = from_last(x, k), b = from_last(y, k);
+        if (a != b && a != 1 && b != 1)
+            return refuse(x, y, "aligned at the last axis, sizes must be equal or one of them 1",
+                          why);
+        if ((a == DG_N || b == DG_N) && k != wide.rank - 1)
+            return refuse(x, y, "the batch axis N would not be axis 0 of the result", why);
+        wide.dim[wide.rank - 1 - k] = a == 1 ? b : a;
+    }
+    *x = wide;
+    return DG_OK;
 }
 
 dg_status dg_broadcast_shape(const dg_attrs *attrs, int n_in, const dg_shape in[], dg_shape out[],
                              dg_diag *why)
 {
-    dg_shape x = {.rank = in[0].rank > in[1].rank ? in[0].rank : in[1].rank};
-    (void)attrs, (void)n_in;
-    for (int k = 0; k < x.rank; k++) {
-        int64_t a = from_last(&in[0], k), b = from_last(&in[1], k);
-        if (a != b && a != 1 && b != 1)
-            return refuse(in, "aligned at the last axis, sizes must be equal or one of them 1",
-                          why);
-        if ((a == DG_N || b == DG_N) && k != x.rank - 1)
-            return refuse(in, "the batch axis N would not be axis 0 of the result", why);
-        x.dim[x.rank - 1 - k] = a == 1 ? b : a;
-    }
+    dg_shape x = in[0];
+    (void)attrs;
+    for (int k = 1; k < n_in; k++)
+        if (stretch(&x, &in[k], why) != DG_OK)
+            return DG_EMODEL;
     out[0] = x;
     return DG_OK;
 }
@@ -54,44 +64,49 @@ int dg_broadcast_parts(const dg_sizes *of, int input)
 
 #include "ops/fold.h"
 
-/* The arrays of a walk; perturbations lie as a and b do. */
-enum { RESULT, E, A, B, X };
+/* The arrays of a walk; x lies as the error vector does, perturbations as their inputs. */
+enum { RESULT, E, IN };
 
-/* What is computed at the places of a walk: one function, or the sum of two. e[k]: the function's
- * own operand (NULL for a value), lying as array at_e[k] of the walk. In `run` are whole
- * operands, and steps along the walk's last axis. */
+/* What is computed at the places of a walk: the product for one input; or (only = -1) the value, or
+ * the sum of the products for those inputs k for which e[k] is given. e[k] lies as array at_e[k]
+ * of the walk. In `run` are whole operands, and steps along the walk's last axis. */
 typedef struct {
     DG_T(dg_run) run;
-    const real *e[2];
-    int at_e[2];
-    int64_t step_e[2];
-    DG_T(dg_run_fn) fn[2]; /* NULL: e itself */
-    int given[2];
+    DG_T(dg_run_fn) fn;
+    const real *e[DG_BROADCAST_IN];
+    int at_e[DG_BROADCAST_IN];
+    int64_t step_e[DG_BROADCAST_IN];
+    int n_in, value, only;
+    unsigned passes;
 } task;
+
+static task task_of(const dg_call *c, DG_T(dg_run_fn) run, unsigned passes)
+{
+    task t = {.fn = run, .n_in = c->n_in, .only = -1, .passes = passes};
+    for (int k = 0; k < c->n_in; k++)
+        t.run.in[k] = c->in[k];
+    t.value = c->direction == DG_CALL_FORWARD;
+    t.run.x = t.value ? NULL : c->out[0];
+    return t;
+}
 
 static dg_walk walk_of(const dg_call *c, const dg_shape *result, int64_t row0, int64_t row1)
 {
     dg_walk w = dg_walk_over(c->out_shape);
     dg_walk_add(&w, result);
     dg_walk_add(&w, c->out_shape);
-    dg_walk_add(&w, &c->in_shape[0]);
-    dg_walk_add(&w, &c->in_shape[1]);
-    dg_walk_add(&w, c->out_shape);
+    for (int k = 0; k < c->n_in; k++)
+        dg_walk_add(&w, &c->in_shape[k]);
     dg_walk_cut(&w, 0, row0, row1);
     return w;
 }
 
 static void set_steps(task *t, const dg_walk *w, int axis)
 {
-    t->run.step_a = w->step[A][axis];
-    t->run.step_b = w->step[B][axis];
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < t->n_in; k++) {
+        t->run.step[k] = w->step[IN + k][axis];
         t->step_e[k] = w->step[t->at_e[k]][axis];
-}
-
-static const real *from(const real *p, int64_t offset)
-{
-    return p ? p + offset : NULL;
+    }
 }
 
 static void same(const DG_T(dg_run) * r, int64_t n, real *y)
@@ -102,24 +117,48 @@ static void same(const DG_T(dg_run) * r, int64_t n, real *y)
         memcpy(y, r->e, (size_t)n * sizeof(real));
 }
 
+/* y = e times the derivative by input k. */
+DG_INLINE void product(const task *t, DG_T(dg_run) * r, int k, const int64_t at[], int64_t i,
+                       int64_t n, real *y)
+{
+    r->step_e = t->step_e[k];
+    r->e = t->e[k] + at[t->at_e[k]] + i * r->step_e;
+    if (t->passes >> k & 1)
+        same(r, n, y);
+    else
+        t->fn(r, k, n, y);
+}
+
+static void sum_of_products(const task *t, DG_T(dg_run) * r, const int64_t at[], int64_t i,
+                            int64_t n, real *y)
+{
+    real room[DG_SEGMENT];
+    for (int k = 0, add = 0; k < t->n_in; k++) {
+        if (!t->e[k])
+            continue;
+        product(t, r, k, at, i, n, add ? room : y);
+        if (add)
+            DG_T(dg_add)(n, y, room, y);
+        add = 1;
+    }
+}
+
 /* Elements i .. i+n-1 of the last axis at a place, n <= DG_SEGMENT. */
 static void fill(const void *context, const int64_t at[], int64_t i, int64_t n, real *y)
 {
     const task *t = context;
-    DG_T(dg_run) r = t->run;
-    real room[DG_SEGMENT];
-    r.a = from(r.a, at[A] + i * r.step_a);
-    r.b = from(r.b, at[B] + i * r.step_b);
-    r.x = from(r.x, at[X] + i);
-    for (int k = 0; k < 2; k++) {
-        if (!t->given[k])
-            continue;
-        r.step_e = t->step_e[k];
-        r.e = from(t->e[k], at[t->at_e[k]] + i * r.step_e);
-        (t->fn[k] ? t->fn[k] : same)(&r, n, k == 1 && t->given[0] ? room : y);
+    DG_T(dg_run) r = {.e = y, .step_e = 1, .x = t->run.x ? t->run.x + at[E] + i : y};
+    for (int k = 0; k < DG_BROADCAST_IN; k++) {
+        const real *z = t->run.in[k];
+        r.step[k] = z ? t->run.step[k] : 1;
+        r.in[k] = z ? z + at[IN + k] + i * r.step[k] : y;
     }
-    for (int64_t j = 0; j < n && t->given[0] && t->given[1]; j++)
-        y[j] += room[j];
+    if (t->only >= 0)
+        product(t, &r, t->only, at, i, n, y);
+    else if (t->value)
+        t->fn(&r, -1, n, y);
+    else
+        sum_of_products(t, &r, at, i, n, y);
 }
 
 /* y = the task, for every element of rows row0 .. row1-1. */
@@ -139,20 +178,13 @@ static void each(const dg_call *c, int64_t row0, int64_t row1, task *t, real *y)
     } while (dg_walk_next(&w, 0, last, &at));
 }
 
-dg_status DG_T(dg_broadcast_forward)(const dg_call *c, const DG_T(dg_binary) * of)
-{
-    task t = {.run = {.a = c->in[0], .b = c->in[1]}, .fn = {of->value}, .given = {1}};
-    each(c, c->row0, c->row1, &t, c->out[0]);
-    return DG_OK;
-}
-
 /* delta[k] by a fold; also where nothing is stretched, but the old value is to be added. */
 static void folded(const dg_call *c, int k, task *t)
 {
     dg_walk w = walk_of(c, &c->in_shape[k], c->row0, c->row1);
     dg_fold f = dg_fold_over(&w, 1);
-    DG_T(dg_terms) terms = {.source = t->e[0], .context = t};
-    if (t->fn[0])
+    DG_T(dg_terms) terms = {.source = t->e[k], .context = t};
+    if (!(t->passes >> k & 1))
         terms.fill = fill;
     set_steps(t, &f.walk, f.columns ? f.kept - 1 : f.walk.rank - 1);
     DG_T(dg_fold_units)
@@ -160,13 +192,11 @@ static void folded(const dg_call *c, int k, task *t)
      DG_FOLD_SUM, &terms, c->add, c->delta[k]);
 }
 
-static void delta(const dg_call *c, int k, DG_T(dg_run_fn) product)
+static void delta(const dg_call *c, int k, task t)
 {
-    task t = {.run = {.a = c->in[0], .b = c->in[1], .x = c->out[0]},
-              .e = {c->eps[0]},
-              .at_e = {E},
-              .fn = {product},
-              .given = {1}};
+    t.only = k;
+    t.e[k] = c->eps[0];
+    t.at_e[k] = E;
     int64_t count = dg_shape_count(c->out_shape), rows = c->row1 - c->row0;
     if (count > 0 && dg_shape_count(&c->in_shape[k]) == count && !c->add)
         each(c, c->row0 + dg_share(rows, c->part, c->parts),
@@ -176,32 +206,38 @@ static void delta(const dg_call *c, int k, DG_T(dg_run_fn) product)
 }
 
 /* A delta that lies in the error vector's memory is written last. */
-dg_status DG_T(dg_broadcast_adjoint)(const dg_call *c, const DG_T(dg_binary) * of)
+static void adjoint(const dg_call *c, const task *t)
 {
-    int first = c->delta[0] == c->eps[0];
-    for (int j = 0; j < 2; j++) {
-        int k = first ? 1 - j : j;
-        if (c->delta[k])
-            delta(c, k, of->product[k]);
-    }
-    return DG_OK;
+    for (int last = 0; last < 2; last++)
+        for (int k = 0; k < c->n_in; k++)
+            if (c->delta[k] && (c->delta[k] == c->eps[0]) == last)
+                delta(c, k, *t);
 }
 
-dg_status DG_T(dg_broadcast_tangent)(const dg_call *c, const DG_T(dg_binary) * of)
+static void tangent(const dg_call *c, task *t)
 {
-    task t = {.run = {.a = c->in[0], .b = c->in[1], .x = c->out[0]},
-              .e = {c->din[0], c->din[1]},
-              .at_e = {A, B}};
-    for (int k = 0; k < 2; k++) {
-        t.fn[k] = of->product[k];
-        t.given[k] = c->din[k] != NULL;
-    }
+    int any = 0;
     int64_t row = dg_shape_row(c->out_shape);
-    if (!t.given[0] && !t.given[1] && row > 0)
-        memset((real *)c->dout[0] + c->row0 * row, 0,
-               (size_t)((c->row1 - c->row0) * row) * sizeof(real));
+    for (int k = 0; k < c->n_in; k++) {
+        t->e[k] = c->din[k];
+        t->at_e[k] = IN + k;
+        any |= c->din[k] != NULL;
+    }
+    if (any)
+        each(c, c->row0, c->row1, t, c->dout[0]);
     else
-        each(c, c->row0, c->row1, &t, c->dout[0]);
+        DG_T(dg_fill)((c->row1 - c->row0) * row, 0, (real *)c->dout[0] + c->row0 * row);
+}
+
+dg_status DG_T(dg_broadcast)(const dg_call *c, DG_T(dg_run_fn) run, unsigned passes)
+{
+    task t = task_of(c, run, passes);
+    if (c->direction == DG_CALL_FORWARD)
+        each(c, c->row0, c->row1, &t, c->out[0]);
+    else if (c->direction == DG_CALL_ADJOINT)
+        adjoint(c, &t);
+    else
+        tangent(c, &t);
     return DG_OK;
 }
 

@@ -410,7 +410,11 @@ static dg_value make(world *w, const dg_node_type *t)
         return product(w, t->name);
     if (is_one_of(t->name, "maxpool avgpool global_avgpool"))
         return pool(w, t->name);
-    if (is_one_of(t->name, "add sub mul div pow maximum minimum"))
+    if (is_one_of(t->name, "where")) {
+        dg_value v = any(w), in[3] = {partner(w, v), v, partner(w, v)};
+        return apply(w, t->name, 3, in, "");
+    }
+    if (is_one_of(t->name, "add sub mul div pow maximum minimum greater less equal not_equal"))
         return binary(w, t->name);
     if (is_one_of(t->name, "sum mean max min softmax log_softmax"))
         return reduction(w, t->name);

@@ -127,6 +127,51 @@ static const point POINTS[] = {
      {1, 1, 1, 1, 1},
      {0, 3, -2, INF, NOT},
      {2, 1, 0, 1, NOT}},
+    {"elu",
+     "",
+     4,
+     {-20, -40, -1, 0},
+     {1, 1, 1, 1},
+     {-0.99999999793884638, -1, -0.63212055882855768, 0},
+     {2.0611536224385578e-9, 4.2483542552915890e-18, 0.36787944117144233, 1}},
+    {"gelu", "", 4, {-INF, INF, NOT, 0}, {1, 1, 1, 2}, {0, INF, NOT, 0}, {0, 1, NOT, 1}},
+    {"gelu",
+     "approximate=tanh",
+     4,
+     {-INF, INF, NOT, 0},
+     {1, 1, 1, 2},
+     {0, INF, NOT, 0},
+     {0, 1, NOT, 1}},
+    {"silu", "", 4, {-INF, INF, NOT, 0}, {1, 1, 1, 2}, {0, INF, NOT, 0}, {0, 1, NOT, 1}},
+    {"softsign", "", 4, {-INF, INF, NOT, 0}, {1, 1, 1, 2}, {-1, 1, NOT, 0}, {0, 0, NOT, 2}},
+    {"erf",
+     "",
+     4,
+     {-INF, INF, NOT, 0},
+     {1, 1, 1, 2},
+     {-1, 1, NOT, 0},
+     {0, 0, NOT, 2.2567583341910251}},
+    {"selu",
+     "",
+     4,
+     {-INF, INF, NOT, 0},
+     {1, 1, 1, 1},
+     {-1.7580993408473766, INF, NOT, 0},
+     {0, 1.0507009873554805, NOT, 1.7580993408473766}},
+    {"hardsigmoid",
+     "",
+     6,
+     {-INF, INF, NOT, 0, -3, 3},
+     {1, 1, 1, 6, 1, 1},
+     {0, 1, NOT, 0.5, 0, 1},
+     {0, 0, 0, 1, 0, 0}},
+    {"hardswish",
+     "",
+     6,
+     {-INF, INF, NOT, 0, -3, 3},
+     {1, 1, 1, 6, 1, 1},
+     {0, INF, NOT, 0, 0, 3},
+     {0, 1, NOT, 3, 0, 1}},
     {"softplus",
      "",
      4,
@@ -225,6 +270,41 @@ static const pair PAIRS[] = {
      {0, 0, 0, 0, 0, 1, 0}},
 };
 
+static const pair COMPARED[] = {
+    {"greater",
+     6,
+     {1, 2, NOT, 0, INF, 1},
+     {1, 1, 1, -0.0, 1, NOT},
+     {1},
+     {0, 1, 0, 0, 1, 0},
+     {0},
+     {0}},
+    {"less",
+     6,
+     {1, 2, NOT, 0, -INF, 1},
+     {1, 3, 1, -0.0, 1, NOT},
+     {1},
+     {0, 1, 0, 0, 1, 0},
+     {0},
+     {0}},
+    {"equal",
+     6,
+     {1, 2, NOT, 0, INF, 1},
+     {1, 3, NOT, -0.0, INF, 2},
+     {1},
+     {1, 0, 0, 1, 1, 0},
+     {0},
+     {0}},
+    {"not_equal",
+     6,
+     {1, 2, NOT, 0, 1, 1},
+     {1, 3, NOT, -0.0, 2, 1},
+     {1},
+     {0, 1, 1, 0, 1, 0},
+     {0},
+     {0}},
+};
+
 static void check_pair(const pair *p, dg_type real, const dg_isa *isa)
 {
     dg_shape shape[2] = {{1, {p->n}}, {1, {p->n}}};
@@ -259,9 +339,36 @@ static void test_pairs(void **state)
     const dg_isa *isa;
     (void)state;
     for (int k = 0; (isa = dg_rig_isa(k)); k++)
-        for (int wide = 0; wide < 2; wide++)
+        for (int wide = 0; wide < 2; wide++) {
             for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++)
                 check_pair(&PAIRS[i], wide ? DG_F64 : DG_F32, isa);
+            for (size_t i = 0; i < sizeof COMPARED / sizeof COMPARED[0]; i++)
+                check_pair(&COMPARED[i], wide ? DG_F64 : DG_F32, isa);
+        }
+}
+
+/* What is not chosen may be anything; 0 and -0 choose b, a NaN a. */
+static void test_where(void **state)
+{
+    (void)state;
+    const double c[] = {0, -0.0, 1, -2, NOT}, a[] = {NOT, INF, 3, 4, 5}, b[] = {1, 2, NOT, INF, 7};
+    const double x[] = {1, 2, 3, 4, 5}, e[] = {1, 2, 3, 4, 5}, zero[5] = {0};
+    const double da[] = {0, 0, 3, 4, 5}, db[] = {1, 2, 0, 0, 0}, *in[] = {c, a, b};
+    dg_shape shape[3] = {{1, {5}}, {1, {5}}, {1, {5}}};
+    dg_trial t;
+    dg_rig r;
+    dg_trial_make(&t, "where", "", 3, shape, in, 0);
+    dg_rig_open(&r, &t, DG_F32, dg_isa_at(0), 1);
+    for (int k = 0; k < 5; k++)
+        dg_rig_set(&r, r.eps[0], k, e[k]);
+    dg_rig_forward(&r, DG_WHOLE);
+    expect(&r, "x", r.out[0], x, 5);
+    dg_rig_adjoint(&r, DG_WHOLE, -1);
+    expect(&r, "dc", r.delta[0], zero, 5);
+    expect(&r, "da", r.delta[1], da, 5);
+    expect(&r, "db", r.delta[2], db, 5);
+    dg_rig_close(&r);
+    dg_trial_free(&t);
 }
 
 /* One masked row among others, along an axis that is not the last. */
@@ -347,9 +454,9 @@ static void test_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing),   cmocka_unit_test(test_points),
-        cmocka_unit_test(test_pairs),     cmocka_unit_test(test_masked_column),
-        cmocka_unit_test(test_long_sums),
+        cmocka_unit_test(test_nothing),       cmocka_unit_test(test_points),
+        cmocka_unit_test(test_pairs),         cmocka_unit_test(test_where),
+        cmocka_unit_test(test_masked_column), cmocka_unit_test(test_long_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

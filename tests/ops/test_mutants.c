@@ -70,8 +70,9 @@ static void all_mutants_are_killed(void **state)
         const dg_node_type *t = dg_builtin_at(k);
         int n = 0, dead = 0;
         char alive[512] = "";
-        if (t->flags & DG_VIEW)
-            continue; /* a view has no mathematics of its own: the engine's mutants are its own */
+        if (t->flags & (DG_VIEW | DG_FLAT))
+            continue; /* a view has no mathematics of its own: the engine's mutants are its own;
+                         and what comes back through a flat node is 0 however it is spoilt */
         for (int m = 0; dg_mutant_at(m); m++) {
             const char *name = dg_mutant_at(m)->name;
             n++;

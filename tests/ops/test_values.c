@@ -98,14 +98,28 @@ static double two_inputs(const dg_trial *t, int j, int64_t flat)
     double a = t->in[0][stretched(&t->in_shape[0], &t->out_shape[0], index)];
     double b = t->in[1][stretched(&t->in_shape[1], &t->out_shape[0], index)];
     const char *name = t->type->name;
-    return strcmp(name, "add") == 0       ? a + b
-           : strcmp(name, "sub") == 0     ? a - b
-           : strcmp(name, "mul") == 0     ? a * b
-           : strcmp(name, "div") == 0     ? a / b
-           : strcmp(name, "pow") == 0     ? pow(a, b)
-           : strcmp(name, "maximum") == 0 ? fmax(a, b)
-           : strcmp(name, "minimum") == 0 ? fmin(a, b)
-                                          : (double)NAN;
+    return strcmp(name, "add") == 0         ? a + b
+           : strcmp(name, "sub") == 0       ? a - b
+           : strcmp(name, "mul") == 0       ? a * b
+           : strcmp(name, "div") == 0       ? a / b
+           : strcmp(name, "pow") == 0       ? pow(a, b)
+           : strcmp(name, "maximum") == 0   ? fmax(a, b)
+           : strcmp(name, "minimum") == 0   ? fmin(a, b)
+           : strcmp(name, "greater") == 0   ? a > b
+           : strcmp(name, "less") == 0      ? a < b
+           : strcmp(name, "equal") == 0     ? a <= b && a >= b
+           : strcmp(name, "not_equal") == 0 ? a < b || a > b
+                                            : (double)NAN;
+}
+
+static double chosen(const dg_trial *t, int j, int64_t flat)
+{
+    int64_t index[DG_MAX_RANK];
+    dg_unravel(&t->out_shape[j], flat, index);
+    double v[3];
+    for (int k = 0; k < 3; k++)
+        v[k] = t->in[k][stretched(&t->in_shape[k], &t->out_shape[0], index)];
+    return v[0] < 0 || v[0] > 0 ? v[1] : v[2];
 }
 
 static double same_order(const dg_trial *t, int j, int64_t flat)
@@ -236,7 +250,8 @@ static const struct {
     {"neg abs exp log sqrt square reciprocal sin cos clip tanh sigmoid relu leaky_relu elu "
      "softplus erf selu softsign hardsigmoid hardswish gelu silu",
      one_input, 4000},
-    {"add sub mul div pow maximum minimum", two_inputs, 4000},
+    {"add sub mul div pow maximum minimum greater less equal not_equal", two_inputs, 4000},
+    {"where", chosen, 4000},
     {"reshape flatten", same_order, 4000},
     {"transpose", transposed, 4000},
     {"concat", joined, 4000},
