@@ -440,8 +440,11 @@ static int rare_type(const world *w, const int used[DG_RANDOM_TYPES])
     int best = -1, n = 0;
     while (n < DG_RANDOM_TYPES && dg_type_at(w->g, n))
         n++;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3;) {
         int k = dg_random_below(w->r, n);
+        if (used[k] >= DG_RANDOM_NEVER)
+            continue;
+        i++;
         if (best < 0 || used[k] < used[best])
             best = k;
     }

@@ -13,7 +13,7 @@ uint64_t dg_random_next(dg_random *r);
 int dg_random_below(dg_random *r, int n); /* 0 .. n-1 */
 double dg_random_between(dg_random *r, double a, double b);
 
-enum { DG_RANDOM_TYPES = 128 };
+enum { DG_RANDOM_TYPES = 128, DG_RANDOM_NEVER = 1 << 20 /* used so often: left out */ };
 
 /* used[k] counts, over all graphs so far, how often type k of dg_type_at was applied; the generator
  * prefers those that are rare. nodes: how many at least. rows: 1 with a batch axis, 0 without. */

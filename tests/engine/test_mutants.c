@@ -29,7 +29,7 @@ static void only_smooth(void)
                                          "matmul", "concat", "split",   "transpose", "conv",
                                          "cos",    "sin",    "square",  "mean",      "sum"};
     for (int k = 0; dg_type_at(NULL, k); k++) {
-        used[k] = 1 << 20;
+        used[k] = DG_RANDOM_NEVER;
         for (size_t i = 0; i < sizeof smooth / sizeof *smooth; i++)
             if (strcmp(dg_type_at(NULL, k)->name, smooth[i]) == 0)
                 used[k] = 0;
