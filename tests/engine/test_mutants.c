@@ -195,7 +195,8 @@ static int means_nothing(subject *s, dg_item *it)
 {
     dg_adds before = it->adds;
     it->adds = ADDS_AFTER;
-    int same = is_right_from(s, 0, NANS) && is_right_from(s, 0, NUMBERS);
+    int product = it->kind == ITEM_SEED; /* with a seed: 0 of any number, but not of a NaN */
+    int same = (product || is_right_from(s, 0, NANS)) && is_right_from(s, 0, NUMBERS);
     it->adds = before;
     return same;
 }
