@@ -38,7 +38,7 @@ DG_API const char *dg_type_name(dg_type t); /* "f32", "f64", "i32", "u8" */
 /* A shape from its dimensions. rank 0 to DG_MAX_RANK, else the shape of rank 0. */
 DG_API dg_shape dg_shape_make(int rank, const int64_t dim[]);
 
-/* Number of elements, 1 for rank 0; -1 if it overflows, or if a dimension is DG_N. */
+/* Number of elements, 1 for rank 0; -1 if it overflows, if a dimension is DG_N, or for NULL. */
 DG_API int64_t dg_shape_count(const dg_shape *s);
 
 /* Elements of one row of axis 0 (so DG_N does not matter); 1 for rank 0; -1 if it overflows. */

@@ -24,7 +24,7 @@ const char *dg_type_name(dg_type t)
 dg_shape dg_shape_make(int rank, const int64_t dim[])
 {
     dg_shape s = {0};
-    if (rank < 1 || rank > DG_MAX_RANK)
+    if (!dim || rank < 1 || rank > DG_MAX_RANK)
         return s;
     s.rank = rank;
     memcpy(s.dim, dim, (size_t)rank * sizeof dim[0]);
@@ -34,6 +34,8 @@ dg_shape dg_shape_make(int rank, const int64_t dim[])
 /* Product of the dimensions from `first` on; a dimension of 0 makes it 0, whatever the others. */
 static int64_t product(const dg_shape *s, int first)
 {
+    if (!s || s->rank > DG_MAX_RANK)
+        return -1;
     int64_t count = 1;
     int overflow = 0, empty = 0;
     for (int i = first; i < s->rank; i++) {
@@ -57,8 +59,8 @@ int64_t dg_shape_row(const dg_shape *s)
 
 int dg_shape_equal(const dg_shape *a, const dg_shape *b)
 {
-    if (a->rank != b->rank)
-        return 0;
+    if (!a || !b || a->rank != b->rank || a->rank > DG_MAX_RANK)
+        return a == b;
     for (int i = 0; i < a->rank; i++)
         if (a->dim[i] != b->dim[i])
             return 0;
@@ -75,11 +77,11 @@ static void append(char *text, size_t n, size_t *at, const char *piece)
 
 char *dg_shape_text(const dg_shape *s, char *text, size_t n)
 {
-    if (n == 0)
+    if (!text || n == 0)
         return text;
     size_t at = 0;
     append(text, n, &at, "[");
-    for (int i = 0; i < s->rank; i++) {
+    for (int i = 0; s && i < s->rank && i < DG_MAX_RANK; i++) {
         char number[24];
         snprintf(number, sizeof number, "%lld", (long long)s->dim[i]);
         append(text, n, &at, i > 0 ? ", " : "");

@@ -152,10 +152,13 @@ dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step)
 {
     if (dg_program_enter(p) != DG_OK)
         return dg_program_status(p, NULL);
-    if (check_commit(p, o) != DG_OK || dg_finish(p) != DG_OK || check_states(p, step) != DG_OK)
+    if (check_commit(p, o) != DG_OK)
         return p->diag.code;
-    p->optimizer_step = step_of(o, step);
-    p->clip = o->clip;
+    dg_optimizer whole = dg_optimizer_whole(o);
+    if (dg_finish(p) != DG_OK || check_states(p, step) != DG_OK)
+        return p->diag.code;
+    p->optimizer_step = step_of(&whole, step);
+    p->clip = whole.clip;
     if (p->n_blocks > 0 && dg_team_run(p->team, commit, p) != DG_OK)
         return dg_program_fail(p, NULL, DG_EUSAGE, "the threads of this program are gone");
     p->backs = 0;

@@ -100,7 +100,7 @@ static dg_frame *frame(dg_naive *n, int32_t k)
                      .out_shape = out,
                      .row1 = out->rank > 0 ? out->dim[0] : 1,
                      .parts = 1,
-                     
+
                      .training = training(n),
                      .exact = n->o->exact,
                      .key = {n->o->seed, n->step << 20 | (uint64_t)k},

@@ -127,6 +127,8 @@ static int known_pass(const char *after)
 dg_status dg_program_print(const dg_program *p, const char *after,
                            void (*line)(void *user, const char *text), void *user, dg_diag *why)
 {
+    if (!p || !line)
+        return dg_diag_set(why, DG_EUSAGE, "no program to print, or nobody to read it");
     if (after && !known_pass(after))
         return dg_diag_set(why, DG_EUSAGE,
                            "there is no pass '%s'; the passes are order, needs, lower, "

@@ -6,6 +6,7 @@
 #include "ops/registry.h"
 #include <dagrad/dagrad.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 
 const char *dg_version(void)
@@ -72,7 +73,7 @@ dg_status dg_graph_status(const dg_graph *g, dg_diag *first)
 
 dg_type dg_graph_real(const dg_graph *g)
 {
-    return g->real;
+    return g ? g->real : DG_F32;
 }
 
 void dg_graph_place(dg_graph *g, int start, int end)
@@ -206,13 +207,30 @@ static const char *fault_of(const dg_node_type *t)
     return NULL;
 }
 
+/* The type itself, or a copy with what a shorter struct lacks: nothing. */
+static const dg_node_type *whole_type(dg_graph *g, const dg_node_type *t)
+{
+    if (t->size >= sizeof *t)
+        return t;
+    dg_node_type *copy = dg_arena_alloc(&g->arena, sizeof *copy);
+    if (!copy) {
+        dg_graph_no_memory(g);
+        return NULL;
+    }
+    memcpy(copy, t, t->size);
+    copy->size = sizeof *copy;
+    return copy;
+}
+
 dg_status dg_graph_add_type(dg_graph *g, const dg_node_type *t)
 {
     if (!g || g->diag.code != DG_OK)
         return dg_graph_status(g, NULL);
-    if (!t || t->size < sizeof *t || !t->name || !*t->name)
-        return dg_graph_fail(g, NULL, DG_EUSAGE,
-                             "a node type without a name, or made for another version of dagrad");
+    if (!t || t->size < offsetof(dg_node_type, flags) || !t->name || !*t->name)
+        return dg_graph_fail(g, NULL, DG_EUSAGE, "a node type without a name, or without its size");
+    t = whole_type(g, t);
+    if (!t)
+        return g->diag.code;
     const char *fault = fault_of(t);
     if (fault)
         return dg_graph_fail(g, t->name, DG_EUSAGE, "node type '%s' %s", t->name, fault);

@@ -83,12 +83,12 @@ void dg_loss(dg_graph *g, const char *name, dg_value v, double weight)
 
 int dg_graph_outputs(const dg_graph *g)
 {
-    return g->n_outputs;
+    return g ? g->n_outputs : 0;
 }
 
 int dg_graph_losses(const dg_graph *g)
 {
-    return g->n_losses;
+    return g ? g->n_losses : 0;
 }
 
 static dg_value term_at(const dg_term *terms, int n, int k, const char **name, double *weight)
@@ -103,24 +103,25 @@ static dg_value term_at(const dg_term *terms, int n, int k, const char **name, d
 
 dg_value dg_graph_output(const dg_graph *g, int k, const char **name)
 {
-    return term_at(g->outputs, g->n_outputs, k, name, NULL);
+    return term_at(g ? g->outputs : NULL, dg_graph_outputs(g), k, name, NULL);
 }
 
 dg_value dg_graph_loss(const dg_graph *g, int k, const char **name, double *weight)
 {
-    return term_at(g->losses, g->n_losses, k, name, weight);
+    return term_at(g ? g->losses : NULL, dg_graph_losses(g), k, name, weight);
 }
 
 int dg_graph_values(const dg_graph *g)
 {
-    return g->n_values;
+    return g ? g->n_values : 0;
 }
 
 dg_status dg_value_look(const dg_graph *g, dg_value v, dg_value_info *info)
 {
     const dg_vertex *x = dg_graph_vertex(g, v);
-    memset(info, 0, sizeof *info);
-    if (!x)
+    if (info)
+        memset(info, 0, sizeof *info);
+    if (!x || !info)
         return DG_EUSAGE;
     *info = (dg_value_info){.name = x->name,
                             .kind = x->kind,

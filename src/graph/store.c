@@ -157,6 +157,8 @@ static void sort(const dg_vertex **list, int n)
 
 dg_status dg_graph_hash(const dg_graph *g, char text[17])
 {
+    if (!text)
+        return DG_EUSAGE;
     text[0] = 0;
     if (dg_graph_status(g, NULL) != DG_OK)
         return dg_graph_status(g, NULL);

@@ -333,6 +333,8 @@ dg_status dg_weights_apply(dg_graph *g, const dg_checkpoint *c, int n, const cha
 
 dg_status dg_save(const dg_graph *g, const char *path, dg_diag *why)
 {
+    if (!g || !path)
+        return dg_diag_set(why, DG_EUSAGE, "no graph to save, or no path");
     dg_checkpoint *c = dg_checkpoint_new();
     if (!c)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
@@ -344,6 +346,8 @@ dg_status dg_save(const dg_graph *g, const char *path, dg_diag *why)
 
 dg_status dg_load(dg_graph *g, const char *path, dg_diag *why)
 {
+    if (!g || !path)
+        return dg_diag_set(why, DG_EUSAGE, "no graph to load into, or no path");
     dg_checkpoint *c;
     char shown[DG_PATH_SHOWN];
     dg_status status = dg_checkpoint_load(&c, path, 0, why);

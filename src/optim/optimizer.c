@@ -5,6 +5,8 @@
 #include "base/elem_f64.h"
 #include "base/text.h"
 #include <math.h>
+#include <stddef.h>
+#include <string.h>
 
 #define PI 3.14159265358979323846
 
@@ -21,6 +23,16 @@ dg_optimizer dg_optimizer_default(dg_optimizer_kind kind)
         .epsilon = 1e-8,
         .schedule = {.kind = DG_RATE_FIXED, .every = 1, .factor = 1},
     };
+}
+
+dg_optimizer dg_optimizer_whole(const dg_optimizer *o)
+{
+    int has_kind = o && o->size >= offsetof(dg_optimizer, rate);
+    dg_optimizer whole = dg_optimizer_default(has_kind ? o->kind : DG_GD);
+    if (has_kind)
+        memcpy(&whole, o, o->size < sizeof whole ? o->size : sizeof whole);
+    whole.size = sizeof whole;
+    return whole;
 }
 
 /* ---- Ranges ---------------------------------------------------------------------------------- */
@@ -76,8 +88,10 @@ static dg_status check_schedule(const dg_schedule *s, dg_diag *why)
 
 dg_status dg_optimizer_check(const dg_optimizer *o, dg_diag *why)
 {
-    if (o->size < sizeof *o)
+    if (!o || o->size < offsetof(dg_optimizer, rate))
         return dg_diag_set(why, DG_EUSAGE, "an optimizer starts from dg_optimizer_default");
+    dg_optimizer whole = dg_optimizer_whole(o);
+    o = &whole;
     if ((unsigned)o->kind > DG_RMSPROP)
         return dg_diag_set(why, DG_EUSAGE, "there is no optimizer of kind %d", (int)o->kind);
     const struct {
@@ -118,6 +132,10 @@ static double progress(const dg_schedule *s, uint64_t step)
 
 double dg_optimizer_rate(const dg_optimizer *o, uint64_t step)
 {
+    if (dg_optimizer_check(o, NULL) != DG_OK)
+        return 0;
+    dg_optimizer whole = dg_optimizer_whole(o);
+    o = &whole;
     const dg_schedule *s = &o->schedule;
     if (s->kind == DG_RATE_FIXED)
         return o->rate;
@@ -133,11 +151,12 @@ double dg_optimizer_rate(const dg_optimizer *o, uint64_t step)
 
 int dg_optimizer_moments(const dg_optimizer *o)
 {
-    switch (o->kind) {
+    dg_optimizer whole = dg_optimizer_whole(o);
+    switch (whole.kind) {
     case DG_GD:
         return 0;
     case DG_SGD:
-        return o->momentum > 0;
+        return whole.momentum > 0;
     case DG_ADAM:
     case DG_ADAMW:
         return 2;
