@@ -206,7 +206,7 @@ static dg_status bad_field(csv *c, const dg_csv_field *f, int k, bool is_number)
         dg_text_printf(&t, " is '%.*s'%s, which is no date of the form '%s'", shown, f->at, more,
                        c->o->format);
     else if (c->o->cells == DG_CELLS_WORDS)
-        dg_text_printf(&t, " is not UTF-8; `iconv -f LATIN1 -t UTF-8` makes it so, if it is "
+        dg_text_printf(&t, " is no text in UTF-8; `iconv -f LATIN1 -t UTF-8` makes it so, if it is "
                            "Latin-1");
     else if (is_number)
         dg_text_printf(&t, " is %.*s, which is not a finite number", shown, f->at);
@@ -252,7 +252,7 @@ static dg_status tell_gaps(csv *c)
 
 static dg_status read_word(csv *c, const dg_csv_field *f, int k, int32_t *out)
 {
-    if (dg_utf8_check(f->at, f->n) < f->n)
+    if (dg_utf8_check(f->at, f->n) < f->n || memchr(f->at, 0, f->n))
         return bad_field(c, f, k, false);
     char *text = f->quoted ? dg_csv_text(f) : NULL;
     const char *at = text ? text : f->at;

@@ -32,7 +32,7 @@ static uint32_t place(const dg_lexicon *w, const char *text, size_t n)
     uint32_t k = hash(text, n) & (w->slots - 1);
     for (; w->slot[k]; k = (k + 1) & (w->slots - 1)) {
         const char *there = w->word[w->slot[k] - 1];
-        if (strncmp(there, text, n) == 0 && !there[n])
+        if (strlen(there) == n && memcmp(there, text, n) == 0)
             break;
     }
     return k;

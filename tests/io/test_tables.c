@@ -160,7 +160,6 @@ static void test_gaps(void **state)
 static void test_words(void **state)
 {
     (void)state;
-    const double ids[] = {1, 2, 0, 1, -1, 0, 2, 2};
     const dg_csv_options words = {.cells = DG_CELLS_WORDS, .gaps = true};
     static const char text[] = "size,kind\n10, red\n9,\"a \"\"b\"\"\"\nNA,a \"\"\n10.0,z\n";
     dg_table t;
@@ -190,7 +189,10 @@ static void test_words(void **state)
     dg_table_free(&t);
     refuses("a\n\xe9t\xe9\n", words, "iconv -f LATIN1");
     refuses("a,b\n1,drizzle\n", (dg_csv_options){0}, "| classes or | onehot");
-    (void)ids;
+    static const char zero[] = "a\n\0word\n"; /* a byte 0 is no end of a text, and no gap */
+    assert_int_equal(read_bytes(zero, sizeof zero - 1, &words, &t, &why), DG_EDATA);
+    assert_non_null(strstr(why.text, "no text in UTF-8"));
+    assert_int_equal(read_bytes(zero, sizeof zero - 1, NULL, &t, &why), DG_EDATA);
 }
 
 static void date_is(const char *format, const char *text, double expected)
