@@ -327,6 +327,18 @@ const char *dg_onnx_declare(dg_import *m, const dg_onnx_value *v, dg_onnx_kind k
     return name;
 }
 
+const char *dg_onnx_constant(dg_import *m, const dg_step *s, const char *near, int64_t size,
+                             double x)
+{
+    const char *name = dg_onnx_name(m, near);
+    place_names(m, name,
+                add_statement(m,
+                              dg_heap_printf(&m->heap, "constant %s[%lld] = %s", name,
+                                             (long long)size, dg_onnx_number(m, x)),
+                              dg_heap_printf(&m->heap, "for %s", comment_text(m, s->node->op))));
+    return name;
+}
+
 /* What the names of all roles begin with, where each ends with its role; NULL: they do not. */
 static const char *stem_of(dg_import *m, int n, const dg_onnx_role role[])
 {

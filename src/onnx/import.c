@@ -253,6 +253,7 @@ static void run_node(dg_import *m, const dg_step *s)
     bool known = op != NULL, given = s->n_out > 0 && s->out[0];
     for (int i = 0; i < s->n_in; i++)
         known &= !(s->in[i] && s->in[i]->unknown);
+    given |= known && op->map == dg_map_recurrent; /* its first result may be left out */
     for (int i = 0; known && i < op->needs; i++)
         given &= dg_step_has(s, i);
     if (!known) {

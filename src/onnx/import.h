@@ -231,6 +231,10 @@ bool dg_onnx_refuse(dg_import *m, const dg_step *s, const char *format, ...) DG_
 const char *dg_onnx_declare(dg_import *m, const dg_onnx_value *v, dg_onnx_kind kind,
                             const char *role, const dg_shape *shape, const int64_t *index);
 
+/* constant NAME[size] = x */
+const char *dg_onnx_constant(dg_import *m, const dg_step *s, const char *near, int64_t size,
+                             double x);
+
 /* What a node's parameters are: given by the node's name and net, or as values. */
 typedef struct dg_onnx_role {
     const char *role, *suffix; /* "weight"; what the file calls it, if not the same */

@@ -17,6 +17,7 @@ dg_mapping dg_map_reduce, dg_map_softmax;                                 /* map
 dg_mapping dg_map_batchnorm, dg_map_instancenorm, dg_map_groupnorm, dg_map_layernorm;
 /* map_norm.c */
 dg_mapping dg_map_attention; /* map_attention.c */
+dg_mapping dg_map_recurrent; /* map_recurrent.c */
 
 /* ---- Shared ---------------------------------------------------------------------------------- */
 

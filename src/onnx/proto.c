@@ -251,8 +251,8 @@ static void read_attr(reading *r, span s, dg_onnx_attr *a, int depth)
             a->s = dg_heap_copy(r->heap, (const char *)f.bytes, f.size);
         else if (f.number == 20 && !bytes)
             a->type = (int)f.value;
-        else if (f.number == 9 && bytes)
-            a->n_strings++;
+        else if (f.number == 9 && bytes && a->n_strings++ < 8)
+            a->s = dg_heap_printf(r->heap, "%s%s,", a->s, text(r, of(&f)));
         else if (f.number == 6 && bytes)
             a->g = read_graph(r, of(&f), depth + 1);
         else if (f.number == 5 && bytes) {

@@ -48,7 +48,7 @@ typedef struct dg_onnx_attr {
     int type; /* as the file says; 0: old files do not say */
     double f;
     int64_t i;
-    const char *s;
+    const char *s; /* a text; of a list the first ones, each with a comma behind it */
     const dg_onnx_tensor *t;
     const dg_onnx_graph *g;
     int n_ints, n_floats, n_strings;

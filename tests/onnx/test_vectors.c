@@ -19,10 +19,10 @@ typedef struct {
     double factor;  /* of the inputs where f32 is looked at */
 } vector_file;
 
-static const vector_file nets[] = {{"lenet", 0, 0, 1},     {"dncnn-folded", 0, 0, 1},
-                                   {"mobilenet", 1, 0, 1}, {"ocr-direction", 0, 0, 0.5},
-                                   {"chargpt17", 0, 8, 1}, {"chargpt23", 0, 0, 1},
-                                   {"norms", 0, 0, 1}};
+static const vector_file nets[] = {
+    {"lenet", 0, 0, 1},           {"dncnn-folded", 0, 0, 1}, {"mobilenet", 1, 0, 1},
+    {"ocr-direction", 0, 0, 0.5}, {"chargpt17", 0, 8, 1},    {"chargpt23", 0, 0, 1},
+    {"norms", 0, 0, 1},           {"lstm", 0, 0, 1},         {"gru", 0, 0, 1}};
 
 enum { NETS = (int)(sizeof nets / sizeof *nets) };
 
@@ -92,11 +92,18 @@ static int is_kind(const dg_onnx *net, const char *source, dg_onnx_kind kind)
     return 0;
 }
 
+/* Tensors of the file that are of this kind, or parts of them. */
 static int count_kind(const dg_onnx *net, dg_onnx_kind kind)
 {
     int n = 0;
-    for (int i = 0; i < net->n_entries; i++)
-        n += net->entries[i].kind == kind;
+    for (int i = 0; i < net->n_entries; i++) {
+        const dg_onnx_entry *e = &net->entries[i];
+        int seen = e->kind != kind;
+        for (int k = 0; k < i && !seen; k++)
+            seen = net->entries[k].kind == kind && e->source && net->entries[k].source &&
+                   strcmp(net->entries[k].source, e->source) == 0;
+        n += !seen;
+    }
     return n;
 }
 
