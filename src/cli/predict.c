@@ -111,7 +111,7 @@ static dg_status take(prediction *p, dg_program *program, estimate *e, int64_t a
 
 static dg_status run_batches(prediction *p, dg_program *program, int64_t batch, dg_diag *why)
 {
-    dg_batch_buffer buffer = {NULL, 0};
+    dg_batch_buffer buffer = {.binds = 0};
     dg_status s = DG_OK;
     int64_t *rows = malloc((size_t)batch * sizeof *rows);
     if (!rows)
@@ -129,7 +129,7 @@ static dg_status run_batches(prediction *p, dg_program *program, int64_t batch, 
         for (int k = 0; k < p->n && s == DG_OK; k++)
             s = take(p, program, &p->of[k], at, why);
     }
-    free(buffer.data);
+    dg_batch_buffer_free(&buffer);
     free(rows);
     return s;
 }

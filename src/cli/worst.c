@@ -99,7 +99,7 @@ static dg_status run_rows(dg_worst *w, dg_experiment *e, dg_part_rows part, int 
 {
     dg_value *keep = malloc(2 * (size_t)w->n_pairs * sizeof *keep);
     dg_options o = dg_program_options(e, DG_RUN_INFER, w->n);
-    dg_batch_buffer buffer = {NULL, 0};
+    dg_batch_buffer buffer = {.binds = 0};
     int64_t *rows = malloc((size_t)w->n * sizeof *rows);
     o.threads = threads;
     o.keep = keep;
@@ -118,7 +118,7 @@ static dg_status run_rows(dg_worst *w, dg_experiment *e, dg_part_rows part, int 
         s = dg_program_status(p, why);
     if (s == DG_OK)
         s = read_pairs(w, e, p, why);
-    free(buffer.data);
+    dg_batch_buffer_free(&buffer);
     free(keep);
     free(rows);
     dg_program_free(p);

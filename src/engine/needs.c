@@ -1,9 +1,9 @@
 /* Pass needs: which values need an error vector.
  *
  * Needs: order. Gives: wanted, depends, active. An error vector is computed only where something in
- * wrt (all parameters that are not frozen, by default) or in keep lies before the value, and a loss, or a
- * value whose error vector the caller sets, lies after it. So nothing is spent on the net's input,
- * on labels, on frozen parameters. */
+ * wrt (all parameters that are not frozen, by default), or of a gradient program in keep, lies before
+ * the value, and a loss, or a value whose error vector the caller sets, lies after it. So nothing is
+ * spent on the net's input, on labels, on frozen parameters. */
 #include "engine/engine.h"
 
 static dg_status mark_wanted(dg_program *p)
@@ -28,8 +28,9 @@ static dg_status mark_wanted(dg_program *p)
 static void mark_depends(dg_program *p)
 {
     const dg_graph *g = p->graph;
+    int looks = p->options.mode == DG_RUN_GRADIENT;
     for (int i = 0; i < g->n_values; i++)
-        p->depends[i] = p->wanted[i] || (p->kept[i] == 2 && g->values[i].type == g->real);
+        p->depends[i] = p->wanted[i] || (looks && p->kept[i] == 2 && g->values[i].type == g->real);
     for (int k = 0; k < p->n_order; k++) {
         const dg_node *n = &g->nodes[p->order[k]];
         int depends = 0;

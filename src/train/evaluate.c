@@ -24,7 +24,7 @@ dg_status dg_evaluator_make(dg_evaluator *v, dg_experiment *e, dg_part_rows part
 void dg_evaluator_free(dg_evaluator *v)
 {
     dg_program_free(v->program);
-    free(v->buffer.data);
+    dg_batch_buffer_free(&v->buffer);
     free(v->rows);
     *v = (dg_evaluator){.e = NULL};
 }

@@ -453,14 +453,33 @@ void dg_experiment_free(dg_experiment *e)
     free(e);
 }
 
-static dg_status room(dg_batch_buffer *b, size_t bytes, dg_diag *why)
+void dg_batch_buffer_free(dg_batch_buffer *b)
 {
-    if (bytes <= b->bytes)
-        return DG_OK;
-    free(b->data);
-    b->data = malloc(bytes);
-    b->bytes = b->data ? bytes : 0;
-    return b->data ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
+    for (int i = 0; i < b->n; i++) {
+        free(b->port[i][0].data);
+        free(b->port[i][1].data);
+    }
+    free(b->port);
+    *b = (dg_batch_buffer){.binds = b->binds};
+}
+
+/* Aligned memory for the i-th of n ports; NULL: there is none. */
+static void *memory_of(dg_batch_buffer *b, int i, int n, size_t bytes)
+{
+    if (!b->port) {
+        b->port = calloc((size_t)n, sizeof *b->port);
+        b->n = b->port ? n : 0;
+    }
+    if (!b->port)
+        return NULL;
+    struct dg_batch_memory *m = &b->port[i][b->binds ? b->turn : 0];
+    bytes = (bytes + DG_ALIGN) / DG_ALIGN * DG_ALIGN;
+    if (bytes > m->bytes) {
+        free(m->data);
+        m->data = aligned_alloc(DG_ALIGN, bytes);
+        m->bytes = m->data ? bytes : 0;
+    }
+    return m->data;
 }
 
 /* The program's failure; of a label, with its row in the data and not in the batch. */
@@ -497,12 +516,16 @@ static dg_status set_port(dg_experiment *e, dg_program *p, const dg_dataset *d, 
                            dg_shape_text(&t.shape, want, sizeof want));
     t.shape.dim[0] = n;
     t.bytes = (size_t)dg_shape_count(&t.shape) * dg_type_bytes(t.type);
-    if (room(b, t.bytes + 1, why) != DG_OK)
-        return DG_EMEMORY;
-    t.data = b->data;
+    t.data = memory_of(b, (int)(port - e->model->ports), e->model->n_ports, t.bytes);
+    if (!t.data)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
     dg_status s = dg_column_read(c, rows, n, how, t.type, t.data, why);
     int64_t limit = t.type == DG_I32 ? dg_label_limit(p, port->value) : 0;
-    if (s == DG_OK && dg_set(p, port->value, DG_VALUE, &t) != DG_OK)
+    if (s == DG_OK && b->binds && t.type != DG_I32)
+        s = dg_bind(p, port->value, &t); /* labels are set: a wrong one is told with its row */
+    else if (s == DG_OK)
+        s = dg_set(p, port->value, DG_VALUE, &t);
+    if (s != DG_OK && (!why || why->code == DG_OK))
         s = refused(p, port, d, rows, &t, limit, why);
     return s;
 }
@@ -513,6 +536,7 @@ static dg_status set_ports(dg_experiment *e, dg_program *p, const dg_dataset *d,
                            int targets, dg_batch_buffer *b, dg_diag *why)
 {
     dg_status s = DG_OK;
+    b->turn = !b->turn;
     for (int i = 0; i < e->model->n_ports && s == DG_OK; i++) {
         const dg_port *port = &e->model->ports[i];
         dg_column *c = dg_dataset_find(d, port->name);
@@ -534,7 +558,7 @@ static dg_status set_point(dg_experiment *e, dg_program *p, const dg_part_rows *
                            const dg_dataset *but, int64_t batch, dg_diag *why)
 {
     int64_t *rows = malloc((size_t)batch * sizeof *rows);
-    dg_batch_buffer buffer = {NULL, 0};
+    dg_batch_buffer buffer = {.binds = 0};
     if (!rows)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     for (int64_t i = 0; i < batch; i++)
@@ -542,7 +566,7 @@ static dg_status set_point(dg_experiment *e, dg_program *p, const dg_part_rows *
     dg_status s =
         set_ports(e, p, of->data, but, rows, batch, (dg_reading){.training = 0}, 1, &buffer, why);
     free(rows);
-    free(buffer.data);
+    dg_batch_buffer_free(&buffer);
     return s;
 }
 

@@ -51,14 +51,14 @@ typedef struct dg_experiment {
     dg_part_rows part[DG_DATA_PARTS];
     dg_experiment_options options;
     struct {
-        const char *which; /* "best", "last"; NULL: of a file, or of none */
-        int64_t step;      /* -1: not known */
-    } weights;             /* set by dg_run_weights */
-    dg_onnx *net;          /* of an .onnx, else NULL */
+        const char *which;     /* "best", "last"; NULL: of a file, or of none */
+        int64_t step;          /* -1: not known */
+    } weights;                 /* set by dg_run_weights */
+    dg_onnx *net;              /* of an .onnx, else NULL */
     struct dg_legend *legends; /* of each port, once weights were read: train/legend.h */
-    char *net_text;        /* its text with losses, or NULL */
-    char *folder;          /* of the model */
-    dg_host host;          /* of its graph: malloc, remarks */
+    char *net_text;            /* its text with losses, or NULL */
+    char *folder;              /* of the model */
+    dg_host host;              /* of its graph: malloc, remarks */
 } dg_experiment;
 
 /* "train", "validation", "test", as eval takes them. */
@@ -83,11 +83,18 @@ typedef struct dg_batch_rows {
 
 /* Reads rows of a part into the program's inputs and targets: rows[] are indices within the
  * dataset. targets 0: inputs only. buffer is grown as needed and belongs to the caller (start from
- * zero). */
+ * zero; dg_batch_buffer_free). binds 1: the program reads the buffer itself, which must outlive what
+ * it computes; two buffers take turns. */
 typedef struct dg_batch_buffer {
-    void *data;
-    size_t bytes;
+    int binds;
+    struct dg_batch_memory {
+        void *data;
+        size_t bytes;
+    } (*port)[2]; /* n ports */
+    int n, turn;
 } dg_batch_buffer;
+
+void dg_batch_buffer_free(dg_batch_buffer *b);
 
 dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d,
                             const int64_t rows[], int64_t n, dg_reading how, int targets,

@@ -33,7 +33,7 @@ static dg_status measure_run(dg_trainer *t, dg_diag *why)
 
 dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads, dg_diag *why)
 {
-    *t = (dg_trainer){.e = e, .threads = threads};
+    *t = (dg_trainer){.e = e, .threads = threads, .buffer = {.binds = 1}};
     t->progress.best = (double)NAN;
     if (measure_run(t, why) != DG_OK || dg_figures_make(&t->progress.figures, e, why) != DG_OK)
         return why->code;
@@ -60,7 +60,7 @@ void dg_trainer_free(dg_trainer *t)
 {
     dg_program_free(t->program);
     dg_evaluator_free(&t->validation);
-    free(t->buffer.data);
+    dg_batch_buffer_free(&t->buffer);
     free(t->row);
     dg_figures_free(&t->progress.figures);
     *t = (dg_trainer){.e = NULL};
