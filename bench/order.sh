@@ -21,7 +21,7 @@ for width in "$@"; do
         echo "$width $line"
     done
 done | awk '
-function after(word,    i) { # the number behind these words
+function after(word,    i) { # the number after these words
     i = index($0, word " ")
     if (!i) { print "order.sh: no \"" word "\" in: " $0 > "/dev/stderr"; failed = 1; exit 1 }
     return substr($0, i + length(word) + 1) + 0

@@ -217,11 +217,11 @@ typedef struct dg_node_type {
     dg_status (*parameter)(const dg_attrs *a, int n_in, const dg_shape in[], int k, dg_shape *out,
                            dg_diag *why);
     void (*bytes)(const dg_sizes *of, dg_bytes *bytes); /* NULL: none */
-    /* Bytes of the sum behind the gradient of an input without rows: adjoint writes it (with add it
-     * goes on from it, so that a batch in parts has the bits of the whole), finish makes it the
-     * gradient before anything reads that. For sums in blocks of rows, or in the domain of a
-     * transform. It consists of real numbers and does not depend on the rows of the batch. NULL or
-     * 0: there is none, adjoint writes delta. */
+    /* Bytes of the sum that the gradient of an input without rows is made of: adjoint writes it
+     * (with add it goes on from it, so that a batch in parts has the bits of the whole), finish
+     * makes it the gradient before anything reads that. For sums in blocks of rows, or in the
+     * domain of a transform. It consists of real numbers and does not depend on the rows of the
+     * batch. NULL or 0: there is none, adjoint writes delta. */
     size_t (*sum)(const dg_sizes *of, int input);
     /* Refuses sizes that a program is compiled for, where they are fine for others (NULL: none): a
      * batch of one row, when it is trained. */

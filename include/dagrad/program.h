@@ -152,7 +152,7 @@ DG_API dg_status dg_program_print(const dg_program *p, const char *after,
 
 /* Seconds of all threads in the calls of the node-th node since dg_program_clock, and the
  * operations of one step: phase 0 forward, 1 error vectors of its inputs, 2 gradients of its
- * parameters. DG_EUSAGE and name NULL behind the last node. Off until dg_program_clock(p, 1), which
+ * parameters. DG_EUSAGE and name NULL after the last node. Off until dg_program_clock(p, 1), which
  * also sets them to 0. */
 DG_API void dg_program_clock(dg_program *p, int on);
 DG_API dg_status dg_program_time(const dg_program *p, int node, int phase, const char **name,

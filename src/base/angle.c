@@ -1,13 +1,13 @@
 /* Payne and Hanek's reduction (Radian reduction for trigonometric functions, SIGNUM 1983): of
  * x 2/pi only the digits that matter are computed, with integers: those worth 4 or more fall out of
- * n mod 4, those far behind the point do not change the result. */
+ * n mod 4, those far after the point do not change the result. */
 #include "base/angle.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-/* 64 zero bits, then the bits of 2/pi behind the point. */
+/* 64 zero bits, then the bits of 2/pi after the point. */
 static const uint64_t two_over_pi[] = {
     0x0000000000000000, 0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041,
     0xfe5163abdebbc561, 0xb7246e3a424dd2e0, 0x06492eea09d1921c, 0xfe1deb1cb129a73e,

@@ -8,10 +8,10 @@ enum { FIRST = 4096, LARGEST = 1 << 20, ALIGN = 16 };
 
 struct dg_arena_block {
     dg_arena_block *older;
-    size_t size, used; /* of the bytes behind this head */
+    size_t size, used; /* of the bytes after this head */
 };
 
-/* The head is padded so that pieces behind it keep their alignment. */
+/* The head is padded so that pieces after it keep their alignment. */
 enum { HEAD = (sizeof(dg_arena_block) + ALIGN - 1) / ALIGN * ALIGN };
 
 dg_arena dg_arena_make(dg_memory *memory)

@@ -35,7 +35,7 @@ int dg_team_threads(const dg_team *team);
 dg_status dg_team_run(dg_team *team, void (*fn)(void *arg, int thread), void *arg);
 
 /* Inside fn: waits until every thread of the team is here. What any of them wrote before is visible
- * to all of them behind it. All threads must pass the same barriers. */
+ * to all of them after it. All threads must pass the same barriers. */
 void dg_team_barrier(dg_team *team);
 
 /* Inside fn: the next task of the segment for this thread, each of 0 .. count - 1 being given to

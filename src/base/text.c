@@ -53,7 +53,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Where s starts with word in any case of ASCII letters: behind it, else NULL. */
+/* Where s starts with word in any case of ASCII letters: after it, else NULL. */
 static const char *skip_word(const char *s, const char *word)
 {
     for (; *word; s++, word++)

@@ -18,7 +18,7 @@ int dg_vformat(char *out, size_t n, const char *format, va_list args) DG_PRINTF(
 /* Reads a number from the start of text (ended by 0): decimal digits with an optional sign, point
  * and exponent, or inf, infinity, nan in any case. No white space before it, no hexadecimal. The
  * result is rounded correctly; too large gives inf, too small 0 or a subnormal number.
- * Returns the first byte behind the number, or NULL if there is none. */
+ * Returns the first byte after the number, or NULL if there is none. */
 const char *dg_read_f64(const char *text, double *value);
 
 /* The same with one rounding to f32. */

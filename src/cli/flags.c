@@ -87,7 +87,7 @@ static int option(const dg_command *c, const dg_flag flags[], int n, int *i, int
 static int no_short_option(const dg_command *c, const char *word)
 {
     fprintf(stderr,
-            "dagrad %s: there is no option '%s'; --help lists them, and behind -- everything is a "
+            "dagrad %s: there is no option '%s'; --help lists them, and after -- everything is a "
             "name\n",
             c->name, word);
     return EXIT_USAGE;

@@ -153,7 +153,7 @@ static dg_status run_program(prediction *p, int threads, dg_diag *why)
 /* ---- The K largest --------------------------------------------------------------------------- */
 
 /* Index of the largest of n numbers from `first` on that is smaller than the last one found, or
- * equal to it and behind it: the next in order. last -1: the largest of all. NaN counts as
+ * equal to it and after it: the next in order. last -1: the largest of all. NaN counts as
  * -infinity. */
 static int64_t next_largest(const dg_tensor *t, int64_t first, int64_t n, int64_t last)
 {

@@ -10,7 +10,7 @@ enum { BAR = 20 };
 typedef struct form {
     int metrics;     /* at most */
     int words;       /* 2: "epoch 1/2", "samples/s", "left"; 1: "epoch 1/2"; 0: none */
-    int digits;      /* significant ones, 0: four behind the point */
+    int digits;      /* significant ones, 0: four after the point */
     int name;        /* bytes of a metric's name, 0: no names */
     const char *gap; /* between the parts */
     int bar;         /* cells, at least */

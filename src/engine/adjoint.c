@@ -207,7 +207,7 @@ static dg_status added_apart(dg_program *p, dg_plan *q, int item, int i)
     return DG_OK;
 }
 
-/* The sum behind the gradient that an adjoint item makes, where its node asks for one: it lives
+/* The sum that the gradient of an adjoint item is made of, where its node asks for one: it lives
  * through all steps, beside the gradient. */
 static dg_status sum_slot(dg_program *p, dg_plan *q, int item)
 {
@@ -229,7 +229,7 @@ static dg_status sum_slot(dg_program *p, dg_plan *q, int item)
     return p->diag.code;
 }
 
-/* One adjoint item for the inputs in want (bits: by index), and the additions behind it. */
+/* One adjoint item for the inputs in want (bits: by index), and the additions after it. */
 static dg_status push_adjoint(dg_program *p, dg_plan *q, dg_uses *u, int32_t k, const uint8_t *want,
                               int input)
 {

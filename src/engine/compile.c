@@ -158,7 +158,7 @@ static dg_status place_moments(dg_program *p)
     return DG_OK;
 }
 
-/* Plans stand behind the persistent pieces, the threads' scratch behind the larger plan. */
+/* Plans stand after the persistent pieces, the threads' scratch after the larger plan. */
 static dg_status make_arena(dg_program *p)
 {
     size_t plan = 0, scratch = 0;

@@ -154,7 +154,7 @@ typedef struct dg_plan {
     dg_segment *segments;
     int n_segments;
     int phase_begin[PHASES + 1]; /* segments of each phase */
-    size_t bytes;                /* of the part of the arena behind the persistent one */
+    size_t bytes;                /* of the part of the arena after the persistent one */
     size_t live;                 /* largest live set, persistent slots left out */
     size_t scratch;              /* a thread */
     int fusions, in_place, views;

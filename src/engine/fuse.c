@@ -8,7 +8,7 @@
  * piece); it may spill to SPILL times CACHE, which is still nearer than what a barrier leaves.
  * Where a batch has fewer rows than threads, an item of more than WORTH operations a row that can be
  * cut inside a row has a segment of its own, of rows and pieces; point-wise items ride on it.
- * Gradients of parameters wait behind the chain, where they are independent tasks; they are let in
+ * Gradients of parameters wait after the chain, where they are independent tasks; they are let in
  * once the error vectors that they hold back exceed HELD bytes. */
 #include "engine/engine.h"
 
@@ -19,7 +19,7 @@ typedef struct dg_fuser {
     dg_plan *q;
     dg_item *done; /* items in their final order */
     int n_done;
-    int32_t *wait, *adds; /* deferred items, and deferred additions behind them */
+    int32_t *wait, *adds; /* deferred items, and deferred additions after them */
     int n_wait, n_adds;
     size_t held;
     int open;             /* the last segment is a chain that may grow */

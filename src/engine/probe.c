@@ -359,7 +359,7 @@ typedef struct ruler {
 static const ruler ruler_f64 = {{0x1p-5, 0x1p-8, 0x1p-11}, 1e-12, 1e-7, 0};
 static const ruler ruler_f32 = {{0x1p-2, 0x1p-4, 0x1p-6}, 1e-6, 1e-4, 0x1p-24};
 
-/* f at x + h v, results one behind the other. */
+/* f at x + h v, results one after the other. */
 static void moved(dg_probe *p, int input, const double *x, const double *v, double h, double *y)
 {
     for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)

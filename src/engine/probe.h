@@ -35,7 +35,7 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
 void dg_probe_free(dg_probe *p);
 
 int64_t dg_probe_in(const dg_probe *p, int input); /* elements of an input */
-int64_t dg_probe_out(const dg_probe *p);           /* of all results, one behind the other */
+int64_t dg_probe_out(const dg_probe *p);           /* of all results, one after the other */
 double dg_probe_size(const dg_probe *p);           /* norm of the results of the last call */
 int64_t dg_probe_row(const dg_probe *p);           /* of one row of the batch of the first result */
 int dg_probe_differentiable(const dg_probe *p, int input); /* real, given, and not a target */

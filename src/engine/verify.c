@@ -3,7 +3,7 @@
  * Needs: plan. It walks the items with a list of who owns which bytes of the arena: what an item
  * writes it owns from then on; what it reads must still be owned by the slot that it names, whole.
  * Bytes may change hands inside a chain only at the same rows (same place and size, cut by rows),
- * since threads are at different items there; elsewhere only behind a barrier. */
+ * since threads are at different items there; elsewhere only after a barrier. */
 #include "engine/engine.h"
 #include "engine/ranges.h"
 

@@ -12,7 +12,7 @@ enum { LINES = 100 };
 
 /* ---- The separator --------------------------------------------------------------------------- */
 
-/* Fields of the line at p with this separator; *next is behind the line. Quotes are minded where a
+/* Fields of the line at p with this separator; *next is after the line. Quotes are minded where a
  * field begins with one. */
 static int count_fields(const char *p, char separator, const char **next)
 {

@@ -119,7 +119,7 @@ dg_status dg_dataset_seal(dg_dataset *d, double a, double b, const uint64_t *shu
 
 /* Windows of a series at the end of a part that share rows with the next part, were it cut there. */
 int64_t dg_dataset_overlap(const dg_dataset *d);
-/* Puts `held` of the rows behind all others, drawn by seed; of each class of the column `label` (one
+/* Puts `held` of the rows after all others, drawn by seed; of each class of the column `label` (one
  * number a row; NULL: none) the same share. Both parts keep the order of their rows. Those of a
  * series are the last ones. */
 dg_status dg_dataset_hold_out(dg_dataset *d, int64_t held, uint64_t seed, const char *label,
@@ -170,7 +170,7 @@ typedef struct {
     uint64_t seed, epoch;
 } dg_reading;
 
-/* Rows rows[0..n-1] (0 to dg_dataset_rows - 1) one behind the other into out, as type: DG_F32,
+/* Rows rows[0..n-1] (0 to dg_dataset_rows - 1) one after the other into out, as type: DG_F32,
  * DG_F64 (the transforms are computed in f64 and rounded once), or DG_I32 (each must be whole and
  * fit: DG_EDATA names row and value). Allocates nothing. */
 dg_status dg_column_read(dg_column *c, const int64_t *rows, int64_t n, dg_reading how, dg_type type,

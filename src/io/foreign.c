@@ -95,7 +95,7 @@ static const char *page_kind(const char *p, size_t n)
     for (int i = 0; i < 3; i++)
         if (n - at >= strlen(starts[i]) && strncasecmp(p + at, starts[i], strlen(starts[i])) == 0)
             return "a web page (HTML), as a download that failed leaves; fetch the file itself "
-                   "(the link behind 'raw' or 'download')";
+                   "(the link that 'raw' or 'download' names)";
     return NULL;
 }
 

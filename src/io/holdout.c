@@ -84,7 +84,7 @@ static void share_out(class_rows *c, int64_t n, int64_t rows, int64_t held)
         }
 }
 
-/* The rows in their order, those that are held out behind the others. */
+/* The rows in their order, those that are held out after the others. */
 static void put_order(const labelled *l, const class_rows *c, int64_t n, int64_t rows,
                       int64_t *order, char *held)
 {

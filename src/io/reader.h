@@ -35,7 +35,7 @@ uint64_t dg_reader_left(const dg_reader *r);
 dg_status dg_reader_get(dg_reader *r, void *to, size_t n);
 /* Up to n bytes; *got < n only at the end. */
 dg_status dg_reader_some(dg_reader *r, void *to, size_t n, size_t *got);
-/* Everything that follows, and a 0 behind it that does not count; *bytes is to be freed. */
+/* Everything that follows, and a 0 after it that does not count; *bytes is to be freed. */
 dg_status dg_reader_rest(dg_reader *r, char **bytes, size_t *n);
 /* Nothing follows, and the CRC was right: else DG_EDATA. Every reader of a format ends with it. */
 dg_status dg_reader_end(dg_reader *r);

@@ -1,6 +1,6 @@
 /* safetensors: 8 bytes, the length of the header (little-endian); the header, JSON:
  *     {"__metadata__": {"key": "text"}, "NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets":
- * [0, 24]}} and the elements, at these offsets behind the header. */
+ * [0, 24]}} and the elements, at these offsets after the header. */
 #include "io/safetensors.h"
 #include "io/json.h"
 

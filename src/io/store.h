@@ -7,7 +7,7 @@
 #include "io/file.h"
 #include "io/formats.h"
 
-/* How a source is to be read, which the pipe behind it says. */
+/* How a source is to be read, which the pipe after it says. */
 typedef struct {
     dg_cells cells;     /* of a table */
     bool gaps;          /* they are taken */

@@ -24,7 +24,7 @@ typedef struct {
     int64_t panel;                            /* output channels at a time */
     int64_t width_in, width_out;              /* channels of a plane of a tile */
     int64_t plane_w, tile_in, tile_out;       /* distances of planes, of tiles */
-    int64_t patches, products, zeros, turned; /* offsets behind the windows */
+    int64_t patches, products, zeros, turned; /* offsets after the windows */
 } room;
 
 static room room_of(int64_t c, int64_t k)

@@ -21,7 +21,7 @@ enum {
 typedef struct {
     int64_t width_x, width_y;             /* channels of a tile in a plane */
     int64_t plane_x, plane_y;             /* distances of planes */
-    int64_t errors, products, zeros, all; /* offsets behind the patches of x */
+    int64_t errors, products, zeros, all; /* offsets after the patches of x */
 } room;
 
 static int64_t width(const dg_conv *s)

@@ -7,7 +7,7 @@
 /* As dg_gemm, with two modes: `first` for the first block of k, `next` for the others, whose length
  * is at most DG_CHAIN; pack: B is packed first; gather: A, of which a row is a column of memory
  * (a_row 1), is copied block by block, else its lines fall on few sets of the caches. Scratch:
- * dg_gemm_pack_bytes, and behind it dg_gemm_gather_bytes. */
+ * dg_gemm_pack_bytes, and after it dg_gemm_gather_bytes. */
 typedef struct {
     int first, next, pack, gather;
     int64_t m, n, k;

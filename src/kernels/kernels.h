@@ -13,7 +13,7 @@
  * - Pointers are to row 0 or image 0 of the whole tensor, also when only a range is done.
  * - Sizes >= 0; with a size of 0 nothing is read, and sums are 0. Strides count elements and may be
  *   negative. Alignment: that of an element; 64 bytes is faster.
- * - Nothing outside the tensors is ever read or written: no slack behind them is needed.
+ * - Nothing outside the tensors is ever read or written: no slack after them is needed.
  * - Results do not overlap an operand, unless a function says "in place".
  * - scratch is the calling thread's own, at least as many bytes as the ..._scratch function says
  *   for the same sizes, 64-byte aligned; its content means nothing before and after. With 0 bytes

@@ -45,7 +45,7 @@ static window window_at(const dg_pool *s, int64_t oy, int64_t ox)
     return w;
 }
 
-/* Steps from a tap to the next in its row, and from behind the last of a row to the next row. */
+/* Steps from a tap to the next in its row, and from after the last of a row to the next row. */
 static int64_t across(const dg_pool *s)
 {
     return s->dilation_x * s->c;

@@ -11,7 +11,7 @@ typedef struct {
     dg_diags *diags;
     const dg_token *list;
     int at;          /* next token */
-    int end;         /* offset behind the last token taken */
+    int end;         /* offset after the last token taken */
     int closing;     /* open ( and [: newlines do not count in them */
     int depth;       /* of expressions and braces */
     int level;       /* of braces */
@@ -418,7 +418,7 @@ static void refuse_sign(parser *p, const dg_expr *piped)
     if (fits)
         advice =
             dg_heap_printf(p->heap, "write (%s) %c %s", text_of(p, left), sign, text_of(p, right));
-    fail(p, at, advice, dg_heap_printf(p->heap, "'%c' behind a pipe", sign));
+    fail(p, at, advice, dg_heap_printf(p->heap, "'%c' after a pipe", sign));
 }
 
 /* expr = sum {"|" NAME ["(" args ")"]} */
@@ -524,7 +524,7 @@ static void declare(parser *p, dg_stmt *s)
 {
     const char *word = dg_keyword_name(s->word);
     name(p, s, "a name");
-    const char *fits = "a shape stands behind the name: %s x[N, 10]";
+    const char *fits = "a shape stands after the name: %s x[N, 10]";
     dg_span outer = open_bracket(p, '[', dg_heap_printf(p->heap, fits, word));
     s->args = arguments(p, ']', false, &s->n);
     close_bracket(p, ']', "',' or ']'", outer);

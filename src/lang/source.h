@@ -1,4 +1,4 @@
-/* The text a model was made of: its file, and behind it the texts of the options that change it.
+/* The text a model was made of: its file, and after it the texts of the options that change it.
  *
  * All texts share one range of byte offsets, from 1, so a span says which text it is in, and a
  * value of the graph needs two numbers only to point at its line. */

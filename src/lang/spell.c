@@ -42,7 +42,7 @@ static void uses(dg_builder *r, const dg_expr *e, dg_dict *names)
         uses(r, e->args[i].value, names);
 }
 
-/* The first assignment of a name at or behind list[from], -1: none. */
+/* The first assignment of a name at or after list[from], -1: none. */
 static int given_later(const assigns *a, int from, const char *name)
 {
     for (int i = from; i < a->n; i++)

@@ -251,7 +251,7 @@ static void take_source(dg_builder *r, dg_line *l, dg_block *block, const dg_stm
                   dg_heap_printf(&r->heap, "a line of its own, for the one that is meant: %s | %.*s",
                                  s->names[0].text, at.end - at.start,
                                  dg_source_bytes(&r->source, at)),
-                  "a pipe behind several names");
+                  "a pipe after several names");
         good = false;
     }
     b.pipes = dg_heap_take(&r->heap, (size_t)b.n_names, sizeof *b.pipes);

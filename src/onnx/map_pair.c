@@ -97,7 +97,7 @@ bool dg_layout_agree(dg_layout *a, int ka, dg_layout *b, int kb)
     return true;
 }
 
-/* The layout of both: that of `base`, atoms that only the other has put behind those of the axis
+/* The layout of both: that of `base`, atoms that only the other has put after those of the axis
  * before. */
 static bool unite(const dg_layout *base, const dg_layout *other, common *c, int b)
 {

@@ -18,7 +18,7 @@ dg_status dg_axis_check(const char *of, const dg_shape *x, int64_t given, int *a
 dg_status dg_axis_not_batch(const char *of, const dg_shape *x, int axis, const char *does,
                             dg_diag *why);
 
-/* The sizes before, of, and behind an axis, as one array [outer, n, inner]. */
+/* The sizes before, of, and after an axis, as one array [outer, n, inner]. */
 typedef struct dg_around {
     int64_t outer, n, inner;
 } dg_around;

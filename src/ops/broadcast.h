@@ -27,7 +27,7 @@ dg_status dg_broadcast_shape(const dg_attrs *a, int n_in, const dg_shape in[], d
                              dg_diag *why);
 int dg_broadcast_parts(const dg_sizes *of, int input);
 
-/* A type of two inputs; behind the cases members that differ. */
+/* A type of two inputs; after the cases members that differ. */
 #define DG_BINARY_TYPE(name_, formula_, onnx_, flags_, cases_, ...)                                \
     {                                                                                              \
         .size = sizeof(dg_node_type), .name = name_, .formula = formula_, .onnx = onnx_,           \

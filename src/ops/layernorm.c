@@ -1,4 +1,4 @@
-/* layernorm and rmsnorm: rows of n numbers, an axis and those behind it, brought to one size.
+/* layernorm and rmsnorm: rows of n numbers, an axis and those after it, brought to one size.
  *
  *     layernorm   u = (x - mean x) r,  r = 1 / sqrt(mean (x - mean x)^2 + epsilon)
  *     rmsnorm     u = x r,             r = 1 / sqrt(mean x^2 + epsilon)

@@ -13,7 +13,7 @@ enum { DG_OVER_AXIS, DG_OVER_KEEP, DG_OVER_ATTRS, DG_OVER_CASES = 7 };
 
 extern const dg_input_spec dg_over_input[1];
 extern const dg_attr_spec dg_over_attrs[DG_OVER_ATTRS];
-/* The same as initialisers, for a node with more attributes behind them. */
+/* The same as initialisers, for a node with more attributes after them. */
 #define DG_OVER_SPECS                                                                              \
     {"axis",          DG_ATTR_INT, DG_MAX_RANK, -DG_MAX_RANK,                                      \
      DG_MAX_RANK - 1, "",          NULL,        "the axes; all by default"},                       \

@@ -17,7 +17,7 @@
 
 #ifndef DG_REAL
 
-/* A type; behind the cases members that differ: what it saves, its attributes. */
+/* A type; after the cases members that differ: what it saves, its attributes. */
 #define DG_POINTWISE_TYPE(name_, formula_, onnx_, flags_, cases_, ...)                             \
     {                                                                                              \
         .size = sizeof(dg_node_type), .name = name_, .formula = formula_, .onnx = onnx_,           \

@@ -22,7 +22,7 @@ static const dg_attr_spec slice_attrs[] = {
 
 static const dg_attr_spec pad_attrs[] = {
     {"pads", DG_ATTR_INT, 2 * DG_MAX_RANK, 0, 1e15, NULL, NULL,
-     "elements before each axis, then those behind each"},
+     "elements before each axis, then those after each"},
     {"value", DG_ATTR_REAL, 1, -HUGE_VAL, HUGE_VAL, "0", NULL, "what they are"},
 };
 
@@ -60,7 +60,7 @@ static dg_status pad_shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_
     dg_shape_text(&in[0], text, sizeof text);
     if (pads->count != 2 * rank)
         return dg_diag_set(why, DG_EMODEL,
-                           "pad: %s takes %d pads, before each axis and then behind each, found %d",
+                           "pad: %s takes %d pads, before each axis and then after each, found %d",
                            text, 2 * rank, pads->count);
     if (rank > 0 && in[0].dim[0] == DG_N && (pads->number[0] > 0 || pads->number[rank] > 0))
         return dg_diag_set(why, DG_EMODEL, "pad: the batch axis of %s takes no padding", text);

@@ -3,7 +3,7 @@
  *
  *     extent = (kernel - 1) dilation + 1
  *     out = floor((in + before + after - extent) / stride) + 1
- * (ceil: rounded up, but for a window that would begin behind the picture)
+ * (ceil: rounded up, but for a window that would begin after the picture)
  * and for padding `same` out = ceil(in / stride), the padding it takes shared out evenly, an odd
  * row or column of it at the end (ONNX: SAME_UPPER). */
 #ifndef DG_REAL

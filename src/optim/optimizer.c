@@ -122,7 +122,7 @@ static double power(double x, uint64_t n)
     return p;
 }
 
-/* How much of the way from warmup to the end lies behind, 0 to 1. */
+/* How much of the way from warmup to the end is done, 0 to 1. */
 static double progress(const dg_schedule *s, uint64_t step)
 {
     if (s->steps <= s->warmup || step >= (uint64_t)s->steps)

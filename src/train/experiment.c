@@ -177,7 +177,7 @@ static const char *label_of(const dg_experiment *e)
     return NULL;
 }
 
-/* split holds rows out of the training part; they lie behind those that stay. */
+/* split holds rows out of the training part; they lie after those that stay. */
 static void divide(dg_experiment *e)
 {
     dg_diag why = {.code = DG_OK};

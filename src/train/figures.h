@@ -6,7 +6,7 @@
 #include "train/experiment.h"
 #include "train/metrics.h"
 
-/* Numbers of an experiment's losses and metrics, one behind the other; see figures.c. */
+/* Numbers of an experiment's losses and metrics, one after the other; see figures.c. */
 typedef struct dg_figures {
     int64_t n;
     double *x;

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 /* A model of the text; its data are CSV. The program's arguments, what it ends with, and what
- * standard output and standard error (one behind the other) hold, each part ended by "|". */
+ * standard output and standard error (one after the other) hold, each part ended by "|". */
 typedef struct figure_case {
     const char *text, *csv, *arguments;
     int code;

@@ -1,5 +1,5 @@
 /* libFuzzer target: pictures, PNG and JPEG, as colours at a size or as masks. The CRCs of PNG are
- * set right after half of the changes, so that they reach what is behind them. */
+ * set right after half of the changes, so that they reach what is after them. */
 #include "fuzz/readers.h"
 
 #include "io/picture.h"

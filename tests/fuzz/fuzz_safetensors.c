@@ -1,5 +1,5 @@
 /* libFuzzer target: the reader of safetensors. Half of the changes are made to the header alone,
- * whose length is then set right, so that they reach what is behind the JSON. */
+ * whose length is then set right, so that they reach what is after the JSON. */
 #include "fuzz/readers.h"
 
 #include <string.h>

@@ -20,7 +20,7 @@ static void give(const char *path)
 {
     dg_text t = io_bytes(path);
     fprintf(stderr, "%s\n", path); /* the last one named is the one that failed */
-    uint8_t *exact = malloc(t.length + (t.length == 0)); /* a sanitizer sees what is behind */
+    uint8_t *exact = malloc(t.length + (t.length == 0)); /* a sanitizer sees what is after */
     if (!exact)
         abort();
     memcpy(exact, t.data, t.length);

@@ -10,10 +10,10 @@
  * array), "npz:NAME", "chars", "chars:VOCABULARY", "safetensors" (out: the first tensor). */
 dg_status io_read(const char *format, const void *bytes, size_t n, dg_array *out, dg_diag *why);
 
-/* An NPY file of this version (1 to 3), dict and n bytes behind it (NULL: zeros). */
+/* An NPY file of this version (1 to 3), dict and n bytes after it (NULL: zeros). */
 void io_npy(int version, const char *dict, const char *bytes, size_t n, dg_text *out);
 
-/* A safetensors file of this header and n zeros behind it. */
+/* A safetensors file of this header and n zeros after it. */
 void io_safetensors(const char *header, size_t n, dg_text *out);
 
 /* Bytes as gz; level 0 to 9. */

@@ -201,7 +201,7 @@ static void zip64_is_read(void **state)
     assert_int_equal(a.bytes, b.bytes);
     assert_memory_equal(a.data, b.data, b.bytes);
     dg_array_free(&a);
-    /* cut or changed at any byte behind the array it is refused, or the same array */
+    /* cut or changed at any byte after the array it is refused, or the same array */
     for (size_t i = npz.length - 100; i < wide.length; i++) {
         dg_text bad = dg_text_make(NULL);
         dg_text_add_bytes(&bad, wide.data, wide.length);

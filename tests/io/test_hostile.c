@@ -234,7 +234,7 @@ static void test_dicts(void **state)
     check();
 }
 
-/* ---- safetensors: the header, and bytes behind it ---------------------------------------------
+/* ---- safetensors: the header, and bytes after it ---------------------------------------------
  * */
 
 #define U8(shape, offsets) "{\"dtype\":\"U8\",\"shape\":" shape ",\"data_offsets\":" offsets "}"

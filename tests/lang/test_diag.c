@@ -236,7 +236,7 @@ static void places(void **state)
     assert_true(dg_source_place(&f.source, 3, &p)); /* the newline is the end of its line */
     assert_int_equal(p.line * 100 + p.column, 103);
     assert_int_equal(dg_source_line(&f.source, 4), 2);
-    assert_true(dg_source_place(&f.source, 7, &p)); /* behind the last byte */
+    assert_true(dg_source_place(&f.source, 7, &p)); /* after the last byte */
     assert_int_equal(p.line * 100 + p.column, 303);
     assert_int_equal(dg_source_line(&f.source, 8), 0);
     assert_string_equal(dg_source_bytes(&f.source, (dg_span){5, 7}), "cd");

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* Without a sanitizer, which sees more, bytes behind each piece must stay. */
+/* Without a sanitizer, which sees more, bytes after each piece must stay. */
 #if defined(__SANITIZE_ADDRESS__)
 enum { CANARY = 0 };
 #elif defined(__has_feature)
@@ -38,7 +38,7 @@ static void give(const dg_rig *r, void *p, size_t bytes, const char *what)
 {
     for (int i = 0; p && i < CANARY; i++)
         if (((unsigned char *)p)[bytes + (size_t)i] != 0xa5)
-            fail_msg("%s: memory behind %s was written", r->trial->text, what);
+            fail_msg("%s: memory after %s was written", r->trial->text, what);
     free(p);
 }
 

@@ -1,6 +1,6 @@
 /* A rig runs a node's mathematics directly, as the engine would, on one instruction set and type,
  * with memory that shows mistakes: results are full of NaN before a call and must not be
- * afterwards, memory behind them must stay as it was, scratch holds garbage, and what the type
+ * afterwards, memory after them must stay as it was, scratch holds garbage, and what the type
  * does not declare as saved is NULL. Functions that can fail only by a defect of the node fail
  * the test. */
 #ifndef DG_TESTS_OPS_RIG_H

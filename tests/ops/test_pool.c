@@ -265,13 +265,13 @@ static void test_series(void **state)
     series("maxpool", "kernel=2, ceil=true", 5, 3, (double[]){2, 4, 5});
     series("maxpool", "kernel=2, stride=1, dilation=2", 5, 3, (double[]){3, 4, 5});
     series("maxpool", "kernel=2, stride=2, padding=[0, 1]", 5, 3, (double[]){2, 4, 5});
-    /* no window may begin behind the series, so ceil adds none */
+    /* no window may begin after the series, so ceil adds none */
     series("maxpool", "kernel=1, stride=3, padding=0, ceil=true", 5, 2, (double[]){1, 4});
     series("avgpool", "kernel=2, ceil=true", 5, 3, (double[]){1.5, 3.5, 5});
     series("avgpool", "kernel=3, stride=2, padding=1", 5, 3, (double[]){1.5, 3, 4.5});
     series("avgpool", "kernel=3, stride=2, padding=1, include_padding=true", 5, 3,
            (double[]){1, 3, 3});
-    /* the last window holds 4 and one zero of padding; its third place is behind that */
+    /* the last window holds 4 and one zero of padding; its third place is after that */
     series("avgpool", "kernel=3, stride=2, padding=1, include_padding=true, ceil=true", 4, 3,
            (double[]){1, 3, 2});
     series("avgpool", "kernel=2, stride=1, dilation=3, padding=1, include_padding=true", 4, 3,

@@ -151,7 +151,7 @@ static const rule RULES[] = {
     {"pad",
      {{"pads", 2, {1, 1}}},
      "[N, 6]",
-     "pad: [N, 6] takes 4 pads, before each axis and then behind each, found 2"},
+     "pad: [N, 6] takes 4 pads, before each axis and then after each, found 2"},
 
     {"sum", {{0}}, "[N, 3]", "[]"},
     {"sum", {{"keepdims", 0, {0}}}, "[N, 3]", "[1, 1]"},

@@ -16,7 +16,7 @@ static int axis_of(const dg_trial *t)
 }
 
 /* The index of y is: those of x before the axis, those of ids (the first shared, by rows), those of
- * x behind it. */
+ * x after it. */
 static double gathered(const dg_trial *t, int j, int64_t flat)
 {
     int64_t y[DG_MAX_RANK], x[DG_MAX_RANK], ids[DG_MAX_RANK] = {0};
