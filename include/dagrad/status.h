@@ -6,6 +6,8 @@
 #ifndef DAGRAD_STATUS_H
 #define DAGRAD_STATUS_H
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -44,6 +46,7 @@ DG_API const char *dg_status_text(dg_status s);
 typedef struct dg_diag {
     dg_status code;
     int line, column; /* in file, from 1; 0: not known */
+    int64_t row;      /* of the batch, from 1; 0: not known */
     int start, end;   /* bytes of the source text it points at (model language); both 0: none */
     char node[96];    /* name of the node or value; "" if none */
     char file[256];   /* "" if none */

@@ -13,6 +13,7 @@
 #include "io/weights.h"
 #include "train/checkpoint.h"
 #include "train/figures.h"
+#include "train/explain.h"
 #include "train/rundir.h"
 #include <math.h>
 #include <stdio.h>
@@ -144,13 +145,19 @@ static const char *name_of(const grad *k, dg_value v)
     return k->e->model->graph->values[v.id - 1].name;
 }
 
+/* One NaN for all: the C library prints some as -nan. */
+static double plain(double x)
+{
+    return isnan(x) ? (double)NAN : x;
+}
+
 static dg_status take_gradients(grad *k, dg_diag *why)
 {
     double loss;
     if (dg_loss_value(k->p, -1, NULL, &loss) != DG_OK || dg_adjoint(k->p, NULL, 0) != DG_OK)
         return dg_program_status(k->p, why);
     dg_status s = add_number(k, "loss", loss, why);
-    fprintf(k->to, "loss %.17g\n", loss);
+    fprintf(k->to, "loss %.17g\n", plain(loss));
     for (int i = 0; s == DG_OK && i < k->n_wrt; i++)
         s = add_part(k, "", name_of(k, k->wrt[i]), k->wrt[i], DG_GRADIENT, why);
     for (int i = 0; s == DG_OK && i < k->n_keep; i++) {
@@ -176,7 +183,7 @@ static void print_tensors(const grad *k)
         for (int64_t e = 0, n = dg_shape_count(&t->shape); t->type != DG_I32 && e < n; e++)
             sum += real_at(t, e) * real_at(t, e);
         fprintf(k->to, "%-32s %-20s norm %.9g\n", k->tensor[i].name,
-                dg_shape_text(&t->shape, shape, sizeof shape), sqrt(sum));
+                dg_shape_text(&t->shape, shape, sizeof shape), plain(sqrt(sum)));
     }
 }
 
@@ -271,6 +278,56 @@ static dg_status take_tangent(grad *k, dg_diag *why)
 
 /* ---- the point ------------------------------------------------------------------------------- */
 
+static dg_status set_point(grad *k, dg_diag *why)
+{
+    return dg_experiment_point_of(k->e, k->p, k->options.batch, (uint64_t)k->o->seed, k->in.rows_of,
+                                  why);
+}
+
+/* The rows that are the point: of what is given by --input, else of the training part. */
+static dg_batch_rows data_rows(const grad *k, int64_t rows[])
+{
+    const dg_part_rows *part = &k->e->part[DG_TRAIN_PART];
+    const dg_dataset *given = k->o->input.n ? k->in.rows_of : NULL;
+    for (int64_t i = 0; i < k->options.batch; i++)
+        rows[i] = given ? i : part->data ? part->first + i % part->rows : 0;
+    return (dg_batch_rows){given ? given : part->data, rows, k->options.batch};
+}
+
+/* Says where a number that is not finite came from. */
+static void explain(grad *k, const dg_options *o, const dg_point *x, dg_diag *why)
+{
+    int64_t *rows = calloc((size_t)k->options.batch + 1, sizeof *rows);
+    dg_batch_rows of = rows ? data_rows(k, rows) : (dg_batch_rows){NULL, NULL, 0};
+    if (why->code == DG_EDATA)
+        dg_explain_row(k->e, &of, why);
+    else
+        dg_explain(k->e, o, 0, x, &of, "the loss, or a gradient,", why);
+    free(rows);
+}
+
+/* DG_EFINITE if the loss or a gradient is not finite. */
+static dg_status check_finite(grad *k, const dg_options *o, dg_diag *why)
+{
+    dg_point x = {NULL, 0};
+    int bad = 0;
+    for (int i = 0; i < k->n && !bad; i++) {
+        const dg_tensor *t = &k->tensor[i].tensor;
+        int kept = strncmp(k->tensor[i].name, "value.", 6) == 0;
+        for (int64_t e = 0, n = dg_shape_count(&t->shape); !kept && t->type != DG_I32 && e < n; e++)
+            bad |= !isfinite(real_at(t, e));
+    }
+    if (!bad)
+        return DG_OK;
+    dg_status s = set_point(k, why);
+    if (s == DG_OK)
+        s = dg_point_copy(&x, k->e->model->graph, k->p, why);
+    if (s == DG_OK)
+        explain(k, o, &x, why);
+    dg_point_free(&x);
+    return why->code;
+}
+
 /* A program for o, at the point, after a forward pass. */
 static dg_status compile(grad *k, const dg_options *o, dg_diag *why)
 {
@@ -280,11 +337,17 @@ static dg_status compile(grad *k, const dg_options *o, dg_diag *why)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (dg_program_status(k->p, why) != DG_OK)
         return dg_program_status(k->p, NULL);
-    dg_status s = dg_experiment_point_of(k->e, k->p, k->options.batch, (uint64_t)k->o->seed,
-                                         k->in.rows_of, why);
+    dg_point x = {NULL, 0};
+    dg_status s = set_point(k, why);
+    if (s == DG_OK)
+        s = dg_point_copy(&x, k->e->model->graph, k->p, why);
     if (s == DG_OK &&
-        dg_forward(k->p, &(dg_batch){.size = sizeof(dg_batch), .rows = o->batch}) != DG_OK)
+        dg_forward(k->p, &(dg_batch){.size = sizeof(dg_batch), .rows = o->batch}) != DG_OK) {
         s = dg_program_status(k->p, why);
+        if (s == DG_EFINITE || s == DG_EDATA)
+            explain(k, o, &x, why);
+    }
+    dg_point_free(&x);
     return s;
 }
 
@@ -333,6 +396,10 @@ static int run(grad *k)
         s = compile(k, &o, &why);
         if (s == DG_OK)
             s = take_gradients(k, &why);
+        if (s == DG_OK)
+            s = check_finite(k, &o, &why);
+        if (s == DG_EFINITE)
+            print_tensors(k);
     }
     if (s == DG_OK && k->o->jacobian)
         s = take_jacobian(k, &why);

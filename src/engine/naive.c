@@ -23,6 +23,8 @@ struct dg_naive {
     uint8_t *depends;
     uint64_t step;
     int failed;
+    dg_naive_look *look; /* NULL: nobody watches */
+    void *user;
 };
 
 static int64_t count(const dg_naive *n, int32_t id)
@@ -141,6 +143,12 @@ static void call(dg_naive *n, dg_fn fn, dg_frame *f, int parts)
     dg_upper_clean();
 }
 
+static void show(dg_naive *n, int node, int32_t id, int backward, const void *x)
+{
+    if (n->look && x)
+        n->look(n->user, node, id, backward, x);
+}
+
 static void forward_node(dg_naive *n, int32_t k)
 {
     const dg_node *node = &n->g->nodes[k];
@@ -162,6 +170,8 @@ static void forward_node(dg_naive *n, int32_t k)
         memcpy(f->out[0], f->in[0], (size_t)count(n, node->out) * dg_type_bytes(n->g->real));
     else if (!n->failed)
         call(n, math_of(n, node)->forward, f, parts_of(n, node, f, -1));
+    for (int j = 0; j < node->n_out && !n->failed; j++)
+        show(n, k, node->out + j, 0, n->z[node->out + j - 1]);
     drop(f);
 }
 
@@ -208,8 +218,10 @@ static void back_one(dg_naive *n, int32_t k, dg_frame *f, int only, const uint8_
     else if (!n->failed)
         call(n, math_of(n, node)->adjoint, f, only < 0 ? 1 : parts_of(n, node, f, only));
     for (int i = 0; i < node->n_in; i++)
-        if (f->delta[i])
+        if (f->delta[i]) {
+            show(n, k, node->in[i], 1, f->delta[i]);
             receive(n, node->in[i], f->delta[i]);
+        }
 }
 
 /* A node without parts gets all its deltas at once, but for gradients that are sums, and for those
@@ -336,7 +348,7 @@ static void load(dg_naive *n, const dg_tensor in[])
     }
 }
 
-dg_naive *dg_naive_run(dg_graph *g, const dg_options *o, uint64_t step, const dg_tensor in[])
+static dg_naive *start(dg_graph *g, const dg_options *o, uint64_t step)
 {
     size_t values = (size_t)g->n_values + 1;
     dg_naive *n = calloc(1, sizeof *n);
@@ -351,21 +363,50 @@ dg_naive *dg_naive_run(dg_graph *g, const dg_options *o, uint64_t step, const dg
     n->depends = calloc(values, 1);
     n->failed = !n->isa || !n->shape || !n->z || !n->eps || !n->saved || !n->carried ||
                 !n->depends || dg_graph_init_missing(g, o->seed) != DG_OK;
-    if (!n->failed) {
-        n->k = n->isa->step[g->real == DG_F64];
-        load(n, in);
-        mark_depends(n);
-        for (int32_t k = 0; k < g->n_nodes && !n->failed; k++)
-            forward_node(n, k);
-        if (!n->failed && o->mode != DG_RUN_INFER)
-            seed_losses(n);
-        for (int32_t k = g->n_nodes - 1; k >= 0 && !n->failed && o->mode != DG_RUN_INFER; k--)
-            backward_node(n, k);
-    }
-    if (!n->failed)
+    return n;
+}
+
+static void pass(dg_naive *n, const dg_tensor in[])
+{
+    dg_graph *g = n->g;
+    int back = n->o->mode != DG_RUN_INFER;
+    n->k = n->isa->step[g->real == DG_F64];
+    load(n, in);
+    for (int32_t id = 1; id <= g->n_values; id++)
+        if (g->values[id - 1].kind != DG_RESULT)
+            show(n, -1, id, 0, n->z[id - 1]);
+    mark_depends(n);
+    for (int32_t k = 0; k < g->n_nodes && !n->failed; k++)
+        forward_node(n, k);
+    if (!n->failed && back)
+        seed_losses(n);
+    for (int32_t k = g->n_nodes - 1; k >= 0 && !n->failed && back; k--)
+        backward_node(n, k);
+}
+
+dg_naive *dg_naive_run(dg_graph *g, const dg_options *o, uint64_t step, const dg_tensor in[])
+{
+    dg_naive *n = start(g, o, step);
+    if (n && !n->failed)
+        pass(n, in);
+    if (n && !n->failed)
         return n;
     dg_naive_free(n);
     return NULL;
+}
+
+dg_naive *dg_naive_watch(dg_graph *g, const dg_options *o, uint64_t step, const dg_tensor in[],
+                         dg_naive_look *look, void *user)
+{
+    dg_naive *n = start(g, o, step);
+    if (!n || n->failed) {
+        dg_naive_free(n);
+        return NULL;
+    }
+    n->look = look;
+    n->user = user;
+    pass(n, in);
+    return n;
 }
 
 void dg_naive_free(dg_naive *n)

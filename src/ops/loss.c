@@ -167,6 +167,8 @@ int64_t dg_loss_limit(const dg_sizes *of, int input)
 char *dg_pair_text(const dg_call *c, int64_t p, char *text, size_t n)
 {
     int64_t row = has_labels(c->in_shape) ? dg_shape_row(&c->in_shape[DG_TARGET]) : 1;
+    if (c->why && c->why->code == DG_OK && row > 0)
+        c->why->row = p / row + 1;
     if (row > 1)
         dg_format(text, n, "row %lld, place %lld", (long long)(p / row), (long long)(p % row));
     else

@@ -1,5 +1,7 @@
 /* Figures of a part of the data; see evaluate.h. */
 #include "train/evaluate.h"
+#include "train/explain.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +69,32 @@ static void look_ahead(const dg_evaluator *v, int64_t at)
         dg_dataset_ahead(d, &(int64_t){v->part.first + i}, 1);
 }
 
+/* One batch of rows, set already. What is refused, or is not finite, is explained. */
+static dg_status run_batch(dg_evaluator *v, dg_figures *f, const dg_batch_rows *of, dg_diag *why)
+{
+    dg_status s =
+        dg_forward(v->program, &(dg_batch){.size = sizeof(dg_batch), .rows = of->n}) == DG_OK
+            ? dg_figures_add(f, v->e, v->program, of, why)
+            : dg_program_status(v->program, why);
+    double loss = 0;
+    if (s == DG_OK)
+        dg_loss_value(v->program, -1, NULL, &loss);
+    if (s == DG_EDATA)
+        dg_explain_row(v->e, of, why);
+    dg_diag *to = s == DG_EFINITE                               ? why
+                  : !isfinite(loss) && f->unsound.code == DG_OK ? &f->unsound
+                                                                : NULL;
+    dg_options o = dg_program_options(v->e, DG_RUN_INFER, of->n);
+    dg_point x;
+    if (!to)
+        return s;
+    o.seed = v->e->settings.seed;
+    if (dg_point_read(&x, v->e, of, (dg_reading){.training = 0}, NULL) == DG_OK)
+        dg_explain(v->e, &o, 0, &x, of, "that of a batch", to);
+    dg_point_free(&x);
+    return s;
+}
+
 dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
                            const volatile sig_atomic_t *stop, dg_diag *why)
 {
@@ -84,9 +112,7 @@ dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
         if (s != DG_OK)
             return s;
         look_ahead(v, at + n);
-        if (dg_forward(v->program, &(dg_batch){.size = sizeof(dg_batch), .rows = n}) != DG_OK)
-            return dg_program_status(v->program, why);
-        s = dg_figures_add(f, v->e, v->program, &(dg_batch_rows){v->part.data, v->rows, n}, why);
+        s = run_batch(v, f, &(dg_batch_rows){v->part.data, v->rows, n}, why);
         if (s == DG_OK && loss_of)
             s = row_losses(v, n, loss_of + at, why);
         if (s != DG_OK)

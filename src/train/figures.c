@@ -44,12 +44,13 @@ dg_status dg_figures_make(dg_figures *f, const dg_experiment *e, dg_diag *why)
 void dg_figures_free(dg_figures *f)
 {
     free(f->x);
-    *f = (dg_figures){0, NULL};
+    *f = (dg_figures){.x = NULL};
 }
 
 void dg_figures_clear(dg_figures *f)
 {
     memset(f->x, 0, (size_t)f->n * sizeof *f->x);
+    f->unsound = (dg_diag){.code = DG_OK};
 }
 
 void dg_figures_copy(dg_figures *to, const dg_figures *from)
@@ -195,7 +196,8 @@ dg_status dg_figures_sound(const dg_figures *f, const dg_experiment *e, dg_diag 
 {
     double loss = dg_figures_loss(f, e);
     if (!isfinite(loss))
-        return dg_diag_set(why, DG_EFINITE, "the loss is %g", loss);
+        return dg_diag_set(why, DG_EFINITE, "the loss is %g; %s", loss,
+                           f->unsound.code ? f->unsound.text : "where that came from is not known");
     for (int k = 0; k < e->model->n_metrics; k++) {
         const dg_metric *m = &e->model->metrics[k];
         double x = dg_figures_metric(f, e, k);

@@ -10,6 +10,7 @@
 typedef struct dg_figures {
     int64_t n;
     double *x;
+    dg_diag unsound; /* of the first batch whose loss was not finite: where that came from */
 } dg_figures;
 
 dg_status dg_figures_make(dg_figures *f, const dg_experiment *e, dg_diag *why);

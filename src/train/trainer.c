@@ -1,6 +1,7 @@
 /* A trainer; see trainer.h. */
 #include "train/trainer.h"
 #include "base/philox.h"
+#include "train/explain.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,29 +91,64 @@ static void look_ahead(dg_trainer *t, uint64_t step)
     dg_dataset_ahead(d, row, choose_rows(t, step, row));
 }
 
+static dg_status descend(dg_trainer *t, int64_t n, dg_diag *why)
+{
+    dg_program *p = t->program;
+    double loss = 0;
+    dg_batch batch = {.size = sizeof batch, .rows = n, .step = t->progress.step};
+    if (dg_forward(p, &batch) != DG_OK || dg_adjoint(p, NULL, 0) != DG_OK ||
+        dg_loss_value(p, -1, NULL, &loss) != DG_OK)
+        return dg_program_status(p, why);
+    if (!isfinite(loss))
+        return dg_diag_set(
+            why, DG_EFINITE,
+            "the loss is not finite at step %llu (rate %g); the weights are those of "
+            "the step before",
+            (unsigned long long)t->progress.step,
+            dg_optimizer_rate(&t->e->settings.optimizer, t->progress.step));
+    if (dg_commit(p, &t->e->settings.optimizer, t->progress.step) != DG_OK)
+        return dg_program_status(p, why);
+    return DG_OK;
+}
+
+/* A refused step once more, each value looked at. */
+static void explain(dg_trainer *t, const dg_batch_rows *of, dg_reading how, dg_diag *why)
+{
+    dg_experiment *e = t->e;
+    dg_options o = dg_program_options(e, DG_RUN_TRAIN, of->n);
+    dg_point x;
+    o.seed = e->settings.seed;
+    if (why->code == DG_EDATA)
+        dg_explain_row(e, of, why);
+    else if (why->code == DG_EFINITE && dg_point_read(&x, e, of, how, NULL) == DG_OK)
+        dg_explain(e, &o, t->progress.step, &x, of, "the loss", why);
+    if (why->code == DG_EFINITE)
+        dg_point_free(&x);
+}
+
 dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
 {
     dg_experiment *e = t->e;
-    uint64_t step = t->progress.step, epoch = step / (uint64_t)t->epoch_steps;
-    int64_t n = 1;
-    if (e->part[DG_TRAIN_PART].data) {
-        n = choose_rows(t, step, t->row);
-        dg_reading how = {.training = 1, .seed = e->settings.seed, .epoch = epoch};
-        dg_status s = dg_experiment_set(e, t->program, e->part[DG_TRAIN_PART].data, t->row, n, how,
-                                        1, &t->buffer, why);
-        if (s != DG_OK)
-            return s;
-        look_ahead(t, step + 1);
+    uint64_t epoch = t->progress.step / (uint64_t)t->epoch_steps;
+    dg_batch_rows of = {e->part[DG_TRAIN_PART].data, t->row, 1};
+    dg_reading how = {.training = 1, .seed = e->settings.seed, .epoch = epoch};
+    dg_status s = DG_OK;
+    if (of.data) {
+        of.n = choose_rows(t, t->progress.step, t->row);
+        s = dg_experiment_set(e, t->program, of.data, t->row, of.n, how, 1, &t->buffer, why);
+        if (s == DG_OK)
+            look_ahead(t, t->progress.step + 1);
     }
+    if (s != DG_OK)
+        return s;
     dg_program_measure(t->program, measured);
-    if (dg_forward(t->program, &(dg_batch){.size = sizeof(dg_batch), .rows = n, .step = step}) !=
-            DG_OK ||
-        dg_adjoint(t->program, NULL, 0) != DG_OK ||
-        dg_commit(t->program, &e->settings.optimizer, step) != DG_OK)
-        return dg_program_status(t->program, why);
+    s = descend(t, of.n, why);
+    if (s != DG_OK) {
+        explain(t, &of, how, why);
+        return s;
+    }
     t->progress.step++;
-    return dg_figures_add(&t->progress.figures, e, t->program,
-                          &(dg_batch_rows){e->part[DG_TRAIN_PART].data, t->row, n}, why);
+    return dg_figures_add(&t->progress.figures, e, t->program, &of, why);
 }
 
 int dg_trainer_epoch_is_open(const dg_trainer *t)

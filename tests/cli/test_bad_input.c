@@ -722,9 +722,10 @@ static const bad cases[] = {
      "    data train { x = digits(\"picture\"); y = csv(\"y.csv\") }\n"
      "                            ^~~~~~~~~\n"},
     {"train diverge.dag --quiet --out far", 4,
-     "dagrad train: saved at step 5 in far; --resume far goes on\n"
-     "dagrad train: the gradient of 'yhat.linear.weight' is not finite at step 5 "
-     "(rate 1e+06); the weights are those of the step before\n"},
+     "dagrad train: saved at step 3 in far; --resume far goes on\n"
+     "dagrad train: the loss is not finite at step 3 (rate 1e+06); the weights are those of the "
+     "step before; the first is in the result of 'loss.mse' (mse), row 0 of the batch, element 0: "
+     "inf; that is row 0 of %/x.csv\n"},
     {"train good.dag --quiet --out missed --require 'accuracy>=1.5'", 5,
      "dagrad train: required accuracy>=1.5, but accuracy is 0.9053 (test part)\n"},
     {"eval", 2, "dagrad eval: a run is missing; usage: dagrad eval RUN [options]\n"},
