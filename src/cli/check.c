@@ -5,11 +5,12 @@
 #include "cli/plugin.h"
 #include "engine/certify.h"
 #include "engine/engine.h"
+#include "engine/narrow.h"
 #include "graph/graph.h"
 #include "ops/isa.h"
 #include "train/figures.h"
+#include "train/json.h"
 #include "train/rundir.h"
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +23,13 @@ typedef struct check_options {
 } check_options;
 
 typedef struct checker {
-    dg_experiment *e;
+    dg_experiment *e, *narrow; /* the model in f64; as it is trained in f32, NULL: it is not */
     const check_options *o;
     dg_options options; /* of the program and the naive interpreter */
     dg_tensor *input;   /* what the model is looked at with */
     int n_inputs, failures;
+    int no_gradient;  /* that of the whole graph is not finite here */
+    int64_t left_out; /* results at which a node has no derivative */
     json_t *nodes;
 } checker;
 
@@ -77,19 +80,32 @@ static void add_json(checker *k, const dg_finding *f, const char *isa)
     json_array_append_new(k->nodes, j);
 }
 
+/* Values that are not finite go into it: there is nothing to look at. */
+static dg_status say_not_finite(checker *k, const dg_finding *f)
+{
+    json_array_append_new(k->nodes, json_pack("{s:s, s:s, s:b, s:b}", "node", f->node, "type",
+                                              f->type, "passed", 1, "finite", 0));
+    if (!k->o->json)
+        printf("%-24s %-22s an input is not finite here: not looked at\n", f->node, f->type);
+    k->left_out++;
+    return DG_OK;
+}
+
 /* One node on every instruction set: one line, with the worst figures. */
 static dg_status check_node(checker *k, const dg_naive *at, int node, dg_diag *why)
 {
     const dg_graph *g = k->e->model->graph;
+    const dg_certify_options o = {(uint64_t)k->o->seed, 1, 1};
     dg_finding worst = {.passed = 1}, f;
     const char *on = "";
     for (int i = 0; dg_isa_at(i); i++) {
         if (g->nodes[node].builtin < 0 && i > 0)
             break; /* a user's node has one build */
-        dg_status s =
-            dg_certify_node(g, at, node, dg_isa_at(i), NULL, (uint64_t)k->o->seed, &f, why);
+        dg_status s = dg_certify_node(g, at, node, dg_isa_at(i), NULL, &o, &f, why);
         if (s != DG_OK)
             return s;
+        if (!f.finite)
+            return say_not_finite(k, &f);
         int worse = i == 0 || !f.passed || !(f.identity <= worst.identity);
         double difference =
             i > 0 && worst.difference > f.difference ? worst.difference : f.difference;
@@ -116,7 +132,9 @@ static dg_status check_node(checker *k, const dg_naive *at, int node, dg_diag *w
     if (worst.tangent && g->real == DG_F32)
         printf(" (limit %.0e)", worst.difference_limit);
     if (worst.kinks)
-        printf("  %lld of %lld near a kink", (long long)worst.kinks, (long long)worst.components);
+        printf("  not differentiable at %lld of %lld: left out", (long long)worst.kinks,
+               (long long)worst.components);
+    k->left_out += worst.kinks;
     printf("%s\n", worst.passed ? "" : "  FAILS");
     if (!worst.passed)
         print_failure(&worst, on);
@@ -215,6 +233,9 @@ static dg_status whole_identity(checker *k, dg_program *p, double *gap, dg_diag 
     if (s == DG_OK)
         s = dg_figures_tangent(k->e, p, &forth, why);
     double scale = fmax(sqrt(sum[1] * sum[2]), fabs(forth));
+    k->no_gradient = !isfinite(sum[0] + sum[2] + forth);
+    if (k->no_gradient)
+        return s;
     *gap = scale > 0 ? fabs(forth - sum[0]) / scale : 0;
     return s;
 }
@@ -284,7 +305,7 @@ static dg_status check_orders(checker *k, dg_program *p, dg_diag *why)
     const dg_graph *g = k->e->model->graph;
     double sum[2] = {0};
     dg_status s = DG_OK;
-    if (!k->options.tangent || count_trained(g) > LEFT_MOST)
+    if (!k->options.tangent || k->no_gradient || count_trained(g) > LEFT_MOST)
         return DG_OK;
     for (int id = 1; s == DG_OK && id <= g->n_values; id++)
         if (is_trained(g, id))
@@ -316,7 +337,7 @@ static dg_status check_whole(checker *k, dg_program *p, const dg_naive *at, dg_d
     dg_status s = bare < 0 ? whole_identity(k, p, &gap, why) : DG_OK;
     if (s != DG_OK)
         return s;
-    int passed = (bare >= 0 || gap <= graph_limit(k->e->model->graph)) && equal;
+    int passed = (bare >= 0 || k->no_gradient || gap <= graph_limit(k->e->model->graph)) && equal;
     k->failures += !passed;
     json_array_append_new(k->nodes, json_pack("{s:s, s:b, s:o, s:b}", "node", "", "passed", passed,
                                               "identity", isnan(gap) ? json_null() : json_real(gap),
@@ -324,13 +345,108 @@ static dg_status check_whole(checker *k, dg_program *p, const dg_naive *at, dg_d
     if (k->o->json)
         return DG_OK;
     printf("%-24s %-22s ", "the whole graph", "");
-    if (bare < 0)
+    if (k->no_gradient)
+        printf("the gradient is not finite here: see `dagrad grad`  ");
+    else if (bare < 0)
         printf("identity %8.1e  ", gap);
     else
         printf("no tangent: %s has none  ", k->e->model->graph->nodes[bare].type->name);
     printf("%s the naive interpreter%s\n", equal ? "equal bits to" : "other bits than",
            passed ? "" : "  FAILS");
     return DG_OK;
+}
+
+/* ---- f32, as training runs it ---------------------------------------------------------------- */
+
+static dg_status to_narrow(const dg_tensor *from, dg_tensor *to, dg_diag *why)
+{
+    int64_t n = dg_shape_count(&from->shape);
+    *to = *from;
+    to->type = from->type == DG_F64 ? DG_F32 : from->type;
+    to->bytes = (size_t)n * dg_type_bytes(to->type);
+    to->data = malloc(to->bytes + 1);
+    if (!to->data)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (from->type != DG_F64)
+        memcpy(to->data, from->data, to->bytes);
+    for (int64_t i = 0; from->type == DG_F64 && i < n; i++)
+        dg_number_put(DG_F32, to->data, i, dg_number_get(DG_F64, from->data, i));
+    return DG_OK;
+}
+
+static void say_narrow(checker *k, const dg_narrow *n)
+{
+    k->failures += !n->passed;
+    json_array_append_new(
+        k->nodes,
+        json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:s, s:I}", "node", n->node, "type", n->type,
+                  "passed", n->passed, "f32_forward", dg_json_number(n->forward), "f32_adjoint",
+                  dg_json_number(n->adjoint), "f32_largest", dg_json_number(n->largest),
+                  "algorithm", n->algorithm, "beyond_f32", (json_int_t)n->beyond));
+    if (k->o->json)
+        return;
+    printf("%-24s %-22s f32 forward %8.1e  adjoint %8.1e  largest %8.1e", n->node, n->type,
+           n->forward, n->adjoint, n->largest);
+    if (n->algorithm[0])
+        printf("  %s", n->algorithm);
+    if (n->beyond)
+        printf("  %lld beyond f32: left out", (long long)n->beyond);
+    printf("%s\n", n->passed ? "" : "  FAILS");
+}
+
+/* Parameters and states of the model in f64, rounded. */
+static dg_status adopt(checker *k, dg_diag *why)
+{
+    const dg_graph *g = k->e->model->graph;
+    dg_status s = DG_OK;
+    for (int id = 1; s == DG_OK && id <= g->n_values; id++) {
+        const dg_vertex *v = &g->values[id - 1];
+        dg_tensor wide = {v->type, v->shape, v->data,
+                          (size_t)dg_shape_count(&v->shape) * dg_type_bytes(v->type)};
+        dg_tensor t = {.data = NULL};
+        if ((v->kind != DG_PARAMETER && v->kind != DG_STATE) || !v->data)
+            continue;
+        s = to_narrow(&wide, &t, why);
+        if (s == DG_OK)
+            s = dg_graph_set(k->narrow->model->graph, (dg_value){id}, &t, why);
+        free(t.data);
+    }
+    return s;
+}
+
+/* Every node in f32 against f64, at the same point. */
+static dg_status check_narrow(checker *k, const dg_naive *at, dg_diag *why)
+{
+    dg_graph *g = k->narrow->model->graph;
+    const dg_isa *isa = dg_isa_choose(NULL, why);
+    dg_tensor *in = calloc((size_t)k->n_inputs + 1, sizeof *in);
+    dg_status s = in && isa ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
+    for (int i = 0; s == DG_OK && i < k->n_inputs; i++)
+        s = to_narrow(&k->input[i], &in[i], why);
+    if (s == DG_OK)
+        s = adopt(k, why);
+    dg_options o = k->options;
+    dg_naive *narrow = s == DG_OK ? dg_naive_run(g, &o, 0, in) : NULL;
+    if (!k->o->json && narrow)
+        printf("f32 against f64, by the norm (limit %.0e); the largest error of one result, by the "
+               "root mean square:\n",
+               DG_NARROW_LIMIT);
+    for (int i = 0; s == DG_OK && narrow && i < g->n_nodes; i++) {
+        dg_narrow n;
+        if (g->nodes[i].type->flags & DG_VIEW)
+            continue;
+        s = dg_narrow_node(k->e->model->graph, at, g, narrow, i, isa, k->options.exact,
+                           (uint64_t)k->o->seed, &n, why);
+        if (s == DG_OK)
+            say_narrow(k, &n);
+    }
+    if (s == DG_OK && !narrow && !k->o->json)
+        printf("f32: a node fails at this point: run `dagrad grad` to see which\n");
+    dg_naive_free(narrow);
+    for (int i = 0; in && i < k->n_inputs; i++)
+        free(in[i].data);
+    free(in);
+    return s;
 }
 
 static dg_status run_checks(checker *k, dg_diag *why)
@@ -352,6 +468,8 @@ static dg_status run_checks(checker *k, dg_diag *why)
         s = check_whole(k, p, at, why);
     if (s == DG_OK)
         s = check_orders(k, p, why);
+    if (s == DG_OK && k->narrow)
+        s = check_narrow(k, at, why);
     dg_naive_free(at);
     dg_program_free(p);
     for (int i = 0; i < k->n_inputs; i++)
@@ -373,6 +491,9 @@ static int report(const checker *k)
     } else if (k->failures) {
         printf("%d failed\n", k->failures);
     } else {
+        if (k->left_out)
+            printf("left out: %lld results at which a node has no derivative\n",
+                   (long long)k->left_out);
         printf("all passed: limits %s (identity of a node), %s (differences), %s (graph)\n",
                wide ? "1e-13" : "1e-5", wide ? "1e-10" : "as by node", wide ? "1e-12" : "1e-4");
     }
@@ -429,6 +550,26 @@ static dg_experiment *open_model(const char *path, const check_options *o,
     return dg_open_either(&dg_command_check, path, NULL, &eo, code);
 }
 
+/* The same model in f32; NULL: it has a node without mathematics for it. */
+static dg_experiment *open_narrow(const char *path, const check_options *o,
+                                  const dg_plugins *plugins, const dg_experiment *wide)
+{
+    dg_experiment_options eo = {.set = o->set.item,
+                                .n_set = o->set.n,
+                                .dirs = o->data.item,
+                                .n_dirs = o->data.n,
+                                .types = plugins->type,
+                                .n_types = plugins->n,
+                                .real = DG_F32,
+                                .real_given = 1,
+                                .losses = 1,
+                                .without_data = wide->options.without_data,
+                                .size = wide->options.size,
+                                .path = path};
+    int data_only = 0;
+    return try_model(path, &eo, &data_only);
+}
+
 static void say_precision(const checker *k)
 {
     const dg_node *n = narrow_node(k->e->model->graph);
@@ -470,9 +611,12 @@ static int check(int argc, char **argv)
                  .nodes = json_array()};
     k.options.seed = e->settings.seed;
     k.options.tangent = without_tangent(e->model->graph) < 0;
+    if (e->model->graph->real == DG_F64 && e->settings.real == DG_F32)
+        k.narrow = open_narrow(place[0], &o, &plugins, e);
     say_precision(&k);
     code = run_checks(&k, &why) == DG_OK ? report(&k) : dg_tell(&dg_command_check, &why);
     json_decref(k.nodes);
+    dg_experiment_free(k.narrow);
     dg_experiment_free(e);
     return code;
 }

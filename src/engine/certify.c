@@ -38,20 +38,16 @@ static void draw(double *x, int64_t n, uint64_t seed, uint64_t stream)
 
 /* Work vectors of one input: results and inputs, each of their size. */
 typedef struct vectors {
-    double *v, *jtw;                  /* of the input */
-    double *w, *jv, *fd, *bad, *fall; /* of the result; bad: 1 where a kink is near */
+    double *v, *jtw, *scale, *other; /* of the input */
+    double *w, *jv, *fd, *bad, *fall, *trust,
+        *again; /* of the result; bad: 1 where a kink is near */
 } vectors;
 
 static int make_vectors(vectors *x, int64_t in, int64_t out)
 {
-    double *p = calloc((size_t)(2 * in + 5 * out + 1), sizeof *p);
-    *x = (vectors){p,
-                   p + in,
-                   p + 2 * in,
-                   p + 2 * in + out,
-                   p + 2 * in + 2 * out,
-                   p + 2 * in + 3 * out,
-                   p + 2 * in + 4 * out};
+    double *p = calloc((size_t)(4 * in + 7 * out + 1), sizeof *p), *r = p + 4 * in;
+    *x = (vectors){p,           p + in,      p + 2 * in,  p + 3 * in,  r,          r + out,
+                   r + 2 * out, r + 3 * out, r + 4 * out, r + 5 * out, r + 6 * out};
     return p != NULL;
 }
 
@@ -70,6 +66,17 @@ static double over(double x, double size)
     return size > 0 ? x / size : x;
 }
 
+/* Differences along a direction of the size of the input, as a rate: of v and jv as they were
+ * drawn. */
+static int64_t take_differences(dg_probe *p, int input, const vectors *x)
+{
+    int64_t n = dg_probe_in(p, input);
+    dg_probe_scale(p, input, x->scale);
+    for (int64_t i = 0; i < n; i++)
+        x->scale[i] *= x->v[i];
+    return dg_probe_difference(p, input, x->scale, x->fd, x->bad, x->trust);
+}
+
 /* <FD v, w> stands for <Jv, w>; near a kink w is 0. */
 static int check_bare(dg_probe *p, int input, vectors *x, dg_finding *f)
 {
@@ -78,32 +85,128 @@ static int check_bare(dg_probe *p, int input, vectors *x, dg_finding *f)
     for (int64_t i = 0; i < m; i++)
         x->w[i] = x->bad[i] > 0 ? 0 : x->w[i];
     dg_probe_adjoint(p, input, x->w, x->jtw);
-    double gap = fabs(dot(x->fd, x->w, m) - dot(x->v, x->jtw, n));
-    double scale = larger(norm(x->fd, m) * jw, norm(x->v, n) * norm(x->jtw, n));
-    double d = over(gap, scale), limit = difference_limit(p, over(scale, jw));
+    double gap = fabs(dot(x->fd, x->w, m) - dot(x->scale, x->jtw, n));
+    double scale = larger(norm(x->fd, m) * jw, norm(x->scale, n) * norm(x->jtw, n));
+    double spare = norm(x->trust, m) * jw;
+    double d = over(gap > spare ? gap - spare : gap <= spare ? 0 : gap, scale);
+    double limit = difference_limit(p, over(scale, jw));
     f->difference = d <= f->difference ? f->difference : d; /* keeps a NaN */
     f->difference_limit = larger(f->difference_limit, limit);
     return d <= limit;
 }
 
-/* One input: figures into f; 1 if it passed. */
-static int check_input(dg_probe *p, int input, uint64_t seed, vectors *x, dg_finding *f)
+/* What rounding makes of a linear map: |J (a x) - a J x|, a being no power of 2. It stands against
+ * what cancels, as in a softmax that is saturated. No more than 1000 roundings of the results are
+ * believed, so that what is not linear is no rounding. */
+static const double STRETCH = 0.7236067977499789;
+
+static double rounding(const double *once, const double *stretched, int64_t n, double most)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double d = stretched[i] - STRETCH * once[i];
+        sum += d * d;
+    }
+    double found = sqrt(sum);
+    return found <= most ? found : 0;
+}
+
+static double rounding_of_tangent(dg_probe *p, int input, vectors *x, double most)
 {
     int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
-    draw(x->v, n, seed, (uint64_t)(2 * input));
-    draw(x->w, m, seed, (uint64_t)(2 * input + 1));
-    f->kinks += dg_probe_difference(p, input, x->v, x->fd, x->bad);
-    f->components += m;
-    if (!p->has_tangent)
-        return check_bare(p, input, x, f);
-    dg_probe_adjoint(p, input, x->w, x->jtw);
-    dg_probe_tangent(p, input, x->v, x->jv);
-    double back = dot(x->v, x->jtw, n), scale = norm(x->v, n) * norm(x->jtw, n);
-    double jw = norm(x->w, m), jv = norm(x->jv, m), size = larger(jv, over(scale, jw));
-    double identity = over(fabs(dot(x->jv, x->w, m) - back), larger(jv * jw, scale));
+    for (int64_t i = 0; i < n; i++)
+        x->other[i] = STRETCH * x->v[i];
+    dg_probe_tangent(p, input, x->other, x->again);
     for (int64_t i = 0; i < m; i++)
-        x->fall[i] = x->bad[i] > 0 ? 0 : x->jv[i] - x->fd[i];
-    double difference = over(norm(x->fall, m), size), limit = difference_limit(p, size);
+        x->again[i] = x->fall[i] > 0 ? 0 : x->again[i];
+    return rounding(x->jv, x->again, m, most);
+}
+
+static double rounding_of_adjoint(dg_probe *p, int input, vectors *x, double most)
+{
+    int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
+    for (int64_t i = 0; i < m; i++)
+        x->again[i] = STRETCH * x->w[i];
+    dg_probe_adjoint(p, input, x->again, x->other);
+    return rounding(x->jtw, x->other, n, most);
+}
+
+/* fall[i] = 1 where result i, or its perturbation, is not finite: there is no derivative. w is 0
+ * there. */
+static void leave_out(dg_probe *p, int input, vectors *x)
+{
+    dg_probe_tangent_over_zeros(p, input, x->v, x->fd);
+    int64_t m = dg_probe_results(p, x->again);
+    for (int64_t i = 0; i < m; i++) {
+        x->fall[i] = isfinite(x->again[i]) && isfinite(x->fd[i]) ? 0 : 1;
+        x->again[i] = isfinite(x->again[i]) ? x->again[i] : 0;
+        x->jv[i] = x->fall[i] > 0 ? 0 : x->jv[i];
+        x->w[i] = x->fall[i] > 0 ? 0 : x->w[i];
+    }
+}
+
+/* <Jv, w> against <v, J^t w>. *size: of Jv, by either. */
+static double identity_of(dg_probe *p, int input, vectors *x, double *size)
+{
+    int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
+    dg_probe_tangent(p, input, x->v, x->jv);
+    leave_out(p, input, x);
+    dg_probe_adjoint(p, input, x->w, x->jtw);
+    double jv = norm(x->jv, m), jw = norm(x->w, m), v = norm(x->v, n);
+    double scale = v * norm(x->jtw, n), eps = p->real == DG_F64 ? 0x1p-52 : 0x1p-23;
+    double gap = fabs(dot(x->jv, x->w, m) - dot(x->v, x->jtw, n));
+    double in = dg_probe_scale(p, input, x->scale), out = norm(x->again, m);
+    double most =
+        isfinite(out) && isfinite(in) ? 1000 * eps * (1 + out) * (1 + (in > 0 ? 1 / in : 0)) : 0;
+    double spare = gap > 1e-14 * larger(jv * jw, scale)
+                       ? 16 * (rounding_of_tangent(p, input, x, most * v) * jw +
+                               rounding_of_adjoint(p, input, x, most * jw) * v)
+                       : 0;
+    *size = larger(jv, over(scale, jw));
+    return over(gap > spare ? gap - spare : gap <= spare ? 0 : gap, larger(jv * jw, scale));
+}
+
+/* |Jv - FD v|, by the larger of both, along the direction of the differences. */
+static double difference_of(dg_probe *p, int input, vectors *x, double *size)
+{
+    int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
+    dg_probe_tangent(p, input, x->scale, x->jv);
+    double spare = norm(x->trust, m), largest = 0;
+    for (int64_t i = 0; i < m; i++) {
+        int out = x->bad[i] > 0 || !isfinite(x->jv[i]);
+        x->fall[i] = out ? 0 : x->jv[i] - x->fd[i];
+        x->jv[i] = out ? 0 : x->jv[i];
+        largest = larger(largest, fabs(x->fd[i]));
+    }
+    (void)n;
+    double gap = norm(x->fall, m);
+    *size = larger(norm(x->jv, m), norm(x->fd, m));
+    return over(gap > spare ? gap - spare : gap <= spare ? 0 : gap, *size);
+}
+
+/* One input: figures into f; 1 if it passed. */
+static int check_input(dg_probe *p, int input, const dg_certify_options *o, vectors *x,
+                       dg_finding *f)
+{
+    int64_t n = dg_probe_in(p, input), m = dg_probe_out(p), fall = 0;
+    double size = 0;
+    draw(x->v, n, o->seed, (uint64_t)(2 * input));
+    draw(x->w, m, o->seed, (uint64_t)(2 * input + 1));
+    f->components += m;
+    for (int64_t i = 0; i < m; i++)
+        x->w[i] *= o->error;
+    int64_t kinks = take_differences(p, input, x);
+    if (!p->has_tangent) {
+        f->kinks += kinks;
+        return check_bare(p, input, x, f);
+    }
+    double difference = difference_of(p, input, x, &size), limit = difference_limit(p, size);
+    for (int64_t i = 0; i < n; i++)
+        x->v[i] *= o->perturbation;
+    double identity = identity_of(p, input, x, &size);
+    for (int64_t i = 0; i < m; i++)
+        fall += x->fall[i] > 0 || x->bad[i] > 0;
+    f->kinks += fall;
     f->identity = identity <= f->identity ? f->identity : identity;
     f->difference = difference <= f->difference ? f->difference : difference;
     f->difference_limit = larger(f->difference_limit, limit);
@@ -118,7 +221,8 @@ typedef struct sample {
     int64_t row[SAMPLE], column[SAMPLE];
     double expected[SAMPLE][SAMPLE], adjoint[SAMPLE][SAMPLE], tangent[SAMPLE][SAMPLE];
     int kink[SAMPLE][SAMPLE]; /* near one: left out */
-    double near, nothing;     /* how far equal entries differ, by size; what counts as 0 */
+    double near, nothing;     /* how far equal entries differ; what counts as 0: by size */
+    double size;              /* of the largest expected entry */
 } sample;
 
 /* Up to SAMPLE indices of n: all of them, or the first ones, the last ones, and some between. */
@@ -140,15 +244,20 @@ static void take_sample(dg_probe *p, int input, vectors *x, sample *s)
     for (int c = 0; c < s->columns; c++) {
         memset(x->v, 0, (size_t)n * sizeof *x->v);
         x->v[s->column[c]] = 1;
-        dg_probe_difference(p, input, x->v, x->fd, x->bad);
+        take_differences(p, input, x);
+        double step = x->scale[s->column[c]], most = 0;
+        for (int64_t i = 0; i < m; i++)
+            most = larger(most, fabs(x->fd[i]));
         memset(x->jv, 0, (size_t)m * sizeof *x->jv);
         if (p->has_tangent)
             dg_probe_tangent(p, input, x->v, x->jv);
         for (int r = 0; r < s->rows; r++) {
             int64_t i = s->row[r];
             s->kink[r][c] = x->bad[i] > 0;
-            s->expected[r][c] = x->fd[i];
-            s->tangent[r][c] = s->kink[r][c] ? x->fd[i] : x->jv[i];
+            s->expected[r][c] = x->fd[i] / step;
+            s->kink[r][c] |= x->trust[i] > 1e-3 * most;
+            s->tangent[r][c] = s->kink[r][c] ? s->expected[r][c] : x->jv[i];
+            s->size = larger(s->size, fabs(s->expected[r][c]));
         }
     }
     for (int r = 0; r < s->rows; r++) {
@@ -211,14 +320,16 @@ typedef struct census {
 static census count(const sample *s, const double found[SAMPLE][SAMPLE], int square)
 {
     census n = {0};
+    double nothing = s->nothing * s->size;
     for (int r = 0; r < s->rows; r++) {
         for (int c = 0; c < s->columns; c++) {
-            double e = s->expected[r][c], x = found[r][c], near = s->near * (fabs(e) + 1e-3);
-            if (fabs(e) <= s->nothing && fabs(x) <= s->nothing)
+            double e = s->expected[r][c], x = found[r][c],
+                   near = s->near * (fabs(e) + 1e-3 * s->size);
+            if (fabs(e) <= nothing && fabs(x) <= nothing)
                 continue;
             n.all++;
             n.right += fabs(x - e) <= near;
-            n.zero += fabs(x) <= 1e-12 && fabs(e) > s->nothing;
+            n.zero += fabs(x) <= 1e-12 * s->size && fabs(e) > nothing;
             double next = c + 1 < s->columns ? s->expected[r][c + 1] : 0;
             double last = c > 0 ? s->expected[r][c - 1] : 0;
             double above = r > 0 ? s->expected[r - 1][c] : 0;
@@ -244,7 +355,7 @@ static int one_row_only(const sample *s, const double found[SAMPLE][SAMPLE], int
             x += fabs(found[r][c]);
             d += fabs(found[r][c] - s->expected[r][c]);
         }
-        if (e <= s->nothing)
+        if (e <= s->nothing * s->size)
             continue;
         if (x <= 1e-12 * e) {
             gone++;
@@ -272,6 +383,8 @@ static void guess(dg_probe *p, int input, const sample *s, const double found[SA
         snprintf(to, size, "nothing comes back: is the term missing?");
     else if (misfit(s, found, -1) < s->near)
         snprintf(to, size, "the sign is wrong");
+    else if (misfit(s, found, 1) < s->near)
+        snprintf(to, size, "the entries looked at are right: others are wrong, or all a little");
     else if (misfit(s, found, a) < s->near)
         snprintf(to, size, "the scale is wrong: it is %.6g times what it should be", a);
     else if (square && n.transposed == n.all && n.right < n.all)
@@ -300,7 +413,7 @@ static void explain(dg_probe *p, int input, vectors *x, dg_finding *f)
     dg_finding back = *f, forth = *f;
     double adjoint = worst(s, s->adjoint, &back);
     double tangent = p->has_tangent ? worst(s, s->tangent, &forth) : 0;
-    int is_tangent = tangent > s->near && tangent >= adjoint;
+    int is_tangent = tangent > s->near * s->size && tangent >= adjoint;
     *f = is_tangent ? forth : back;
     f->wrong = is_tangent ? "tangent" : "adjoint";
     guess(p, input, s, is_tangent ? s->tangent : s->adjoint, f);
@@ -308,7 +421,8 @@ static void explain(dg_probe *p, int input, vectors *x, dg_finding *f)
 }
 
 dg_status dg_certify_node(const dg_graph *g, const dg_naive *at, int node, const dg_isa *isa,
-                          const dg_math *math, uint64_t seed, dg_finding *f, dg_diag *why)
+                          const dg_math *math, const dg_certify_options *o, dg_finding *f,
+                          dg_diag *why)
 {
     dg_probe p;
     memset(f, 0, sizeof *f);
@@ -318,7 +432,8 @@ dg_status dg_certify_node(const dg_graph *g, const dg_naive *at, int node, const
     f->tangent = p.has_tangent;
     f->passed = 1;
     f->identity_limit = p.real == DG_F64 ? 1e-13 : 1e-5;
-    for (int i = 0; s == DG_OK && f->passed && i < p.c.n_in; i++) {
+    f->finite = s == DG_OK && dg_probe_finite(&p);
+    for (int i = 0; f->finite && s == DG_OK && f->passed && i < p.c.n_in; i++) {
         vectors x;
         if (!dg_probe_differentiable(&p, i))
             continue;
@@ -327,7 +442,7 @@ dg_status dg_certify_node(const dg_graph *g, const dg_naive *at, int node, const
             break;
         }
         f->inputs++;
-        f->passed = check_input(&p, i, seed, &x, f);
+        f->passed = check_input(&p, i, o, &x, f);
         f->input = dg_probe_input_name(&p, i);
         if (!f->passed && p.failed == DG_OK)
             explain(&p, i, &x, f);

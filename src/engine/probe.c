@@ -111,8 +111,8 @@ static void make_results(dg_probe *p, const dg_graph *g, const dg_naive *at, con
     }
 }
 
-dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int node,
-                        const dg_isa *isa, const dg_math *math, dg_diag *why)
+static dg_status make(dg_probe *p, const dg_graph *g, const dg_naive *at, int node,
+                      const dg_isa *isa, const dg_math *math, int exact, dg_diag *why)
 {
     const dg_node *n = &g->nodes[node];
     dg_bytes bytes = {.size = sizeof bytes};
@@ -137,6 +137,7 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
                                    .n_in = n->n_in,
                                    .in = p->in_shape,
                                    .real = g->real,
+                                   .exact = exact,
                                    .training = 1},
                        &bytes);
     p->carried = bytes.carried;
@@ -149,12 +150,25 @@ dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int 
                      .row1 = p->out_shape[0].rank > 0 ? p->out_shape[0].dim[0] : 1,
                      .parts = 1,
                      .training = 1,
+                     .exact = exact,
                      .key = {1, (uint64_t)node},
                      .saved = memory(p, (int64_t)bytes.saved / 8 + 1),
                      .carried = memory(p, (int64_t)bytes.carried / 8 + 1),
                      .scratch = memory(p, (int64_t)bytes.scratch / 8 + 1),
                      .why = &p->why};
     return p->failed == DG_OK ? DG_OK : dg_diag_set(why, p->failed, "out of memory");
+}
+
+dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int node,
+                        const dg_isa *isa, const dg_math *math, dg_diag *why)
+{
+    return make(p, g, at, node, isa, math, 0, why);
+}
+
+dg_status dg_probe_make_exact(dg_probe *p, const dg_graph *g, const dg_naive *at, int node,
+                              const dg_isa *isa, int exact, dg_diag *why)
+{
+    return make(p, g, at, node, isa, NULL, exact, why);
 }
 
 void dg_probe_free(dg_probe *p)
@@ -189,6 +203,7 @@ static dg_sizes sizes_of(const dg_probe *p)
                       .n_in = p->c.n_in,
                       .in = p->in_shape,
                       .real = p->real,
+                      .exact = p->c.exact,
                       .training = 1};
 }
 
@@ -276,6 +291,11 @@ void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv)
     tangent_from(p, input, v, (double)NAN, jv);
 }
 
+void dg_probe_tangent_over_zeros(dg_probe *p, int input, const double *v, double *jv)
+{
+    tangent_from(p, input, v, 0, jv);
+}
+
 /* The adjoint of one input; a gradient that is kept as a sum is finished at once. */
 static void by_sum(dg_probe *p, int input)
 {
@@ -347,25 +367,41 @@ int dg_probe_depends_on_garbage(dg_probe *p, int input, int tangent)
 
 /* ---- differences ----------------------------------------------------------------------------- */
 
-enum { LEVELS = 3, STEPS = 3 };
+enum { LEVELS = 3, STEPS = 14 };
 
-/* The steps, and what rounding may add: to a second difference (flat), to a first one between two
- * steps (agree), by the size of the results; noise / step is held against a short one. In f32 a
- * step soon loses what is left of 24 bits. */
+/* The steps, of which the first `usual` are enough where they agree, and what rounding may add: to a
+ * second difference (flat), to a result (noise), by the size of the results. In f32 a step soon loses
+ * what is left of 24 bits. doubt: a component is left out whose difference is not known better. */
 typedef struct ruler {
-    double step[STEPS], flat, agree, noise;
+    double step[STEPS];
+    int steps, usual;
+    double flat, noise, doubt;
 } ruler;
 
-static const ruler ruler_f64 = {{0x1p-5, 0x1p-8, 0x1p-11}, 1e-12, 1e-7, 0};
-static const ruler ruler_f32 = {{0x1p-2, 0x1p-4, 0x1p-6}, 1e-6, 1e-4, 0x1p-24};
+/* Smaller ones for what bends sharply, then larger ones for what hardly changes. */
+static const ruler ruler_f64 = {{0x1p-5, 0x1p-8, 0x1p-11, 0x1p-15, 0x1p-20, 0x1p-25, 0x1p-30, 0x1p1,
+                                 0x1p6, 0x1p12, 0x1p18, 0x1p24, 0x1p30, 0x1p40},
+                                14,
+                                3,
+                                1e-12,
+                                0x1p-52,
+                                1e-6};
+static const ruler ruler_f32 = {{0x1p-2, 0x1p-4, 0x1p-6}, 3, 3, 1e-6, 0x1p-24, 1e-2};
 
-/* f at x + h v, results one after the other. */
+/* f at x + h v, results one after the other; NaN where f refuses to be computed. */
 static void moved(dg_probe *p, int input, const double *x, const double *v, double h, double *y)
 {
     for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)
         dg_number_put(p->real, p->in[input], i, x[i] + h * v[i]);
     forward(p);
     flatten(p, p->out, y);
+    int refused = p->failed == DG_EFINITE || p->failed == DG_EDATA;
+    for (int64_t i = 0, m = dg_probe_out(p); refused && i < m; i++)
+        y[i] = (double)NAN;
+    if (refused) {
+        p->failed = DG_OK;
+        p->why = (dg_diag){.code = DG_OK};
+    }
 }
 
 /* Is a component smooth between x - hv and x + hv? Its second difference then falls fourfold with
@@ -375,8 +411,12 @@ static int smooth(double s, double half, double room)
     return fabs(half - s / 4) <= 0.06 * fabs(s) + room;
 }
 
+/* Differences of all components at one step, and what is known of each so far: the best estimate, how
+ * far it may be off, and whether two steps say so. */
 typedef struct ladder {
     double *x, *zero, *up, *down, *d[LEVELS], *s[LEVELS];
+    double *fd, *trust, *known;
+    double typical;
 } ladder;
 
 /* First and second differences at h, h/2, h/4. */
@@ -399,44 +439,76 @@ static double richardson(const ladder *l, int64_t i)
     return (16 * b - a) / 15;
 }
 
-/* Takes for each component the step whose two best estimates agree best. A component counts only if
- * it is smooth for the two smaller steps and both say the same; else a kink is near. */
-static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, double *fd,
-                           double *bad, double *trust)
+enum { UNKNOWN, ONCE, TWICE };
+
+/* What a step says of a component. Two steps must agree, within what each may be off; of two that
+ * do not, the smaller step is believed, until another one says the same. */
+static void weigh(const ruler *r, ladder *l, int64_t i, double h)
 {
-    const ruler *r = p->real == DG_F64 ? &ruler_f64 : &ruler_f32;
-    int64_t m = dg_probe_out(p), kinks = 0;
-    double all = 0;
-    for (int64_t i = 0; i < m; i++) {
-        fd[i] = bad[i] = 0;
-        all += l->zero[i] * l->zero[i];
-    }
-    double typical = m > 0 ? sqrt(all / (double)m) : 0; /* a sum that cancels rounds as its terms */
-    for (int k = STEPS - 1; k >= 0; k--) { /* the smallest first: the least likely to meet a kink */
-        climb(p, input, v, r->step[k], l);
-        for (int64_t i = 0; i < m; i++) {
-            double scale = typical + fabs(l->zero[i]) + fabs(l->up[i]) + fabs(l->down[i]);
-            double last = (4 * l->d[2][i] - l->d[1][i]) / 3, best = richardson(l, i);
-            int is_smooth = smooth(l->s[0][i], l->s[1][i], r->flat * scale) &&
-                            smooth(l->s[1][i], l->s[2][i], r->flat * scale);
-            int agrees = k == STEPS - 1 || fabs(best - fd[i]) <= r->agree * (fabs(best) + scale);
-            if (k > 0 && (!is_smooth || !agrees))
-                bad[i] = 1;
-            double doubt = fabs(best - last) + r->noise * scale / r->step[k];
-            if (!is_smooth || !agrees || (k < STEPS - 1 && doubt >= trust[i]))
-                continue;
-            trust[i] = doubt;
-            fd[i] = best;
-        }
-    }
-    for (int64_t i = 0; i < m; i++) {
-        kinks += bad[i] > 0;
-        fd[i] = bad[i] > 0 ? 0 : fd[i];
-    }
-    return kinks;
+    double scale = l->typical + fabs(l->zero[i]) + fabs(l->up[i]) + fabs(l->down[i]);
+    double last = (4 * l->d[2][i] - l->d[1][i]) / 3, best = richardson(l, i);
+    double doubt = fabs(best - last) + 4 * r->noise * scale / h;
+    if (!smooth(l->s[0][i], l->s[1][i], r->flat * scale) ||
+        !smooth(l->s[1][i], l->s[2][i], r->flat * scale) || !isfinite(best))
+        return;
+    int agrees = l->known[i] > UNKNOWN && fabs(best - l->fd[i]) <= 8 * (doubt + l->trust[i]);
+    if (agrees)
+        l->known[i] = TWICE;
+    else
+        l->known[i] = ONCE;
+    if (agrees && doubt >= l->trust[i])
+        return;
+    l->fd[i] = best;
+    l->trust[i] = doubt;
 }
 
-int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd, double *bad)
+/* What is not known well by now; the others keep their estimates. */
+static int64_t count_unknown(const ladder *l, int64_t m, double doubt)
+{
+    double sum = 0;
+    int64_t known = 0, unknown = 0;
+    for (int64_t i = 0; i < m; i++)
+        if (l->known[i] >= TWICE) {
+            sum += l->fd[i] * l->fd[i];
+            known++;
+        }
+    double size = known ? sqrt(sum / (double)known) : 0;
+    for (int64_t i = 0; i < m; i++) {
+        int good = l->known[i] >= TWICE &&
+                   (l->trust[i] <= doubt * (fabs(l->fd[i]) + size) || l->trust[i] <= 0);
+        unknown += !good;
+        l->down[i] = good ? 0 : 1;
+    }
+    return unknown;
+}
+
+static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, double *bad)
+{
+    const ruler *r = p->real == DG_F64 ? &ruler_f64 : &ruler_f32;
+    int64_t m = dg_probe_out(p), unknown = m, finite = 0;
+    double all = 0;
+    for (int64_t i = 0; i < m; i++)
+        if (isfinite(l->zero[i])) {
+            all += l->zero[i] * l->zero[i];
+            finite++;
+        }
+    l->typical = finite > 0 ? sqrt(all / (double)finite) : 0; /* what cancels rounds as its terms */
+    for (int k = 0; k < r->steps && (k < r->usual || unknown > 0); k++) {
+        climb(p, input, v, r->step[k], l);
+        for (int64_t i = 0; i < m; i++)
+            weigh(r, l, i, r->step[k]);
+        unknown = count_unknown(l, m, r->doubt);
+    }
+    for (int64_t i = 0; i < m; i++) {
+        bad[i] = l->down[i];
+        l->fd[i] = bad[i] > 0 ? 0 : l->fd[i];
+        l->trust[i] = bad[i] > 0 ? 0 : l->trust[i];
+    }
+    return unknown;
+}
+
+int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd, double *bad,
+                            double *trust)
 {
     int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
     double *all = calloc((size_t)(n + 10 * m) + 1, sizeof *all);
@@ -444,16 +516,58 @@ int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd,
         p->failed = DG_EMEMORY;
         return 0;
     }
-    ladder l = {.x = all, .zero = all + n, .up = all + n + m, .down = all + n + 2 * m};
+    ladder l = {.x = all,
+                .zero = all + n,
+                .up = all + n + m,
+                .down = all + n + 2 * m,
+                .fd = fd,
+                .trust = trust,
+                .known = all + n + 9 * m};
     for (int k = 0; k < LEVELS; k++) {
         l.d[k] = all + n + (3 + k) * m;
         l.s[k] = all + n + (6 + k) * m;
     }
     for (int64_t i = 0; i < n; i++)
         l.x[i] = dg_number_get(p->real, p->in[input], i);
+    memset(fd, 0, (size_t)m * sizeof *fd);
+    memset(trust, 0, (size_t)m * sizeof *trust);
     moved(p, input, l.x, v, 0, l.zero);
-    int64_t kinks = differences(p, input, v, &l, fd, bad, all + n + 9 * m);
+    int64_t unknown = differences(p, input, v, &l, bad);
     moved(p, input, l.x, v, 0, l.up); /* back to the point */
     free(all);
-    return kinks;
+    return unknown;
+}
+
+double dg_probe_scale(const dg_probe *p, int input, double *scale)
+{
+    int64_t n = dg_probe_in(p, input);
+    double most = 0, sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double size = fabs(dg_number_get(p->real, p->in[input], i));
+        most = size > most ? size : most;
+        scale[i] = size;
+    }
+    for (int64_t i = 0; i < n && most > 0 && isfinite(most); i++)
+        sum += scale[i] / most * (scale[i] / most);
+    double typical = most > 0 ? most * sqrt(sum / (double)n) : 1;
+    for (int64_t i = 0; i < n; i++)
+        scale[i] = scale[i] > 0 ? scale[i] : typical;
+    return most;
+}
+
+int dg_probe_finite(const dg_probe *p)
+{
+    for (int i = 0; i < p->c.n_in; i++)
+        for (int64_t k = 0, n = dg_probe_in(p, i); p->in[i] && !p->integer[i] && k < n; k++)
+            if (!isfinite(dg_number_get(p->real, p->in[i], k)))
+                return 0;
+    return 1;
+}
+
+int64_t dg_probe_results(dg_probe *p, double *y)
+{
+    int64_t m = dg_probe_out(p);
+    forward(p);
+    flatten(p, p->out, y);
+    return m;
 }

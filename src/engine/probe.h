@@ -32,6 +32,9 @@ typedef struct dg_probe {
  * DG_EUSAGE. */
 dg_status dg_probe_make(dg_probe *p, const dg_graph *g, const dg_naive *at, int node,
                         const dg_isa *isa, const dg_math *math, dg_diag *why);
+/* The same, with the algorithms of `exact` or not; else those of not. */
+dg_status dg_probe_make_exact(dg_probe *p, const dg_graph *g, const dg_naive *at, int node,
+                              const dg_isa *isa, int exact, dg_diag *why);
 void dg_probe_free(dg_probe *p);
 
 int64_t dg_probe_in(const dg_probe *p, int input); /* elements of an input */
@@ -42,9 +45,21 @@ int dg_probe_differentiable(const dg_probe *p, int input); /* real, given, and n
 const char *dg_probe_input_name(const dg_probe *p, int input);
 
 void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv);
+/* The same over memory that held 0, so that only what is not finite itself is found to be so. */
+void dg_probe_tangent_over_zeros(dg_probe *p, int input, const double *v, double *jv);
 void dg_probe_adjoint(dg_probe *p, int input, const double *w, double *jtw);
-/* Central differences along v. bad[i] = 1 where result i has a kink near; returns how many. */
-int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd, double *bad);
+/* Central differences along v, and how far each may be off by rounding and by its step. bad[i] = 1
+ * where no two steps agree about result i (a kink or a pole is near, or it is not finite); returns
+ * how many. Steps are shares of v, from 1/32 down: v is to be of the size of the input. */
+int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd, double *bad,
+                            double *trust);
+/* The size of each element of an input; where that is 0, the root mean square of all, 1 if they are
+ * all 0. Returns the largest. */
+double dg_probe_scale(const dg_probe *p, int input, double *scale);
+/* 1: all real inputs are finite. */
+int dg_probe_finite(const dg_probe *p);
+/* The results at the point; how many. */
+int64_t dg_probe_results(dg_probe *p, double *y);
 /* 1: the adjoint (or the tangent) gives another result when its memory holds other numbers
  * before. */
 int dg_probe_depends_on_garbage(dg_probe *p, int input, int tangent);

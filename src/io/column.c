@@ -85,7 +85,7 @@ static dg_status load_row(const dg_column *c, int64_t place, double *out, dg_dia
 dg_status dg_column_pass(dg_column *c, int64_t place, dg_reading how, int n, const double **out,
                          dg_diag *why)
 {
-    const dg_passing passing = {how, place, why};
+    const dg_passing passing = {how, place, c->name, why};
     int at = 0;
     if (load_row(c, place, c->buffer[0], why) != DG_OK)
         return why ? why->code : DG_EDATA;

@@ -163,7 +163,8 @@ dg_status dg_column_fits(const dg_column *c, dg_type type, const dg_shape *shape
 
 /* How rows are read: training 1 runs the augmenting transforms, keyed by seed, epoch, the row's
  * number in the source, and the ordinal of the transform among those of its pipe: the same in every
- * column, so input and target move together. training 0: they are left out; crop_random takes the
+ * column, so input and target move together (noise has the name of the column too: what is added
+ * to one says nothing about another). training 0: they are left out; crop_random takes the
  * middle. */
 typedef struct {
     int training;

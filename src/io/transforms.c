@@ -12,7 +12,7 @@
  *     flip         mirrored left to right, or not
  *     shift        moved by up to n pixels up, down, left, right; 0 comes in
  *     crop_random  h by w anywhere in the picture
- *     noise        x + sigma times a normal number
+ *     noise        x + sigma times a normal number, which differs by column
  *
  * A picture is a row of shape [h, w] or [h, w, channels]. Chance is a function of seed, epoch,
  * ordinal of the transform and number of the row, so it is the same in every column. */
@@ -334,7 +334,8 @@ static dg_status plan_time(dg_stage *s, dg_diag *why)
 static dg_status run_noise(const dg_stage *s, const dg_passing *p, const double *in, double *out)
 {
     double sigma = dg_attr_real(s->attrs, 0);
-    dg_normal_fill(p->how.seed, dg_stream(stream_of(s, p), (uint64_t)p->row), 0, s->n_in, out);
+    uint64_t stream = dg_stream(stream_of(s, p), dg_stream_name(p->column));
+    dg_normal_fill(p->how.seed, dg_stream(stream, (uint64_t)p->row), 0, s->n_in, out);
     for (int64_t i = 0; i < s->n_in; i++)
         out[i] = in[i] + sigma * out[i];
     return DG_OK;

@@ -54,26 +54,26 @@ static void check_losses(dg_experiment *e)
     }
 }
 
-/* The label that the first loss of this target ignores; NULL: none. */
-static const dg_attr_value *ignored_by_loss(const dg_graph *g, int32_t target)
+/* The label that the first loss of this target passes over; 0: none does. */
+static int ignored_by_loss(const dg_graph *g, int32_t target, int64_t *label)
 {
     for (int i = 0; i < g->n_nodes; i++) {
         const dg_node *n = &g->nodes[i];
-        for (int k = 0; k < n->type->n_attrs; k++)
-            if ((n->type->flags & DG_LOSS) && n->in[0] == target && n->attrs->v[k].count > 0 &&
-                strcmp(n->type->attrs[k].name, "ignore") == 0)
-                return &n->attrs->v[k];
+        if ((n->type->flags & DG_LOSS) && n->in[0] == target && n->type->ignores &&
+            n->type->ignores(n->attrs, label))
+            return 1;
     }
-    return NULL;
+    return 0;
 }
 
 /* The clause belongs to the model, which hands out its attributes to be read only. */
 static void take_ignore(const dg_graph *g, dg_metric *m)
 {
     int k = dg_metric_ignore(m);
-    const dg_attr_value *ignored = k >= 0 ? ignored_by_loss(g, m->target.id) : NULL;
-    if (ignored && m->clause.attrs.v[k].count == 0)
-        ((dg_attr_value *)(uintptr_t)m->clause.attrs.v)[k] = *ignored;
+    int64_t label;
+    if (k >= 0 && m->clause.attrs.v[k].count == 0 && ignored_by_loss(g, m->target.id, &label))
+        ((dg_attr_value *)(uintptr_t)m->clause.attrs.v)[k] =
+            (dg_attr_value){.count = 1, .word = -1, .number = {(double)label}};
 }
 
 static void check_metric(dg_experiment *e, dg_metric *m)

@@ -16,6 +16,8 @@
 
 enum { FAULTS = 100, NODES = 3 };
 
+static const dg_certify_options plain = {1, 1, 1};
+
 /* A user's node: the structs of a built-in one under another name, its mathematics in the
  * struct. */
 static dg_node_type user_type(const char *builtin, const char *name)
@@ -95,7 +97,8 @@ static void right_nodes_pass(void **state)
         dg_finding f;
         dg_diag why = {.code = DG_OK};
         assert_int_equal(
-            dg_certify_node(b.g, b.at, b.node[k], dg_isa_portable(), NULL, 1, &f, &why), DG_OK);
+            dg_certify_node(b.g, b.at, b.node[k], dg_isa_portable(), NULL, &plain, &f, &why),
+            DG_OK);
         assert_true(f.passed && f.inputs > 0 && f.identity <= 1e-13 && f.difference <= 1e-10);
     }
     drop(&b);
@@ -115,8 +118,10 @@ static void faults_are_named(void **state)
         const dg_math *wrong = dg_mutant_make(mutant, &types[k], DG_F64, &types[k].f64);
         dg_finding f;
         dg_diag why = {.code = DG_OK};
-        dg_status s = dg_certify_node(b.g, b.at, b.node[k], dg_isa_portable(), wrong,
-                                      1 + dg_random_next(&r) % 1000, &f, &why);
+        const double sizes[] = {1e-6, 1, 1e6};
+        const dg_certify_options o = {1 + dg_random_next(&r) % 1000, sizes[drawn % 3],
+                                      sizes[drawn / 3 % 3]};
+        dg_status s = dg_certify_node(b.g, b.at, b.node[k], dg_isa_portable(), wrong, &o, &f, &why);
         assert_int_equal(s, DG_OK);
         int is_named = !f.passed && f.input && *f.input && strcmp(f.type, types[k].name) == 0;
         int is_right = is_named && is_guessed(mutant, f.guess);

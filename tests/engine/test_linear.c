@@ -230,7 +230,8 @@ static dg_finding certify(net *n, int node)
     dg_options o = dg_options_default(DG_RUN_GRADIENT, ROWS);
     dg_naive *at = dg_naive_run(n->g, &o, 0, n->input);
     assert_non_null(at);
-    if (dg_certify_node(n->g, at, node, dg_isa_portable(), NULL, 1, &f, &why) != DG_OK)
+    if (dg_certify_node(n->g, at, node, dg_isa_portable(), NULL, &(dg_certify_options){1, 1, 1}, &f,
+                        &why) != DG_OK)
         fail_msg("%s", why.text);
     dg_naive_free(at);
     assert_true(f.tangent && f.inputs > 0);

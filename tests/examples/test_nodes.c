@@ -50,7 +50,9 @@ static dg_finding certify(const dg_node_type *t, dg_type real, int n_in, dg_shap
     o.seed = seed;
     dg_naive *at = dg_naive_run(g, &o, 0, NULL);
     assert_non_null(at);
-    assert_int_equal(dg_certify_node(g, at, 0, dg_isa_portable(), NULL, seed, &f, &why), DG_OK);
+    assert_int_equal(dg_certify_node(g, at, 0, dg_isa_portable(), NULL,
+                                     &(dg_certify_options){seed, 1, 1}, &f, &why),
+                     DG_OK);
     snprintf(name, sizeof name, "%s", f.input ? f.input : "");
     f.input = name;
     f.node = f.type = t->name;

@@ -362,8 +362,9 @@ static void test_noise(void **state)
     dg_attr sigma[] = {number(3)};
     const dg_io_call noise = call("noise", 1, sigma);
     take(set, "x", DG_F64, io_shape(2, 2, N, 0), 1, &noise);
+    take(set, "other", DG_F64, io_shape(2, 2, N, 0), 1, &noise);
     seal(set);
-    double *x = malloc(N * sizeof *x), *y = malloc(N * sizeof *y), sum = 0, square = 0;
+    double *x = malloc(N * sizeof *x), *y = malloc(N * sizeof *y), sum = 0, square = 0, product = 0;
     assert_true(x && y);
     read64(set, "x", 0, plain, x);
     read64(set, "x", 0, (dg_reading){1, 1, 1}, y);
@@ -373,6 +374,16 @@ static void test_noise(void **state)
     }
     assert_true(fabs(sum / N) < 0.15);
     assert_true(fabs(sqrt(square / N) - 3) < 0.1);
+    /* columns of one seed, epoch and row: their noise is not correlated */
+    double *z = malloc(N * sizeof *z), *other = malloc(N * sizeof *other);
+    assert_true(z && other);
+    read64(set, "other", 0, plain, z);
+    read64(set, "other", 0, (dg_reading){1, 1, 1}, other);
+    for (int i = 0; i < N; i++)
+        product += (y[i] - x[i]) * (other[i] - z[i]);
+    assert_true(fabs(product / square) < 0.05);
+    free(z);
+    free(other);
     free(x);
     free(y);
 }
