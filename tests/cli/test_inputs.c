@@ -240,6 +240,9 @@ static void sizes_come_from_the_files(void **state)
     assert_non_null(strstr(text, "[7, 3]"));
     free(text);
     free(output("grad f --input x=seven.npy --input t=labels.csv --batch 7"));
+    /* a run names its weights: not a file of that name */
+    assert_same("grad f --input x=seven.npy --input t=labels.csv",
+                "grad f --weights last --input x=seven.npy --input t=labels.csv");
     assert_refused("grad f --input x=seven.npy --input t=labels.csv --batch 2", 2,
                    "--batch is 2, the inputs have 7 rows");
     free(output("grad f --input x=seven.npy"));

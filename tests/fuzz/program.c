@@ -14,6 +14,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+void __sanitizer_set_report_fd(void *fd) __attribute__((weak)); /* of the sanitizers, if any */
+
 static const char model[] =
     "let width = 3\n"
     "input x[N, 2]\n"
@@ -145,6 +147,8 @@ void fuzz_command(int argc, char **argv)
         out = dup(STDOUT_FILENO);
         err = dup(STDERR_FILENO);
         nothing = open("/dev/null", O_RDWR);
+        if (__sanitizer_set_report_fd) /* what a sanitizer says is to be seen all the same */
+            __sanitizer_set_report_fd((void *)(intptr_t)err);
     }
     fflush(stdout);
     dup2(nothing, STDIN_FILENO);
