@@ -391,7 +391,7 @@ static int predict(int argc, char **argv)
     const char *place[1] = {NULL};
     const dg_flag flags[] = {
         {"input", FLAG_LIST, &o.input, "NAME=FILE",
-         "an input (NPY, NPZ, IDX, CSV; -: standard "
+         "an input (NPY, NPZ, IDX, CSV, pictures; -: standard "
          "input); without: the test part"},
         {"out", FLAG_TEXT, &o.out, "FILE", ".npy, .npz or .csv; -: CSV to standard output"},
         {"output", FLAG_TEXT, &o.output, "NAME", "this output alone"},
