@@ -195,7 +195,7 @@ bool dg_csv_is_missing(const dg_csv_options *o, const dg_csv_field *f)
     const char *const *list = o->n_missing ? o->missing : usual;
     int n = o->n_missing ? o->n_missing : 2;
     for (int i = 0; i < n; i++)
-        if (strlen(list[i]) == f->n && memcmp(list[i], f->at, f->n) == 0)
+        if (strlen(list[i]) == f->n && (f->n == 0 || memcmp(list[i], f->at, f->n) == 0))
             return true;
     return false;
 }
