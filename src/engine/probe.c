@@ -367,7 +367,7 @@ int dg_probe_depends_on_garbage(dg_probe *p, int input, int tangent)
 
 /* ---- differences ----------------------------------------------------------------------------- */
 
-enum { LEVELS = 3, STEPS = 14 };
+enum { LEVELS = 3, STEPS = 20 };
 
 /* The steps, of which the first `usual` are enough where they agree, and what rounding may add: to a
  * second difference (flat), to a result (noise), by the size of the results. In f32 a step soon loses
@@ -379,9 +379,10 @@ typedef struct ruler {
 } ruler;
 
 /* Smaller ones for what bends sharply, then larger ones for what hardly changes. */
-static const ruler ruler_f64 = {{0x1p-5, 0x1p-8, 0x1p-11, 0x1p-15, 0x1p-20, 0x1p-25, 0x1p-30, 0x1p1,
-                                 0x1p6, 0x1p12, 0x1p18, 0x1p24, 0x1p30, 0x1p40},
-                                14,
+static const ruler ruler_f64 = {{0x1p-5, 0x1p-8, 0x1p-11, 0x1p-15, 0x1p-20, 0x1p-25, 0x1p-30,
+                                 0x1p1,  0x1p6,  0x1p12,  0x1p18,  0x1p24,  0x1p30,  0x1p40,
+                                 0x1p60, 0x1p90, 0x1p120, 0x1p160, 0x1p200, 0x1p240},
+                                20,
                                 3,
                                 1e-12,
                                 0x1p-52,
@@ -500,7 +501,10 @@ static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, d
         unknown = count_unknown(l, m, r->doubt);
     }
     for (int64_t i = 0; i < m; i++) {
-        bad[i] = l->down[i];
+        /* what the input's own size hardly changes is flat there: it saturates */
+        int flat = l->known[i] >= TWICE && l->trust[i] <= 4096 * r->noise * l->typical;
+        unknown -= l->down[i] > 0 && flat;
+        bad[i] = flat ? 0 : l->down[i];
         l->fd[i] = bad[i] > 0 ? 0 : l->fd[i];
         l->trust[i] = bad[i] > 0 ? 0 : l->trust[i];
     }
