@@ -54,8 +54,7 @@ int dg_need_run(const dg_command *c, const char *path);
 /* Prints the diagnostics of an experiment; returns the exit code. */
 int dg_tell_model(const dg_experiment *e);
 
-/* Appends the hash of the weights and which of a run they are: "4f1c20aa9b3e7d51 (best)  step 3200".
- */
+/* Appends the hash of the weights and which they are: "4f1c20aa9b3e7d51 (best)  step 3200". */
 void dg_weights_text(const dg_experiment *e, dg_text *out);
 
 /* 1: standard error is a terminal on which a line can be written over (TERM is not dumb). */

@@ -66,7 +66,7 @@ static int64_t find_classes(const labelled *l, int64_t rows, class_rows *c)
     return n;
 }
 
-/* Each class its share of `held` rows, rounded down; what is left goes to the largest remainders. */
+/* Each class its share of `held` rows, rounded down; the largest remainders get what is left. */
 static void share_out(class_rows *c, int64_t n, int64_t rows, int64_t held)
 {
     int64_t left = held;

@@ -107,7 +107,8 @@ dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights
 }
 
 /* The folders of run.json, decoded: the caller's come first, the model's own last, since a model
- * that has moved may have left its data. Returns their number; from *own on they are to be freed. */
+ * that has moved may have left its data. Their number is returned; from *own on they are to be
+ * freed. */
 static int find_places(const json_t *j, const dg_experiment_options *o, const char *place[],
                        int *own, dg_diag *why)
 {

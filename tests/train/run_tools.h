@@ -2,8 +2,8 @@
 #ifndef DG_TESTS_RUN_TOOLS_H
 #define DG_TESTS_RUN_TOOLS_H
 
-/* cli_enter, then, where there is one, a folder in memory: there a flush costs nothing. NULL: failed.
- * run_leave removes both. */
+/* cli_enter, then, where there is one, a folder in memory: there a flush costs nothing. NULL: it
+ * failed. run_leave removes both. */
 const char *run_enter(void);
 void run_leave(void);
 

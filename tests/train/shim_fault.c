@@ -1,8 +1,8 @@
-/* Calls that fail, for LD_PRELOAD. DAGRAD_FAULT="KIND N MODE": the N-th call of that kind fails, and
- * with the mode "ever" all calls of the kind after it; N 0: none, they are only counted. Kinds:
+/* Calls that fail, for LD_PRELOAD. DAGRAD_FAULT="KIND N MODE": the N-th call of that kind fails,
+ * with the mode "ever" all calls of the kind after it too; N 0: none, they are only counted. Kinds:
  * "alloc" (malloc, calloc, realloc, aligned memory), "file" (open to write, write, fsync, rename,
- * mkdir, ftruncate; not on descriptors 0 to 2), "sync" (fsync alone). The number of calls goes to the file
- * DAGRAD_FAULT_COUNT at the end. */
+ * mkdir, ftruncate; not on descriptors 0 to 2), "sync" (fsync alone). The number of calls goes to
+ * the file DAGRAD_FAULT_COUNT at the end. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

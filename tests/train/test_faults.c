@@ -1,7 +1,8 @@
 /* Every call that can fail does: the n-th allocation, and the n-th call that changes files, once or
  * from then on, of a training with saves, of a resume and of an eval. The program ends with a
  * message and exit code 1, or does what it was to do; a run is then as it was or as it was to be,
- * and goes on to the same weights. n to 60 or more, spread over all calls; longtest: 6 min, every n. */
+ * and goes on to the same weights. All calls on files, 60 allocations or more, spread over all;
+ * longtest: 6 min, every one. */
 #include "base/text.h"
 #include "cli/cli_tools.h"
 #include "train/run_tools.h"
