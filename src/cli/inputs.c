@@ -149,8 +149,7 @@ static dg_status load_notes(const dg_inputs *in, const char *run, const char *we
     char room[4096];
     if (!dg_is_run(run))
         return DG_OK;
-    dg_run_weights_file(run, weights ? weights : dg_run_known_by(in->first, run), room,
-                        sizeof room);
+    dg_run_weights_file(run, dg_run_known_by(in->first, run, weights), room, sizeof room);
     return dg_checkpoint_load(c, room, 0, why);
 }
 
@@ -242,9 +241,7 @@ static dg_status read_weights(dg_experiment *e, const char *run, const char *wei
 {
     char file[4096];
     dg_checkpoint *c = NULL;
-    if (!weights)
-        weights = dg_run_known_by(e, run);
-    dg_run_weights_file(run, weights, file, sizeof file);
+    dg_run_weights_file(run, dg_run_known_by(e, run, weights), file, sizeof file);
     dg_status s = dg_checkpoint_load(&c, file, 0, why);
     if (s == DG_OK)
         s = add_targets(e, c, why);

@@ -73,8 +73,9 @@ json_t *dg_run_json(const char *path, dg_diag *why); /* NULL: why says it */
  * out of memory. */
 dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
                            dg_diag *why);
-/* "best" where the model has a validation part and an epoch has ended, else "last". */
-const char *dg_run_known_by(const dg_experiment *e, const char *path);
+/* Which weights are meant: a file; by default "best" where the model has a validation part and an
+ * epoch has ended, else "last". Without a validation part the last are the best there are. */
+const char *dg_run_known_by(const dg_experiment *e, const char *path, const char *weights);
 /* The file of the weights of a run; room for it. */
 char *dg_run_weights_file(const char *path, const char *weights, char *room, size_t size);
 /* Reads the weights of a run, and the statistics of the data blocks that the experiment has now;

@@ -83,22 +83,25 @@ static int has_validation(const dg_experiment *e)
     return e->settings.split > 0;
 }
 
-const char *dg_run_known_by(const dg_experiment *e, const char *path)
+const char *dg_run_known_by(const dg_experiment *e, const char *path, const char *weights)
 {
     char file[PATH_MAX];
+    if (weights && strcmp(weights, "best") != 0)
+        return weights;
+    if (!has_validation(e))
+        return "last";
     dg_run_weights_file(path, "best", file, sizeof file);
-    return has_validation(e) && access(file, F_OK) == 0 ? "best" : "last";
+    return weights || access(file, F_OK) == 0 ? "best" : "last";
 }
 
 dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights, dg_diag *why)
 {
     char file[PATH_MAX];
-    if (!weights)
-        weights = dg_run_known_by(e, path);
-    if (strcmp(weights, "best") == 0 && !has_validation(e))
-        return dg_diag_set(why, DG_EUSAGE,
-                           "the run has no validation part, by which weights would be the best; "
-                           "--weights last are those that it has");
+    int best = weights && strcmp(weights, "best") == 0;
+    weights = dg_run_known_by(e, path, weights);
+    if (best && strcmp(weights, "last") == 0 && e->options.say)
+        e->options.say(e->options.user,
+                       "the run has no validation part: its last weights are taken");
     dg_run_weights_file(path, weights, file, sizeof file);
     e->weights.which = strcmp(weights, "best") == 0   ? "best"
                        : strcmp(weights, "last") == 0 ? "last"

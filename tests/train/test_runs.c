@@ -175,8 +175,13 @@ static void without_validation_there_is_no_best(void **state)
     assert_non_null(strstr(text, " (last)  steps "));
     assert_non_null(strstr(text, "  training mse "));
     assert_int_equal(stat("line/best.safetensors", &s), -1);
-    run(2, "eval line --weights best", "the run has no validation part");
-    run(0, "eval line", NULL);
+    char *last = output("eval line"), *best = output("eval line --weights best");
+    assert_string_equal(best, last); /* the last are the best there are, and it is said */
+    assert_non_null(strstr(best, "(last)  step "));
+    run(0, "eval line --weights best", "the run has no validation part");
+    run(0, "predict line --weights best", "(last)  step ");
+    free(best);
+    free(last);
     free(text);
 }
 
