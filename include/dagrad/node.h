@@ -191,7 +191,9 @@ enum {
     DG_RECTIFIES = 512,   /* he and not glorot is the start of the parameters before it */
     DG_FIRST = 1024,      /* of several results the first stands for all where one value is wanted;
                              fewer names than results take the first ones */
-    DG_FLAT = 2048        /* the derivative is 0 wherever there is one: no error vector passes */
+    DG_FLAT = 2048,       /* the derivative is 0 wherever there is one: no error vector passes */
+    DG_SYMMETRIC = 4096 /* a loss with rho(a, b) = rho(b, a): target and estimate in the other order
+                           deserve a warning; those of another loss are an error */
 };
 
 typedef struct dg_node_type {

@@ -50,7 +50,7 @@ static void check_losses(dg_experiment *e)
         if (!(n->type->flags & DG_LOSS) || !changed_places(e->model, n->in[0], n->in[1]))
             continue;
         report(e, (dg_span){n->start, n->end}, n->type->name, n->in[1],
-               !strstr(n->type->name, "cross_entropy"));
+               (n->type->flags & DG_SYMMETRIC) != 0);
     }
 }
 
