@@ -104,6 +104,14 @@ foreach(file ${sources})
         SKIP_RETURN_CODE 77 ENVIRONMENT "${DG_TEST_ENVIRONMENT}")
 endforeach()
 
+# Numbers against MPFR, where it is.
+find_library(MPFR_LIBRARY mpfr)
+find_path(MPFR_INCLUDE mpfr.h)
+if(TARGET test_ops_numbers AND MPFR_LIBRARY AND MPFR_INCLUDE)
+    target_compile_definitions(test_ops_numbers PRIVATE DG_HAVE_MPFR)
+    target_link_libraries(test_ops_numbers PRIVATE ${MPFR_LIBRARY})
+endif()
+
 # A node of ops.def that has no cases does not build: this names it.
 if(TARGET test_ops_derivatives AND NOT CMAKE_CROSSCOMPILING)
     add_custom_command(TARGET test_ops_derivatives POST_BUILD

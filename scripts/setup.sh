@@ -42,6 +42,7 @@ look_test() {
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>' | "${CC:-cc}" -E -x c - >/dev/null 2>&1 || want libcmocka-dev
+    echo '#include <mpfr.h>' | "${CC:-cc}" -E -x c - >/dev/null 2>&1 || want libmpfr-dev
 }
 
 # Cross compiling, another processor, another C library: each is tried where it can be had.

@@ -122,6 +122,14 @@ DG_INLINE vec vec_from64(vec64 low, vec64 high)
 }
 #endif
 
+/* high + low += x: low collects what roundings of high lose. */
+DG_INLINE void vec_add_pair(vec *high, vec *low, vec x)
+{
+    vec sum = *high + x, back = sum - *high;
+    *low += (*high - (sum - back)) + (x - back);
+    *high = sum;
+}
+
 /* 16 lanes. Element i of a row belongs to lane i % 16, so the order of a sum along a row is the
  * same on every path. Arithmetic on wide is a loop over v[0 .. WIDE_N - 1]. */
 enum { WIDE_N = DG_LANES / VEC_N };

@@ -7,6 +7,7 @@
 #include "base/elem_f64.h"
 #include "base/number.h"
 #include "engine/engine.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -55,6 +56,41 @@ static double norm_of(const dg_program *p)
     return sqrt(sum);
 }
 
+static double scale_of(const dg_program *p, double norm)
+{
+    return p->clip > 0 && norm > p->clip ? p->clip / norm : 1;
+}
+
+/* The largest element of a block's gradient. */
+static float largest(const dg_program *p, int64_t b)
+{
+    int32_t id;
+    int64_t first, n;
+    block_bounds(p, b, &id, &first, &n);
+    const float *g = (const float *)(const void *)gradient(p, id) + first;
+    float most = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = fabsf(g[i]) > most ? fabsf(g[i]) : most;
+    return most;
+}
+
+/* Adam and its relatives square the gradient, and where f32 cannot hold that they would not move at
+ * all. The block of the first parameter with such an element, or -1. (In f64 the norm of such a
+ * gradient is not finite.) */
+static int64_t too_large(const dg_program *p, double norm)
+{
+    const double scale = scale_of(p, norm), most = (double)FLT_MAX / (scale * scale);
+    if (p->graph->real != DG_F32 || p->optimizer_step.kind == DG_GD ||
+        p->optimizer_step.kind == DG_SGD)
+        return -1;
+    for (int64_t b = p->n_blocks - 1; b >= 0; b--) { /* the first parameter has the last blocks */
+        double x = p->squares[b] > most ? (double)largest(p, b) : 0;
+        if (x * x > most)
+            return b;
+    }
+    return -1;
+}
+
 static void commit(void *user, int thread)
 {
     dg_program *p = user;
@@ -63,10 +99,10 @@ static void commit(void *user, int thread)
         square_block(p, b);
     dg_team_barrier(p->team);
     double norm = norm_of(p);
-    if (!isfinite(norm))
+    if (!isfinite(norm) || too_large(p, norm) >= 0)
         return;
     dg_optimizer_step d = p->optimizer_step;
-    d.scale = p->clip > 0 && norm > p->clip ? p->clip / norm : 1;
+    d.scale = scale_of(p, norm);
     while ((b = dg_team_next(p->team, thread, p->n_blocks)) >= 0)
         step_block(p, &d, b);
 }
@@ -87,6 +123,16 @@ static dg_status refuse(dg_program *p, double rate, uint64_t step)
     return dg_program_fail(p, NULL, DG_EFINITE,
                            "the norm of the gradient is not finite at step %llu",
                            (unsigned long long)step);
+}
+
+static dg_status refuse_large(dg_program *p, int64_t b, uint64_t step)
+{
+    const dg_vertex *v = &p->graph->values[p->block_value[b] - 1];
+    return dg_program_fail(
+        p, NULL, DG_EFINITE,
+        "the gradient of '%s' has an element of size %g at step %llu, whose square f32 does not "
+        "hold (rate %g); the weights are those of the step before",
+        v->name, (double)largest(p, b), (unsigned long long)step, p->optimizer_step.rate);
 }
 
 static dg_optimizer_step step_of(const dg_optimizer *o, uint64_t step)
@@ -162,8 +208,12 @@ dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step)
     if (p->n_blocks > 0 && dg_team_run(p->team, commit, p) != DG_OK)
         return dg_program_fail(p, NULL, DG_EUSAGE, "the threads of this program are gone");
     p->backs = 0;
-    if (!isfinite(norm_of(p)))
+    double norm = norm_of(p);
+    if (!isfinite(norm))
         return refuse(p, p->optimizer_step.rate, step);
+    int64_t large = too_large(p, norm);
+    if (large >= 0)
+        return refuse_large(p, large, step);
     move_states(p);
     return DG_OK;
 }

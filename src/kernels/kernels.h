@@ -39,7 +39,8 @@
  *   gradient a block is at most 64 tiles of an image, its sum a chain from 0, its 3x3 added to dw
  *   as above. The error is 2 to 3 times that of the order above; a value that is not finite spoils
  *   all 16 results of a tile that reads it.
- * - Sums along a row: element i goes to lane i % 16, lanes are added by the tree of base/vec.h.
+ * - Sums along a row, in double: element i goes to lane i % 16, lanes are added by the tree of
+ *   base/vec.h. Dot products and squares: the same in their type.
  * - Sums of columns: one chain of additions in the order of rows. */
 #ifndef DG_KERNELS_TYPES
 #define DG_KERNELS_TYPES
@@ -76,11 +77,11 @@ typedef struct {
  * adam:    g' += decay p (decoupled: p -= rate decay p instead);  m = beta1 m + (1 - beta1) g';
  *          v = beta2 v + (1 - beta2) g'^2;  p -= rate (m / c1) / (sqrt(v / c2) + epsilon)
  *          with c1 = 1 - beta1^step, c2 = 1 - beta2^step, steps counted from 1
- * rmsprop: g' += decay p;  v = alpha v + (1 - alpha) g'^2;  d = g' / (sqrt(v) + epsilon);
- *          p -= rate d, or, with m: m = momentum m + d; p -= rate m */
+ * rmsprop: g' += decay p;  v = alpha v + (1 - alpha) g'^2;  p -= rate g' / (sqrt(v) + epsilon)
+ * In f32 adam and rmsprop need g' whose square is a number; commit looks. */
 typedef struct {
     double rate, scale, decay;
-    double momentum; /* sgd, rmsprop */
+    double momentum; /* sgd */
     int nesterov;    /* sgd */
     double beta1, beta2, c1, c2, epsilon;
     int decoupled; /* adam: 1 is adamw */
@@ -151,10 +152,10 @@ const DG_T(dg_conv_forward) * DG_T(dg_conv_choose_forward)(const dg_conv *s);
 const DG_T(dg_conv_input) * DG_T(dg_conv_choose_input)(const dg_conv *s);
 const DG_T(dg_conv_weight) * DG_T(dg_conv_choose_weight)(const dg_conv *s);
 
-/* db [k] (+)= sum of dy's pixels, channels k0 .. k1-1: a chain for each image, images added left to
- * right. */
+/* db [k] (+)= sum of dy's pixels, channels k0 .. k1-1: of each image in double, images added left
+ * to right; low, unless NULL, as in dg_sum_columns_pair. */
 void DG_T(dg_conv_bias)(const dg_conv *s, int64_t k0, int64_t k1, int64_t images, const real *dy,
-                        int add, real *db);
+                        int add, real *db, real *low);
 
 /* Max pooling. y = the largest of the window; the first of equal ones; NaN if there is one (the
  * first). `tap` gets its place in the window, r kw + s: dg_pool_tap_bytes bytes (1 or 4) for each
@@ -180,21 +181,14 @@ real DG_T(dg_row_max)(int64_t n, const real *x);
 /* y = exp(x - centre), returns the sum of y; y may be x (in place) or NULL. */
 real DG_T(dg_row_exp)(int64_t n, const real *x, real centre, real *y);
 
-/* Rows r0 .. r1-1 of [rows, n], in place allowed. softmax: y = exp(x - max) / sum. Its adjoint
- * dx = y (dy - sum(dy y)), dx may be dy. log_softmax: y = (x - max) - log(sum); its adjoint
- * dx = dy - exp(y) sum(dy). log_sum: lse[r] = log(sum exp(x)) = max + log(sum exp(x - max)). */
-void DG_T(dg_softmax)(int64_t r0, int64_t r1, int64_t n, const real *x, real *y);
-void DG_T(dg_softmax_adjoint)(int64_t r0, int64_t r1, int64_t n, const real *y, const real *dy,
-                              real *dx);
-void DG_T(dg_log_softmax)(int64_t r0, int64_t r1, int64_t n, const real *x, real *y);
-void DG_T(dg_log_softmax_adjoint)(int64_t r0, int64_t r1, int64_t n, const real *y, const real *dy,
-                                  real *dx);
-void DG_T(dg_log_sum)(int64_t r0, int64_t r1, int64_t n, const real *x, real *lse);
-
-/* y[r] (+)= the sum of row r, r0 <= r < r1; x [rows, n]. */
-void DG_T(dg_sum_rows)(int64_t r0, int64_t r1, int64_t n, const real *x, int add, real *y);
 /* y[j] (+)= sum over rows of x[r x_row + j], j < n: a chain that starts at 0, with `add` at y. */
 void DG_T(dg_sum_columns)(int64_t rows, int64_t n, const real *x, int64_t x_row, int add, real *y);
+/* The same as a pair, high + low, without the rounding errors of a long chain: low collects what
+ * each addition to high loses, with `add` going on from both. */
+void DG_T(dg_sum_columns_pair)(int64_t rows, int64_t n, const real *x, int64_t x_row, int add,
+                               real *high, real *low);
+/* y[j] = the mean over rows of x[r x_row + j], summed in double. */
+void DG_T(dg_mean_columns)(int64_t rows, int64_t n, const real *x, int64_t x_row, real *y);
 
 /* Sums of squares in double of blocks b0 .. b1-1 of x, DG_SQUARES_BLOCK elements each (the last one
  * is what is left): sums[b], 16 lanes for each block. Returns 1 if all elements read are finite,
@@ -206,13 +200,12 @@ void DG_T(dg_step_sgd)(const dg_rule *a, int64_t i0, int64_t i1, real *p, const 
 void DG_T(dg_step_adam)(const dg_rule *a, int64_t i0, int64_t i1, real *p, const real *g, real *m,
                         real *v);
 void DG_T(dg_step_rmsprop)(const dg_rule *a, int64_t i0, int64_t i1, real *p, const real *g,
-                           real *m, real *v);
+                           real *v);
 
 /* Movement. Any n >= 0. */
 void DG_T(dg_fill)(int64_t n, real value, real *y);
 void DG_T(dg_copy)(int64_t n, const real *x, real *y);
 void DG_T(dg_add)(int64_t n, const real *a, const real *b, real *y); /* y may be a or b */
-void DG_T(dg_axpy)(int64_t n, real a, const real *x, real *y);       /* y += a x, fused */
 void DG_T(dg_scale)(int64_t n, real a, const real *x, real *y);      /* y = a x; y may be x */
 /* y [n, m] = the transpose of x [m, n], row strides x_row and y_row. */
 void DG_T(dg_transpose)(int64_t m, int64_t n, const real *x, int64_t x_row, real *y, int64_t y_row);

@@ -22,16 +22,6 @@ void DG_T(dg_add)(int64_t n, const real *a, const real *b, real *y)
         y[i] = a[i] + b[i];
 }
 
-void DG_T(dg_axpy)(int64_t n, real a, const real *x, real *y)
-{
-    const vec f = vec_set1(a);
-    int64_t i = 0;
-    for (; i + VEC_N <= n; i += VEC_N)
-        vec_store(y + i, vec_fma(f, vec_load(x + i), vec_load(y + i)));
-    for (; i < n; i++)
-        y[i] = real_fma(a, x[i], y[i]);
-}
-
 void DG_T(dg_scale)(int64_t n, real a, const real *x, real *y)
 {
     const vec f = vec_set1(a);

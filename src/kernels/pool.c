@@ -258,6 +258,35 @@ void DG_T(dg_maxpool_tangent)(const dg_pool *s, int64_t n0, int64_t n1, const re
     }
 }
 
+/* Windows of more taps than that are summed in double. */
+enum { LARGE = 64 };
+
+/* n channels of one window; x points to its first element. */
+DG_INLINE vec small_mean(const dg_pool *s, const window *w, const real *x, int n)
+{
+    vec sum = {0};
+    for (int64_t r = 0; r < w->rows; r++)
+        for (int64_t q = 0; q < w->columns; q++)
+            sum += dg_some(x + (r * s->dilation_y * s->w + q * s->dilation_x) * s->c, n);
+    return sum / (real)w->count;
+}
+
+DG_INLINE vec large_mean(const dg_pool *s, const window *w, const real *x, int n)
+{
+#if DG_REAL == 32
+    vec64 low = {0}, high = {0};
+    for (int64_t r = 0; r < w->rows; r++)
+        for (int64_t q = 0; q < w->columns; q++) {
+            const vec v = dg_some(x + (r * s->dilation_y * s->w + q * s->dilation_x) * s->c, n);
+            low += vec_low64(v);
+            high += vec_high64(v);
+        }
+    return vec_from64(low / (double)w->count, high / (double)w->count);
+#else
+    return small_mean(s, w, x, n);
+#endif
+}
+
 void DG_T(dg_avgpool)(const dg_pool *s, int64_t n0, int64_t n1, const real *x, real *y)
 {
     for (place p = first_place(s, n0, n1); p.o < p.end; next_place(s, &p)) {
@@ -265,12 +294,10 @@ void DG_T(dg_avgpool)(const dg_pool *s, int64_t n0, int64_t n1, const real *x, r
         const real *from = x + ((p.image * s->h + w.y) * s->w + w.x) * s->c;
         for (int64_t c = 0; c < s->c; c += VEC_N) {
             const int n = s->c - c < VEC_N ? (int)(s->c - c) : VEC_N;
-            vec sum = {0};
-            for (int64_t r = 0; r < w.rows; r++)
-                for (int64_t q = 0; q < w.columns; q++)
-                    sum += dg_some(from + (r * s->dilation_y * s->w + q * s->dilation_x) * s->c + c,
-                                   n);
-            put(y + p.o * s->c + c, n, sum / (real)w.count);
+            if (w.rows * w.columns > LARGE)
+                put(y + p.o * s->c + c, n, large_mean(s, &w, from + c, n));
+            else
+                put(y + p.o * s->c + c, n, small_mean(s, &w, from + c, n));
         }
     }
 }

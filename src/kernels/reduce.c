@@ -3,13 +3,13 @@
 
 real DG_T(dg_row_sum)(int64_t n, const real *x)
 {
-    wide s = wide_set1(0);
+    vec64 s[DG_HALVES] = {0};
     int64_t i = 0;
     for (; i + DG_LANES <= n; i += DG_LANES)
-        s = wide_add(s, wide_load(x + i));
+        dg_add_wide(s, wide_load(x + i));
     if (i < n)
-        s = wide_add(s, wide_load_n(x + i, (int)(n - i), 0));
-    return wide_total(s);
+        dg_add_wide(s, wide_load_n(x + i, (int)(n - i), 0));
+    return (real)dg_total_wide(s);
 }
 
 real DG_T(dg_row_dot)(int64_t n, const real *x, const real *y)
@@ -52,14 +52,6 @@ real DG_T(dg_row_max)(int64_t n, const real *x)
     return wide_top(s);
 }
 
-void DG_T(dg_sum_rows)(int64_t r0, int64_t r1, int64_t n, const real *x, int add, real *y)
-{
-    for (int64_t r = r0; r < r1; r++) {
-        const real s = DG_T(dg_row_sum)(n, x + r * n);
-        y[r] = add ? y[r] + s : s;
-    }
-}
-
 /* At most 4 vectors of columns; the last one has `last` columns. */
 DG_INLINE void columns(int64_t rows, const real *x, int64_t x_row, int add, real *y, const int nv,
                        int last)
@@ -99,28 +91,97 @@ void DG_T(dg_sum_columns)(int64_t rows, int64_t n, const real *x, int64_t x_row,
     }
 }
 
-/* Four chains at a time, of four images, added in order. */
-void DG_T(dg_conv_bias)(const dg_conv *s, int64_t k0, int64_t k1, int64_t images, const real *dy,
-                        int add, real *db)
+/* One vector of columns, in double. */
+DG_INLINE vec column_mean(int64_t rows, const real *x, int64_t x_row, int n)
 {
-    const int64_t pixels = s->oh * s->ow, size = pixels * s->k;
+#if DG_REAL == 32
+    vec64 low = {0}, high = {0};
+    for (int64_t r = 0; r < rows; r++) {
+        const vec v = dg_some(x + r * x_row, n);
+        low += vec_low64(v);
+        high += vec_high64(v);
+    }
+    return vec_from64(low / (double)rows, high / (double)rows);
+#else
+    vec sum = {0};
+    for (int64_t r = 0; r < rows; r++)
+        sum += dg_some(x + r * x_row, n);
+    return sum / (real)rows;
+#endif
+}
+
+void DG_T(dg_mean_columns)(int64_t rows, int64_t n, const real *x, int64_t x_row, real *y)
+{
+    for (int64_t j = 0; j < n; j += VEC_N) {
+        const int m = n - j < VEC_N ? (int)(n - j) : VEC_N;
+        vec_store_n(y + j, m, column_mean(rows, x + j, x_row, m));
+    }
+}
+
+/* vec_add_pair for very many terms: low stays below a rounding of high. */
+DG_INLINE void add_to_pair(vec *high, vec *low, vec x)
+{
+    vec_add_pair(high, low, x);
+    const vec sum = *high;
+    *high += *low;
+    *low -= *high - sum;
+}
+
+void DG_T(dg_sum_columns_pair)(int64_t rows, int64_t n, const real *x, int64_t x_row, int add,
+                               real *high, real *low)
+{
+    for (int64_t j = 0; j < n; j += VEC_N) {
+        const int m = n - j < VEC_N ? (int)(n - j) : VEC_N;
+        vec h = vec_load_n(high + j, add ? m : 0), l = vec_load_n(low + j, add ? m : 0);
+        for (int64_t r = 0; r < rows; r++)
+            add_to_pair(&h, &l, dg_some(x + r * x_row + j, m));
+        vec_store_n(high + j, m, h);
+        vec_store_n(low + j, m, l);
+    }
+}
+
+/* The sum of an image's pixels, in double. */
+DG_INLINE vec pixel_sum(const real *p, int64_t size, int64_t step, int n)
+{
+#if DG_REAL == 32
+    vec64 low[2] = {{0}}, high[2] = {{0}};
+    int64_t q = 0;
+    for (; q + step < size; q += 2 * step)
+        for (int u = 0; u < 2; u++) {
+            const vec v = dg_some(p + q + u * step, n);
+            low[u] += vec_low64(v);
+            high[u] += vec_high64(v);
+        }
+    const vec last = dg_some(p + q, q < size ? n : 0);
+    low[0] += vec_low64(last);
+    high[0] += vec_high64(last);
+    return vec_from64(low[0] + low[1], high[0] + high[1]);
+#else
+    vec sum = {0};
+    for (int64_t q = 0; q < size; q += step)
+        sum += dg_some(p + q, n);
+    return sum;
+#endif
+}
+
+void DG_T(dg_conv_bias)(const dg_conv *s, int64_t k0, int64_t k1, int64_t images, const real *dy,
+                        int add, real *db, real *low)
+{
+    const int64_t size = s->oh * s->ow * s->k;
     for (int64_t j = k0; j < k1; j += VEC_N) {
         const int n = k1 - j < VEC_N ? (int)(k1 - j) : VEC_N;
-        vec sum = vec_load_n(db + j, add ? n : 0);
-        for (int64_t i = 0; i < images; i += 4) {
-            const int many = images - i < 4 ? (int)(images - i) : 4;
-            const real *p[4];
-            vec t[4] = {0};
-            for (int u = 0; u < 4; u++) /* fewer than four: the first again, not used */
-                p[u] = dy + (i + (u < many ? u : 0)) * size + j;
-            for (int64_t q = 0; q < size; q += s->k)
-                DG_UNROLL
-            for (int u = 0; u < 4; u++)
-                t[u] += dg_some(p[u] + q, n);
-            for (int u = 0; u < many; u++)
-                sum += t[u];
+        vec sum = vec_load_n(db + j, add ? n : 0),
+            lost = vec_load_n(low ? low + j : db, low && add ? n : 0);
+        for (int64_t i = 0; i < images; i++) {
+            const vec image = pixel_sum(dy + i * size + j, size, s->k, n);
+            if (low)
+                add_to_pair(&sum, &lost, image);
+            else
+                sum += image;
         }
         vec_store_n(db + j, n, sum);
+        if (low)
+            vec_store_n(low + j, n, lost);
     }
 }
 

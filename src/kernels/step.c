@@ -63,24 +63,18 @@ void DG_T(dg_step_adam)(const dg_rule *a, int64_t i0, int64_t i1, real *p, const
 }
 
 void DG_T(dg_step_rmsprop)(const dg_rule *a, int64_t i0, int64_t i1, real *p, const real *g,
-                           real *m, real *v)
+                           real *v)
 {
     const real scale = (real)a->scale, decay = (real)a->decay;
     const vec alpha = vec_set1((real)a->alpha), rest = vec_set1((real)(1 - a->alpha));
-    const vec rate = vec_set1((real)-a->rate), momentum = vec_set1((real)a->momentum);
-    const vec epsilon = vec_set1((real)a->epsilon);
+    const vec rate = vec_set1((real)-a->rate), epsilon = vec_set1((real)a->epsilon);
     for (int64_t i = i0; i < i1; i += VEC_N) {
         const int n = width(i, i1);
         claim(p + i);
         const vec x = vec_load_n(p + i, n);
         const vec d = gradient(vec_load_n(g + i, n), x, scale, decay);
         const vec second = vec_fma(alpha, vec_load_n(v + i, n), (rest * d) * d);
-        vec step = d / (vec_sqrt(second) + epsilon);
         vec_store_n(v + i, n, second);
-        if (m) {
-            step = vec_fma(momentum, vec_load_n(m + i, n), step);
-            vec_store_n(m + i, n, step);
-        }
-        vec_store_n(p + i, n, vec_fma(rate, step, x));
+        vec_store_n(p + i, n, vec_fma(rate, d / (vec_sqrt(second) + epsilon), x));
     }
 }

@@ -53,8 +53,7 @@ static void optimizer_step(const dg_optimizer_step *d, int64_t n, void *theta, c
     if (d->kind == DG_ADAM || d->kind == DG_ADAMW) {
         DG_T(dg_step_adam)(&r, 0, n, theta, g, m, v);
     } else if (d->kind == DG_RMSPROP) {
-        r.momentum = 0;
-        DG_T(dg_step_rmsprop)(&r, 0, n, theta, g, NULL, m);
+        DG_T(dg_step_rmsprop)(&r, 0, n, theta, g, m);
     } else {
         if (d->kind == DG_GD)
             r.decay = r.momentum = 0;

@@ -24,6 +24,29 @@
 #define DG_UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* 16 lanes of double, for sums of either type. */
+enum { DG_HALVES = DG_LANES / VEC64_N };
+
+DG_INLINE void dg_add_wide(vec64 sum[DG_HALVES], wide w)
+{
+    for (int k = 0; k < WIDE_N; k++) {
+#if DG_REAL == 32
+        sum[2 * k] += vec_low64(w.v[k]);
+        sum[2 * k + 1] += vec_high64(w.v[k]);
+#else
+        sum[k] += w.v[k];
+#endif
+    }
+}
+
+DG_INLINE double dg_total_wide(vec64 sum[DG_HALVES])
+{
+    for (int n = DG_HALVES / 2; n; n /= 2)
+        for (int k = 0; k < n; k++)
+            sum[k] += sum[k + n];
+    return vec64_total(sum[0]);
+}
+
 /* n <= VEC_N numbers; where n is VEC_N for the compiler too, no mask. */
 DG_INLINE vec dg_some(const real *p, int n)
 {

@@ -78,7 +78,7 @@ static dg_status add_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, add_run, 3);
 }
 
-const dg_math DG_T(dg_math_add) = {add_call, add_call, add_call};
+const dg_math DG_T(dg_math_add) = {add_call, add_call, add_call, add_call};
 
 DG_INLINE vec sub(dg_place t)
 {
@@ -100,7 +100,7 @@ static dg_status sub_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, sub_run, 1);
 }
 
-const dg_math DG_T(dg_math_sub) = {sub_call, sub_call, sub_call};
+const dg_math DG_T(dg_math_sub) = {sub_call, sub_call, sub_call, sub_call};
 
 DG_INLINE vec mul(dg_place t)
 {
@@ -127,7 +127,7 @@ static dg_status mul_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, mul_run, 0);
 }
 
-const dg_math DG_T(dg_math_mul) = {mul_call, mul_call, mul_call};
+const dg_math DG_T(dg_math_mul) = {mul_call, mul_call, mul_call, mul_call};
 
 DG_INLINE vec divide(dg_place t)
 {
@@ -159,16 +159,28 @@ static dg_status div_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, div_run, 0);
 }
 
-const dg_math DG_T(dg_math_div) = {div_call, div_call, div_call};
+const dg_math DG_T(dg_math_div) = {div_call, div_call, div_call, div_call};
 
 DG_INLINE vec power(dg_place t)
 {
     return vec_pow(t.a, t.b);
 }
 
+/* b a^(b - 1); of f32 rounded once. */
+DG_INLINE vec power_slope(vec a, vec b)
+{
+#if DG_REAL == 32
+    vec64 low = vec_low64(b), high = vec_high64(b);
+    return vec_from64(low * vec64_pow(vec_low64(a), low - 1),
+                      high * vec64_pow(vec_high64(a), high - 1));
+#else
+    return b * vec_pow_below(a, b);
+#endif
+}
+
 DG_INLINE vec pow_a(dg_place t)
 {
-    vec zero = vec_set1(0), slope = t.b * vec_pow_below(t.a, t.b);
+    vec zero = vec_set1(0), slope = power_slope(t.a, t.b);
     return dg_unless_zero(t.e, t.e * vec_select((ivec)(t.b == zero), zero, slope));
 }
 
@@ -189,7 +201,7 @@ static dg_status pow_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, pow_run, 0);
 }
 
-const dg_math DG_T(dg_math_pow) = {pow_call, pow_call, pow_call};
+const dg_math DG_T(dg_math_pow) = {pow_call, pow_call, pow_call, pow_call};
 
 /* Lanes where a is the result; in the others b is. */
 DG_INLINE ivec a_above(dg_place t)
@@ -222,7 +234,7 @@ static dg_status maximum_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, maximum_run, 0);
 }
 
-const dg_math DG_T(dg_math_maximum) = {maximum_call, maximum_call, maximum_call};
+const dg_math DG_T(dg_math_maximum) = {maximum_call, maximum_call, maximum_call, maximum_call};
 
 /* Lanes where a is the result; in the others b is. */
 DG_INLINE ivec a_below(dg_place t)
@@ -255,6 +267,6 @@ static dg_status minimum_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, minimum_run, 0);
 }
 
-const dg_math DG_T(dg_math_minimum) = {minimum_call, minimum_call, minimum_call};
+const dg_math DG_T(dg_math_minimum) = {minimum_call, minimum_call, minimum_call, minimum_call};
 
 #endif

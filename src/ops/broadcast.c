@@ -60,6 +60,17 @@ int dg_broadcast_parts(const dg_sizes *of, int input)
     return dg_parts_for(dg_fold_over(&w, 1).units, work);
 }
 
+/* Of an operand without the rows. */
+size_t dg_broadcast_sum(const dg_sizes *of, int input)
+{
+    const dg_shape *in = &of->in[input];
+    dg_shape x = {0};
+    if (dg_broadcast_shape(of->attrs, of->n_in, of->in, &x, NULL) != DG_OK || x.rank == 0 ||
+        x.dim[0] <= DG_SUM_ROWS || (in->rank == x.rank && in->dim[0] == x.dim[0]))
+        return 0;
+    return 2 * (size_t)dg_shape_count(in) * dg_type_bytes(of->real);
+}
+
 #else
 
 #include "ops/fold.h"
@@ -186,10 +197,11 @@ static void folded(const dg_call *c, int k, task *t)
     DG_T(dg_terms) terms = {.source = t->e[k], .context = t};
     if (!(t->passes >> k & 1))
         terms.fill = fill;
+    terms.pair = c->sum ? dg_shape_count(&c->in_shape[k]) : 0;
     set_steps(t, &f.walk, f.columns ? f.kept - 1 : f.walk.rank - 1);
     DG_T(dg_fold_units)
     (&f, dg_share(f.units, c->part, c->parts), dg_share(f.units, c->part + 1, c->parts),
-     DG_FOLD_SUM, &terms, c->add, c->delta[k]);
+     DG_FOLD_SUM, &terms, c->add, c->sum ? c->sum : c->delta[k]);
 }
 
 static void delta(const dg_call *c, int k, task t)
@@ -229,6 +241,13 @@ static void tangent(const dg_call *c, task *t)
         DG_T(dg_fill)((c->row1 - c->row0) * row, 0, (real *)c->dout[0] + c->row0 * row);
 }
 
+static void finish(const dg_call *c)
+{
+    for (int k = 0; k < c->n_in; k++)
+        if (c->delta[k])
+            dg_finish_pair(c, k);
+}
+
 dg_status DG_T(dg_broadcast)(const dg_call *c, DG_T(dg_run_fn) run, unsigned passes)
 {
     task t = task_of(c, run, passes);
@@ -236,6 +255,8 @@ dg_status DG_T(dg_broadcast)(const dg_call *c, DG_T(dg_run_fn) run, unsigned pas
         each(c, c->row0, c->row1, &t, c->out[0]);
     else if (c->direction == DG_CALL_ADJOINT)
         adjoint(c, &t);
+    else if (c->direction == DG_CALL_FINISH)
+        finish(c);
     else
         tangent(c, &t);
     return DG_OK;

@@ -9,7 +9,8 @@
  * The adjoint of a stretched operand is the sum over what it is stretched over. Where that
  * includes the rows (axis 0 of the output), each row has its sum, and those are a left fold in
  * the order of rows, from the first, or with c->add from the old value: a batch in parts has the
- * bits of the whole. Inside a row the order is that of ops/fold.h. */
+ * bits of the whole. Of large batches it is a fold of pairs. Inside a row the order is that of
+ * ops/fold.h. */
 #ifndef DG_OPS_BROADCAST_H
 #define DG_OPS_BROADCAST_H
 
@@ -22,10 +23,11 @@ enum { DG_BROADCAST_IN = 3 };
 
 extern const dg_input_spec dg_broadcast_inputs[2];
 
-/* dg_node_type.shape and .parts. */
+/* dg_node_type.shape, .parts and .sum. */
 dg_status dg_broadcast_shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
                              dg_diag *why);
 int dg_broadcast_parts(const dg_sizes *of, int input);
+size_t dg_broadcast_sum(const dg_sizes *of, int input);
 
 /* A type of two inputs; after the cases members that differ. */
 #define DG_BINARY_TYPE(name_, formula_, onnx_, flags_, cases_, ...)                                \
@@ -33,7 +35,8 @@ int dg_broadcast_parts(const dg_sizes *of, int input);
         .size = sizeof(dg_node_type), .name = name_, .formula = formula_, .onnx = onnx_,           \
         .inputs = dg_broadcast_inputs, .n_inputs = 2, .n_out = 1,                                  \
         .flags = DG_ROWS | DG_POINTWISE | DG_ACCUMULATES | (flags_), .shape = dg_broadcast_shape,  \
-        .parts = dg_broadcast_parts, .cases = cases_, .n_cases = DG_COUNT(cases_), __VA_ARGS__     \
+        .parts = dg_broadcast_parts, .sum = dg_broadcast_sum, .cases = cases_,                     \
+        .n_cases = DG_COUNT(cases_), __VA_ARGS__                                                   \
     }
 
 #else

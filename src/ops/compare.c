@@ -52,7 +52,7 @@ static dg_status greater_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, greater_run, 0);
 }
 
-const dg_math DG_T(dg_math_greater) = {greater_call, greater_call, greater_call};
+const dg_math DG_T(dg_math_greater) = {greater_call, greater_call, greater_call, greater_call};
 
 DG_INLINE vec less(dg_place t)
 {
@@ -69,7 +69,7 @@ static dg_status less_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, less_run, 0);
 }
 
-const dg_math DG_T(dg_math_less) = {less_call, less_call, less_call};
+const dg_math DG_T(dg_math_less) = {less_call, less_call, less_call, less_call};
 
 DG_INLINE vec equal(dg_place t)
 {
@@ -86,7 +86,7 @@ static dg_status equal_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, equal_run, 0);
 }
 
-const dg_math DG_T(dg_math_equal) = {equal_call, equal_call, equal_call};
+const dg_math DG_T(dg_math_equal) = {equal_call, equal_call, equal_call, equal_call};
 
 DG_INLINE vec not_equal(dg_place t)
 {
@@ -103,6 +103,7 @@ static dg_status not_equal_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, not_equal_run, 0);
 }
 
-const dg_math DG_T(dg_math_not_equal) = {not_equal_call, not_equal_call, not_equal_call};
+const dg_math DG_T(dg_math_not_equal) = {not_equal_call, not_equal_call, not_equal_call,
+                                         not_equal_call};
 
 #endif

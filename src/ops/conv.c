@@ -163,6 +163,16 @@ static void bytes(const dg_sizes *of, dg_bytes *bytes)
         bytes->scratch = picture_room(&s, dg_type_bytes(of->real)) + dg_conv_room(of->real, &s);
 }
 
+/* Of b a pair, see ops/op.h. */
+static size_t sum(const dg_sizes *of, int input)
+{
+    dg_conv s;
+    if (input != BIAS || of->in[X].dim[0] <= DG_SUM_ROWS ||
+        !describe(of->attrs, of->in, of->exact, &s))
+        return 0;
+    return 2 * (size_t)s.k * dg_type_bytes(of->real);
+}
+
 static int parts(const dg_sizes *of, int input)
 {
     dg_conv s;
@@ -282,6 +292,7 @@ const dg_node_type dg_op_conv = {
     .shape = shape,
     .parameter = parameter,
     .bytes = bytes,
+    .sum = sum,
     .parts = parts,
     .grain = grain,
     .flops = flops,
@@ -368,11 +379,12 @@ static void weight_gradient(const dg_call *c, const dg_conv *s)
 
 static void bias_gradient(const dg_call *c, const dg_conv *s)
 {
+    real *sum = c->sum;
     for (int part = c->part; part < bias_parts(s); part += c->parts) {
         int64_t first = (int64_t)part * BIAS_PART, left = s->k - first;
         DG_T(dg_conv_bias)
         (s, first, first + (left < BIAS_PART ? left : BIAS_PART), c->in_shape[X].dim[0], c->eps[0],
-         c->add, c->delta[BIAS]);
+         c->add, sum ? sum : c->delta[BIAS], sum ? sum + s->k : NULL);
     }
 }
 
@@ -436,6 +448,12 @@ static dg_status tangent(const dg_call *c)
     return DG_OK;
 }
 
-const dg_math DG_T(dg_math_conv) = {forward, adjoint, tangent};
+static dg_status finish(const dg_call *c)
+{
+    dg_finish_pair(c, BIAS);
+    return DG_OK;
+}
+
+const dg_math DG_T(dg_math_conv) = {forward, adjoint, tangent, finish};
 
 #endif

@@ -282,7 +282,7 @@ static void bias_gradient(const dg_call *c)
         int64_t first = (int64_t)part * BIAS_PART, left = s.k - first;
         DG_T(dg_conv_bias)
         (&s, first, first + (left < BIAS_PART ? left : BIAS_PART), y->dim[0], c->eps[0], c->add,
-         c->delta[BIAS]);
+         c->delta[BIAS], NULL);
     }
 }
 

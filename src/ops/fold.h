@@ -1,8 +1,7 @@
 /* Sums and maxima over some axes of a space: the loops for a dg_fold of ops/walk.h.
  *
- * The order of a sum is fixed by sizes alone, and long sums do not stick: terms are added in
- * blocks of DG_FOLD_BLOCK, block sums one after the other, so a sum of ones in f32 is right up to
- * 2^34. Where the contiguous axis is summed, element i of a run belongs to lane i % 16 and lanes
+ * The order of a sum is fixed by sizes alone, and long sums keep their digits: of f32 terms are
+ * added in f64 and rounded once, of f64 in blocks of DG_FOLD_BLOCK, block sums one after the other. Where the contiguous axis is summed, element i of a run belongs to lane i % 16 and lanes
  * are added by the tree of base/vec.h; where it is kept, each column has its own chain. With rows
  * apart, each row has its sum, and those are a left fold that starts with the first row, or with
  * the old value. An empty sum is 0, an empty maximum -infinity. A maximum is NaN where a term
@@ -23,6 +22,8 @@ typedef struct DG_T(dg_terms) {
     const real *source;
     void (*fill)(const void *context, const int64_t at[], int64_t i, int64_t n, real *y);
     const void *context;
+    int64_t pair; /* not 0: with rows apart, a sum is a pair: what roundings of its element of out
+                     lose is so many elements further on */
 } DG_T(dg_terms);
 
 /* Units u0 .. u1-1 into out, array 0 of the walk. add: start at the old values. */

@@ -75,10 +75,11 @@ DG_INLINE vec silu(dg_point t)
     return from_below(t.z) * vec_sigmoid(t.z);
 }
 
+/* 1 - S is made as S(-z): z times the rounding of S would be seen. */
 DG_INLINE vec silu_slope(dg_point t)
 {
     vec share = vec_sigmoid(t.z), z = vec_min(from_below(t.z), vec_set1(1000));
-    return t.e * (share * vec_fma(z, 1 - share, vec_set1(1)));
+    return t.e * (share * vec_fma(z, vec_sigmoid(-t.z), vec_set1(1)));
 }
 
 static dg_status silu_call(const dg_call *c)

@@ -5,10 +5,12 @@
  *     B^t eps = x^t eps      for W, summed over all leading axes; sum of eps for b
  *     dy = dx W + x dW + db
  *
- * W^t is never formed. The leading axes are as one: x [N, T, in] has N T rows of products. */
+ * W^t is never formed. The leading axes are as one: x [N, T, in] has N T rows of products. The
+ * gradients of a large batch are sums of blocks of rows (DG_SUM_ROWS in ops/op.h). */
 #include "ops/op.h"
 
 enum { X, WEIGHT, BIAS, INPUTS };
+enum { SUM_BLOCK = 512 }; /* rows of products in one chain of a sum */
 
 #ifndef DG_REAL
 #include "ops/sizes.h"
@@ -79,7 +81,19 @@ static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
     int64_t rows = rows_of(&of->in[X]), k = of->in[WEIGHT].dim[0], n = of->in[WEIGHT].dim[1];
     size_t pass = dg_linear_room(of->real, rows, k, n), add = dg_gemm_room(of->real, rows, n, k, 1);
+    size_t block = dg_gemm_room(of->real, k, n, SUM_BLOCK, 1);
     bytes->scratch = pass > add ? pass : add;
+    if (of->in[X].dim[0] > DG_SUM_ROWS && block > bytes->scratch)
+        bytes->scratch = block;
+}
+
+/* [in, units] and what its roundings lost, and the block of rows under way; of b a pair. */
+static size_t sum(const dg_sizes *of, int input)
+{
+    if (of->in[X].dim[0] <= DG_SUM_ROWS || input == X)
+        return 0;
+    return (size_t)dg_shape_count(&of->in[input]) * (input == WEIGHT ? 3 : 2) *
+           dg_type_bytes(of->real);
 }
 
 static int parts(const dg_sizes *of, int input)
@@ -131,6 +145,7 @@ const dg_node_type dg_op_linear = {
     .shape = shape,
     .parameter = parameter,
     .bytes = bytes,
+    .sum = sum,
     .parts = parts,
     .grain = grain,
     .flops = flops,
@@ -208,14 +223,53 @@ static void weight_gradient(const dg_call *c, sizes s)
     (part, s.all, s.in, s.units, c->in[X], c->eps[0], c->add, c->delta[WEIGHT], c->scratch);
 }
 
+/* Elements i .. i+n-1 of the block into the sum; the block is 0 then. */
+static void end_block(real *high, real *low, real *block, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += VEC_N) {
+        const int m = n - i < VEC_N ? (int)(n - i) : VEC_N;
+        vec h = vec_load_n(high + i, m), l = vec_load_n(low + i, m);
+        vec_add_pair(&h, &l, vec_load_n(block + i, m));
+        vec_store_n(high + i, m, h);
+        vec_store_n(low + i, m, l);
+        vec_store_n(block + i, m, vec_set1(0));
+    }
+}
+
+/* The same in blocks, counted from the first row of the whole batch; a part is some features. */
+static void weight_sum(const dg_call *c, sizes s)
+{
+    const int64_t i0 = s.in * c->part / c->parts, i1 = s.in * (c->part + 1) / c->parts;
+    const int64_t size = s.in * s.units, at = i0 * s.units, n = (i1 - i0) * s.units;
+    const int64_t before =
+        c->in_shape[X].dim[0] > 0 ? c->first * (s.all / c->in_shape[X].dim[0]) : 0;
+    const real *x = (const real *)c->in[X] + i0, *eps = c->eps[0];
+    real *high = (real *)c->sum + at, *low = high + size, *block = low + size;
+    for (int k = 0; k < 3 && !c->add; k++)
+        DG_T(dg_fill)(n, 0, high + k * size);
+    for (int64_t r = 0; r < s.all && n > 0;) {
+        const int64_t left = SUM_BLOCK - (before + r) % SUM_BLOCK;
+        const int64_t rows = s.all - r < left ? s.all - r : left;
+        DG_T(dg_gemm)
+        (DG_CONTINUE, i1 - i0, s.units, rows, x + r * s.in, 1, s.in, eps + r * s.units, s.units, 1,
+         NULL, block, s.units, c->scratch);
+        if (rows == left)
+            end_block(high, low, block, n);
+        r += rows;
+    }
+}
+
 static void bias_gradient(const dg_call *c, sizes s)
 {
     const real *eps = c->eps[0];
-    real *delta = c->delta[BIAS];
+    real *delta = c->sum ? c->sum : c->delta[BIAS];
     for (int64_t j = (int64_t)c->part * BIAS_TILE; j < s.units;
          j += (int64_t)c->parts * BIAS_TILE) {
         int64_t n = s.units - j < BIAS_TILE ? s.units - j : BIAS_TILE;
-        DG_T(dg_sum_columns)(s.all, n, eps + j, s.units, c->add, delta + j);
+        if (c->sum)
+            DG_T(dg_sum_columns_pair)
+        (s.all, n, eps + j, s.units, c->add, delta + j, delta + s.units + j);
+        else DG_T(dg_sum_columns)(s.all, n, eps + j, s.units, c->add, delta + j);
     }
 }
 
@@ -227,10 +281,26 @@ static dg_status adjoint(const dg_call *c)
     else if (c->delta[X])
         DG_T(dg_linear_input)
     (s.begin, s.end, s.in, s.units, c->eps[0], c->in[WEIGHT], c->delta[X], c->scratch);
-    if (c->delta[WEIGHT])
+    if (c->delta[WEIGHT] && c->sum)
+        weight_sum(c, s);
+    else if (c->delta[WEIGHT])
         weight_gradient(c, s);
     if (c->delta[BIAS])
         bias_gradient(c, s);
+    return DG_OK;
+}
+
+static dg_status finish(const dg_call *c)
+{
+    if (c->delta[BIAS])
+        dg_finish_pair(c, BIAS);
+    if (!c->delta[WEIGHT])
+        return DG_OK;
+    const int64_t n = dg_shape_count(&c->in_shape[WEIGHT]);
+    const real *high = c->sum, *low = high + n, *block = low + n;
+    real *delta = c->delta[WEIGHT];
+    for (int64_t j = n * c->part / c->parts; j < n * (c->part + 1) / c->parts; j++)
+        delta[j] = high[j] + (low[j] + block[j]);
     return DG_OK;
 }
 
@@ -250,6 +320,6 @@ static dg_status tangent(const dg_call *c)
     return DG_OK;
 }
 
-const dg_math DG_T(dg_math_linear) = {forward, adjoint, tangent};
+const dg_math DG_T(dg_math_linear) = {forward, adjoint, tangent, finish};
 
 #endif

@@ -22,11 +22,25 @@
 #define DG_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define DG_ATTRS(list) .attrs = list, .n_attrs = DG_COUNT(list) /* members of a type */
 
+/* From more rows on a gradient that is summed over the batch is kept as a sum (dg_node_type.sum),
+ * where roundings are made up for; below them a chain over the rows is good enough. */
+enum { DG_SUM_ROWS = 4096 };
+
 #ifdef DG_REAL
 #include "base/elem.h"
 #include "base/real.h"
 #include "base/vec.h"
 #include "kernels/kernels.h"
+
+/* finish of a sum that is a pair, [n] and what its roundings lost, [n]: this call's part of it. */
+DG_INLINE void dg_finish_pair(const dg_call *c, int input)
+{
+    const int64_t n = dg_shape_count(&c->in_shape[input]);
+    const real *sum = c->sum;
+    real *delta = c->delta[input];
+    for (int64_t j = n * c->part / c->parts; j < n * (c->part + 1) / c->parts; j++)
+        delta[j] = sum[j] + sum[n + j];
+}
 
 /* The product, and 0 where the error vector e is 0, also at a pole. */
 DG_INLINE vec dg_unless_zero(vec e, vec product)

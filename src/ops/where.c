@@ -30,6 +30,7 @@ const dg_node_type dg_op_where = {
     .saves_in = 1,
     .shape = dg_broadcast_shape,
     .parts = dg_broadcast_parts,
+    .sum = dg_broadcast_sum,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
 };
@@ -73,6 +74,6 @@ static dg_status where_call(const dg_call *c)
     return DG_T(dg_broadcast)(c, where_run, 0);
 }
 
-const dg_math DG_T(dg_math_where) = {where_call, where_call, where_call};
+const dg_math DG_T(dg_math_where) = {where_call, where_call, where_call, where_call};
 
 #endif

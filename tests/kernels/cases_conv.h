@@ -189,10 +189,10 @@ static uint64_t DG_T(conv_passes)(int kind, int whole)
     }
     assert_memory_equal(dw, more, (size_t)nw * sizeof(real));
     const int64_t half = s.k / 2; /* channels in two parts */
-    DG_T(dg_conv_bias)(&s, half, s.k, images, dy, 0, db);
-    DG_T(dg_conv_bias)(&s, 0, half, images, dy, 0, db);
-    DG_T(dg_conv_bias)(&s, 0, s.k, cut, dy, 0, db2);
-    DG_T(dg_conv_bias)(&s, 0, s.k, images - cut, dy + cut * ny, 1, db2);
+    DG_T(dg_conv_bias)(&s, half, s.k, images, dy, 0, db, NULL);
+    DG_T(dg_conv_bias)(&s, 0, half, images, dy, 0, db, NULL);
+    DG_T(dg_conv_bias)(&s, 0, s.k, cut, dy, 0, db2, NULL);
+    DG_T(dg_conv_bias)(&s, 0, s.k, images - cut, dy + cut * ny, 1, db2, NULL);
     assert_memory_equal(db, db2, (size_t)s.k * sizeof(real));
     if (whole) {
         int64_t *wy = take(images * ny * 8), *wdx = take(images * nx * 8), *wdw = take(nw * 8),

@@ -9,6 +9,7 @@ int main(void)
     static each_test large_pool = {DG_EACH(pool_large), 1000, 1};
     static each_test sums = {DG_EACH(rows), 2000, 200};
     static each_test softmaxes = {DG_EACH(softmax), 3000, 100};
+    static each_test column_sums = {DG_EACH(column_sums), 2000, 50};
     static each_test norms = {DG_EACH(squares), 4000, 60};
     static each_test rules = {DG_EACH(steps), 5000, 300};
     static each_test movement = {DG_EACH(move), 6000, 200};
@@ -17,6 +18,7 @@ int main(void)
         {"large_pool", run_each, NULL, NULL, &large_pool},
         {"sums", run_each, NULL, NULL, &sums},
         {"softmaxes", run_each, NULL, NULL, &softmaxes},
+        {"sums of columns", run_each, NULL, NULL, &column_sums},
         {"norms", run_each, NULL, NULL, &norms},
         {"rules", run_each, NULL, NULL, &rules},
         {"movement", run_each, NULL, NULL, &movement},
