@@ -226,8 +226,9 @@ static bool fold(dg_import *m, const dg_step *s, const dg_onnx_op *op)
 /* Most operators are mapped from a value of the model: a constant becomes one. */
 static void hold_first(dg_import *m, const dg_step *s, const dg_onnx_op *op)
 {
-    dg_mapping *const taking[] = {dg_map_pair, dg_map_sum,    dg_map_pow,   dg_map_matmul,
-                                  dg_map_gemm, dg_map_gather, dg_map_concat};
+    dg_mapping *const taking[] = {dg_map_pair,   dg_map_sum,     dg_map_pow,
+                                  dg_map_matmul, dg_map_gemm,    dg_map_gather,
+                                  dg_map_concat, dg_map_compare, dg_map_where};
     for (size_t i = 0; i < sizeof taking / sizeof *taking; i++)
         if (op->map == taking[i])
             return;

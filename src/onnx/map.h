@@ -16,8 +16,9 @@ dg_mapping dg_map_reshape, dg_map_flatten, dg_map_transpose, dg_map_squeeze, dg_
 dg_mapping dg_map_reduce, dg_map_softmax;                                 /* map_reduce.c */
 dg_mapping dg_map_batchnorm, dg_map_instancenorm, dg_map_groupnorm, dg_map_layernorm;
 /* map_norm.c */
-dg_mapping dg_map_attention; /* map_attention.c */
-dg_mapping dg_map_recurrent; /* map_recurrent.c */
+dg_mapping dg_map_attention;                         /* map_attention.c */
+dg_mapping dg_map_recurrent;                         /* map_recurrent.c */
+dg_mapping dg_map_compare, dg_map_not, dg_map_where; /* map_truth.c */
 
 /* ---- Shared ---------------------------------------------------------------------------------- */
 
