@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Each way to build and link that is promised, from a copy of the sources, in empty prefixes
-# (longtest: 15 min). A line each: 'ok', or 'SKIPPED' where the tools are missing.
+# (longtest: 30 min). A line each: 'ok', or 'SKIPPED' where the tools are missing.
 #
 #   readme      README's two lines, on a clean account, in a folder with blanks and other letters
 #   packages    that build, installed: pkg-config, find_package, also of the core alone; the example
