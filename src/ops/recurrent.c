@@ -304,7 +304,8 @@ static const dg_case rnn_cases[] = {
     {"n,4,7; 7,3; -; 3,3; 3; -", "units=3", "uniform(-1,1)", 0.15},
     {"n,3,2; 2,6; 6,6; 3,12; 12; n,4,3", "units=3, layers=2, direction=both", "uniform(-1,1)",
      0.15},
-    {"n,t,2; 2,5; -; 5,5; 5; n,1,5", "units=5, direction=backward", "uniform(-1,1)", 0.15},
+    {"n,t,2; 2,5; -; 5,5; 5; n,1,5", "units=5, direction=backward",
+     "uniform(-1,1); uniform(-0.2,0.2)", 0.15},
     {"a,3,2; 2,2; -; 2,2; 2; -", "units=2", "uniform(-1,1)", 0.15},
 };
 
@@ -315,7 +316,8 @@ static const dg_case gru_cases[] = {
      0.15},
     {"n,3,2; 2,12; 4,12; 2,24; 24; -; -", "units=2, layers=2, direction=both, reset=before",
      "uniform(-1,1)", 0.15},
-    {"n,t,2; 2,6; -; 2,6; 6; -; 2", "units=2, direction=backward", "uniform(-1,1)", 0.15},
+    {"n,t,2; 2,6; -; 2,6; 6; -; 2", "units=2, direction=backward",
+     "uniform(-1,1); uniform(-0.2,0.2)", 0.15},
     {"n,2,70; 70,201; -; 67,201; 201; -; 67", "units=67", "uniform(-0.2,0.2)", 0.3},
 };
 
@@ -323,7 +325,8 @@ static const dg_case lstm_cases[] = {
     {"n,4,7; 7,12; -; 3,12; 12; -; -", "units=3", "uniform(-1,1)", 0.15},
     {"n,3,2; 2,16; 4,16; 2,32; 32; n,4,2; n,4,2", "units=2, layers=2, direction=both",
      "uniform(-1,1)", 0.15},
-    {"n,t,2; 2,8; -; 2,8; 8; -; n,1,2", "units=2, direction=backward", "uniform(-1,1)", 0.15},
+    {"n,t,2; 2,8; -; 2,8; 8; -; n,1,2", "units=2, direction=backward",
+     "uniform(-1,1); uniform(-0.2,0.2)", 0.15},
     {"n,2,70; 70,268; -; 67,268; 268; -; -", "units=67", "uniform(-0.2,0.2)", 0.3},
 };
 
