@@ -3,6 +3,7 @@
 #include "io/file.h"
 #include "io/reader.h"
 #include "train/rundir.h"
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -35,10 +36,23 @@ int dg_exit_code(dg_status s)
     return EXIT_INTERNAL;
 }
 
+/* 1: the text names the file as a word of its own. */
+static int mentions(const char *text, const char *file)
+{
+    size_t n = strlen(file);
+    for (const char *at = text; (at = strstr(at, file)); at++) {
+        int before = at > text && (isalnum((unsigned char)at[-1]) || strchr("._/-", at[-1]));
+        int after = isalnum((unsigned char)at[n]) || (at[n] && strchr("._/-", at[n]));
+        if (!before && !after)
+            return 1;
+    }
+    return 0;
+}
+
 int dg_tell(const dg_command *c, const dg_diag *why)
 {
     const char *text = why->text[0] ? why->text : dg_status_text(why->code);
-    int named = why->file[0] && !strstr(text, why->file);
+    int named = why->file[0] && !mentions(text, why->file);
     fprintf(stderr, "dagrad %s: ", c->name);
     if (named && why->line > 0 && why->column > 0)
         fprintf(stderr, "%s:%d:%d: ", why->file, why->line, why->column);

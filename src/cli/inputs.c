@@ -342,10 +342,10 @@ static int from_files(dg_inputs *in, const dg_command *c, const char *run, const
     else
         in->first->block[DG_TEST_PART] = NULL;
     in->e->block[DG_TEST_PART] = in->rows_of;
-    dg_status s = dg_is_onnx(run) ? DG_OK : read_weights(in->e, run, weights, &why);
-    if (s != DG_OK || check_inputs(in, &why) != DG_OK)
-        return dg_tell(c, &why);
-    return EXIT_DONE;
+    dg_status s = check_inputs(in, &why);
+    if (s == DG_OK && !dg_is_onnx(run))
+        s = read_weights(in->e, run, weights, &why);
+    return s == DG_OK ? EXIT_DONE : dg_tell(c, &why);
 }
 
 static int from_part(dg_inputs *in, const dg_command *c, const char *run, const char *weights,

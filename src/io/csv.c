@@ -20,6 +20,7 @@ typedef struct {
     dg_csv_first first;
     int *slot; /* of field k in a row of the result, -1: not wanted */
     int n_slots;
+    bool numbers;  /* columns are asked for by their numbers */
     int64_t *gaps; /* of each slot */
     dg_csv_field first_gap;
     dg_table *out;
@@ -81,11 +82,27 @@ static bool fits(const char *pattern, const char *text)
     }
 }
 
+/* Columns are known by their numbers: there is no header, or there was none where they were learnt. */
+static bool by_number(const csv *c)
+{
+    bool names = !c->o->positions || c->o->n_columns == 0;
+    if (!c->first.header)
+        return true;
+    for (int i = 0; i < c->o->n_columns && !names; i++) {
+        int64_t number;
+        const char *end = dg_read_i64(c->o->column[i], &number);
+        names = !end || *end;
+        for (int k = 0; k < c->first.n && !names; k++)
+            names = strcmp(c->first.name[k], c->o->column[i]) == 0;
+    }
+    return !names;
+}
+
 static bool is_column(const csv *c, int k, const char *wanted, bool pattern)
 {
     int64_t number = 0;
-    const char *end = c->first.header ? NULL : dg_read_i64(wanted, &number);
-    if (!c->first.header)
+    const char *end = c->numbers ? dg_read_i64(wanted, &number) : NULL;
+    if (c->numbers)
         return end && !*end && number == k + 1;
     return pattern ? fits(wanted, c->first.name[k]) : strcmp(c->first.name[k], wanted) == 0;
 }
@@ -131,9 +148,9 @@ static dg_status name_slots(csv *c)
     for (int k = 0; k < c->first.n; k++) {
         char number[24];
         dg_format(number, sizeof number, "%d", k + 1);
-        const char *name = c->first.header ? c->first.name[k]
-                           : in_order(c)   ? c->o->column[k]
-                                           : number;
+        const char *name = c->first.header && !c->numbers ? c->first.name[k]
+                           : in_order(c)                  ? c->o->column[k]
+                                                          : number;
         if (c->slot[k] >= 0 && !(t->name[c->slot[k]] = strdup(name)))
             return no_memory(c);
     }
@@ -147,6 +164,7 @@ static dg_status choose_all(csv *c)
     if (!c->slot)
         return no_memory(c);
     bool all = !o->n_columns || in_order(c);
+    c->numbers = by_number(c);
     for (int k = 0; k < c->first.n; k++)
         c->slot[k] = all ? k : -1;
     dg_status status = DG_OK;
@@ -436,6 +454,7 @@ static dg_status read_text(csv *c)
     c->out->separator = c->s.separator;
     c->out->header = c->first.header;
     c->out->fields = c->first.n;
+    c->out->numbered = c->numbers;
     dg_csv_free_names(c->first.n, c->first.name);
     free(c->slot);
     free(c->gaps);

@@ -216,7 +216,8 @@ static dg_status is_header(const dg_csv_scan *s, const dg_csv_scan *after, const
     if (l->n == k->empty)
         return dg_csv_fail(s->r, &start, "the first line is empty");
     if (k->numbers == 0) {
-        l->header = names || !has_numbers(l, o);
+        l->header = names || !has_numbers(l, o) ||
+                    (o->positions && o->cells == DG_CELLS_NUMBERS); /* else it could not be read */
         return DG_OK;
     }
     l->header = names && !(k->numbers == l->n && has_numbers(l, o));

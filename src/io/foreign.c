@@ -99,6 +99,15 @@ static const char *page_kind(const char *p, size_t n)
     return NULL;
 }
 
+/* Of safetensors the first 8 bytes are a length of at most 100 MB. */
+static bool is_text(const char *p, size_t n)
+{
+    for (size_t i = 0; i < 8 && i < n; i++)
+        if (!isprint((unsigned char)p[i]) && !isspace((unsigned char)p[i]))
+            return false;
+    return n >= 8;
+}
+
 const char *dg_foreign_kind(const void *bytes, size_t n, bool tensors)
 {
     const char *p = bytes;
@@ -113,7 +122,9 @@ const char *dg_foreign_kind(const void *bytes, size_t n, bool tensors)
     if (tensors && n >= 6 && memcmp(p, "\x93NUMPY", 6) == 0)
         return "an NPY file; `dagrad convert IN OUT.safetensors` makes weights of it";
     const char *what = pickle_kind(p, n);
-    return what ? what : page_kind(p, n);
+    what = what ? what : page_kind(p, n);
+    return !what && tensors && is_text(p, n) ? "a text file; weights are read from safetensors"
+                                             : what;
 }
 
 dg_status dg_foreign_refuse(dg_reader *r, bool tensors)

@@ -48,8 +48,8 @@ typedef struct {
     dg_lexicon *words; /* of each column, sorted; else empty */
     int64_t gaps;
     char separator;
-    bool header;
-    int fields; /* of a line, also those that were not asked for */
+    bool header, numbered; /* numbered: its columns were taken by their numbers */
+    int fields;            /* of a line, also those that were not asked for */
 } dg_table;
 /* A field that is not what it is taken for, or a line with another number of fields, is DG_EDATA
  * with line and column and what would read it. A last line without an end is taken; empty lines are

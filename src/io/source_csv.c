@@ -128,7 +128,12 @@ static void say_columns(const dg_loading *l, const dg_csv_options *o, const dg_t
         named |= !end || *end;
         dg_text_printf(&names, "%s%s", i ? ", " : "", o->column[i]);
     }
-    if (t->header && o->n_columns && others > 0)
+    if (t->header && t->numbered)
+        dg_format(text, sizeof text,
+                  "%.200s: columns %s are taken, whatever their names: those of "
+                  "the training had none",
+                  path, names.data);
+    else if (t->header && o->n_columns && others > 0)
         dg_format(text, sizeof text, "%.200s: %d other column%s passed over", path, others,
                   others == 1 ? " is" : "s are");
     else if (!t->header && named)

@@ -189,6 +189,11 @@ static dg_status load(dg_checkpoint *c, const char *path, int need_seal, dg_diag
 {
     dg_reader *r;
     int sealed = 0;
+    struct stat s;
+    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
+        return dg_file_fail(why, DG_EDATA, path, 0, 0,
+                            "a folder; the weights of a run are its last.safetensors and, where "
+                            "there is a validation part, best.safetensors");
     dg_status status = dg_reader_open(&r, path, DG_READ_RAW, why);
     if (status == DG_OK)
         status = dg_safetensors_read(r, &c->all, &sealed);

@@ -170,6 +170,30 @@ static void columns_of_a_whole_table_have_names(void **state)
     assert_same("predict all --input x=in.csv", "predict all --input x=vwu.csv");
 }
 
+/* Trained without names, a table with names is taken by the numbers of its columns. */
+static void columns_without_names_are_taken_by_number(void **state)
+{
+    (void)state;
+    write_text("bare.csv", "9,1,2,3\n9,3,5,8\n9,4,4,8\n");
+    write_text("bare.dag", "input x[N, 2]\ntarget y[N, 1]\np = linear(x, 1)\noutput p\n"
+                           "loss mse(y, p)\n"
+                           "data train { x = csv(\"bare.csv\", columns=[\"2\", \"3\"])\n"
+                           "             y = csv(\"bare.csv\", columns=[\"4\"]) }\n"
+                           "train { optimizer = sgd(rate=0.01); batch = 3; epochs = 5 }\n");
+    assert_int_equal(cli_run("train bare.dag --out bare --quiet"), 0);
+    write_text("named.csv", "k,u,v\n9,1,2\n9,3,5\n9,4,4\n");
+    write_text("two.csv", "1,2\n3,5\n4,4\n");
+    char *all = output("predict bare --input x=bare.csv"),
+         *two = output("predict bare --input x=two.csv");
+    char *named = output("predict bare --input x=named.csv");
+    assert_says("columns 2, 3 are taken, whatever their names");
+    assert_string_equal(all, named);
+    assert_string_equal(all, two);
+    free(all);
+    free(two);
+    free(named);
+}
+
 static void rows_are_numbered_and_text_is_carried_along(void **state)
 {
     (void)state;
@@ -268,6 +292,7 @@ static void one_sample_needs_no_axis_of_rows(void **state)
                 "grad f --input x=bare.npy --input t=label.npy");
     write_npy("wrong.npy", DG_I32, (dg_shape){2, {6, 4}});
     assert_refused("predict f --input x=wrong.npy", 3, "the data are [N, 4], the model says");
+    assert_refused("predict r --input x=window.npy", 3, "the data are [N, 6, 3], the model says");
     assert_refused("grad f --input x=wrong.npy", 3, "the data are [N, 4], the model says");
 }
 
@@ -277,6 +302,7 @@ int main(void)
         cmocka_unit_test(columns_are_taken_by_name),
         cmocka_unit_test(a_missing_column_is_refused),
         cmocka_unit_test(columns_of_a_whole_table_have_names),
+        cmocka_unit_test(columns_without_names_are_taken_by_number),
         cmocka_unit_test(rows_are_numbered_and_text_is_carried_along),
         cmocka_unit_test(any_type_is_taken),
         cmocka_unit_test(sizes_come_from_the_files),

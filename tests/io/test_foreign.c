@@ -55,6 +55,7 @@ static void each_kind_is_named(void **state)
         for (int k = 0; k < 6; k++)
             refuses(formats[k], files[i].bytes, files[i].n, files[i].part);
     refuses("chars", files[0].bytes, files[0].n, "`git lfs pull`");
+    refuses("safetensors", B("a,b\n1,2\n3,4\n"), "a text file; weights are read from safetensors");
     refuses("safetensors", B("\x93NUMPY\1\0\x76\0{"), "`dagrad convert IN OUT.safetensors`");
 }
 
