@@ -41,8 +41,8 @@ static void test_examples(void **state)
     example("resnet20.dag");
     example("mobile.dag");
     example("gru.dag");
-    example("charlstm.dag");
-    example("chargpt.dag");
+    example("text/charlstm.dag");
+    example("text/chargpt.dag");
 }
 
 /* The line of `train` that has the weights' hash. */

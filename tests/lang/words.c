@@ -50,11 +50,13 @@ static const dg_attr_spec block[] = {
 
 static const dg_attr_spec sgd[] = {{.name = "rate", RATE, .preset = "0.01"},
                                    {.name = "momentum", RATE, .preset = "0"},
-                                   {.name = "nesterov", TRUTH, .preset = "false"}};
+                                   {.name = "nesterov", TRUTH, .preset = "false"},
+                                   {.name = "decay", RATE, .preset = "0"}};
 static const dg_attr_spec adam[] = {{.name = "rate", RATE, .preset = "0.001"},
                                     {.name = "beta1", RATE, .preset = "0.9"},
                                     {.name = "decay", RATE, .preset = "0"}};
-static const dg_word optimizers[] = {{"gd", sgd, 1}, {"sgd", sgd, 3}, {"adam", adam, 3}};
+static const dg_word optimizers[] = {
+    {"gd", sgd, 1}, {"sgd", sgd, 4}, {"adam", adam, 3}, {"adamw", adam, 3}};
 static const dg_attr_spec cosine[] = {{.name = "warmup", SEED, .preset = "0"},
                                       {.name = "final", RATE, .preset = "0"}};
 static const dg_word schedules[] = {{"fixed", NULL, 0}, {"cosine", cosine, 2}};
