@@ -1,5 +1,5 @@
-/* The time of dg_compile alone, for graphs of many nodes: a chain, one value that feeds all, and two
- * branches; training, a batch of 2. Prints seconds, and the arena beside the largest live set.
+/* The time of dg_compile alone, for graphs of many nodes: a chain, one value that feeds all, and
+ * two branches; training, a batch of 2. Prints seconds, and the arena beside the largest live set.
  *
  *     bench-compile [NODES]...        default 16000 64000 */
 #include "base/clock.h"

@@ -28,8 +28,8 @@ typedef struct {
 } dg_host;
 
 /* An attribute as a caller gives it: `count` numbers, or a word or text (of a list `count` texts,
- * joined by newlines), or (for an input given by name, as weight=w) a value. The graph copies what it keeps. `start`, `end`: its place in the source, or
- * 0. */
+ * joined by newlines), or (for an input given by name, as weight=w) a value. The graph copies what
+ * it keeps. `start`, `end`: its place in the source, or 0. */
 typedef struct {
     const char *name;
     int count;

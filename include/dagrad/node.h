@@ -233,8 +233,8 @@ typedef struct dg_node_type {
      * in one call if parts is NULL, else each on its own. */
     int (*parts)(const dg_sizes *of, int input);
     /* A node that is cut by rows may also be cut inside a row, where a batch has fewer rows than
-     * there are threads: forward (input -1) at positions of axis 1 of its outputs, the adjoint of an
-     * input with rows at positions of axis 1 of that input, then alone. The least number of
+     * there are threads: forward (input -1) at positions of axis 1 of its outputs, the adjoint of
+     * an input with rows at positions of axis 1 of that input, then alone. The least number of
      * neighbours that stay together; 0: not cut. A call then does inner0 to inner1-1 of its rows;
      * any cut must give the same bits. NULL: not cut, but point-wise nodes of one shape are. */
     int64_t (*grain)(const dg_sizes *of, int input);

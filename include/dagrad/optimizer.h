@@ -57,7 +57,8 @@ typedef struct {
 /* The defaults of a kind: rate 0.01 (adam, adamw, rmsprop: 1e-3), momentum 0, beta 0.9 and 0.999
  * (rmsprop: beta2 0.99), epsilon 1e-8, decay 0 (adamw: 0.01), no clipping, a fixed schedule. */
 DG_API dg_optimizer dg_optimizer_default(dg_optimizer_kind kind);
-/* The same optimizer as far as its struct goes (size), with defaults for what a shorter one lacks. */
+/* The same optimizer as far as its struct goes (size), with defaults for what a shorter one lacks.
+ */
 DG_API dg_optimizer dg_optimizer_whole(const dg_optimizer *o);
 /* DG_EUSAGE with the option and its range in why where one is out of range. */
 DG_API dg_status dg_optimizer_check(const dg_optimizer *o, dg_diag *why);

@@ -56,12 +56,13 @@ DG_API void dg_program_free(dg_program *p);
  * what sticks, else the failure of the last call, if it failed. */
 DG_API dg_status dg_program_status(const dg_program *p, dg_diag *why);
 
-/* Copies in; what was set stays set through all steps. An input (DG_VALUE), an error vector to start
- * from (DG_ERROR_VECTOR: of a value in start; ignored where nothing that is wanted lies behind it),
- * a perturbation (DG_TANGENT: of a value in wrt; 0 until set), a gradient between dg_adjoint and
- * dg_commit (DG_GRADIENT), or what another program had for DG_SUM: the next dg_adjoint with add goes
- * on from it. Rows: those of t, batch or last. Type, shape, and the range of labels and ids are
- * checked: DG_EDATA names row and value. u8 and i32 are converted to real, f32 to f64. */
+/* Copies in; what was set stays set through all steps. An input (DG_VALUE), an error vector to
+ * start from (DG_ERROR_VECTOR: of a value in start; ignored where nothing that is wanted lies
+ * behind it), a perturbation (DG_TANGENT: of a value in wrt; 0 until set), a gradient between
+ * dg_adjoint and dg_commit (DG_GRADIENT), or what another program had for DG_SUM: the next
+ * dg_adjoint with add goes on from it. Rows: those of t, batch or last. Type, shape, and the range
+ * of labels and ids are checked: DG_EDATA names row and value. u8 and i32 are converted to real,
+ * f32 to f64. */
 DG_API dg_status dg_set(dg_program *p, dg_value v, dg_part what, const dg_tensor *t);
 /* The input v is read from the caller's memory, which is not copied, until another is bound or set:
  * 64-byte aligned, of the input's own type. It must be there and unchanged from dg_forward to the
@@ -70,8 +71,8 @@ DG_API dg_status dg_bind(dg_program *p, dg_value v, const dg_tensor *t);
 /* Copies out an output, a loss, a kept value or error vector, a gradient, a tangent. DG_SUM: a list
  * of real numbers, all that the gradient of v is made of so far. A batch may be given in parts that
  * are on several machines: each sets what the one before it got, and goes on with add; the last has
- * the gradient, with the bits of the whole batch. data NULL: fills type, shape and bytes. Shapes are
- * those of the last dg_forward. */
+ * the gradient, with the bits of the whole batch. data NULL: fills type, shape and bytes. Shapes
+ * are those of the last dg_forward. */
 DG_API dg_status dg_get(dg_program *p, dg_value v, dg_part what, dg_tensor *t);
 
 /* Labels and ids of an integer input are 0 to this - 1; 0: no consumer says. */
@@ -101,9 +102,9 @@ DG_API int64_t dg_loss_pairs(dg_program *p, int term);
 DG_API dg_status dg_adjoint(dg_program *p, const int64_t *pairs, int add);
 /* Perturbations forward, from those set. After dg_forward. */
 DG_API dg_status dg_tangent(dg_program *p);
-/* An optimizer step (counted from 0): parameters, moments and states take their next values. Refuses
- * gradients and states that are not finite with DG_EFINITE, naming the parameter or state, and
- * changes nothing then. */
+/* An optimizer step (counted from 0): parameters, moments and states take their next values.
+ * Refuses gradients and states that are not finite with DG_EFINITE, naming the parameter or state,
+ * and changes nothing then. */
 DG_API dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step);
 /* The Jacobian d of / d by, [count of, count by], at the last forward pass. by: an input or
  * parameter in wrt. Formed by rows (of in start) or by columns (of in keep, and tangent), whichever

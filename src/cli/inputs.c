@@ -283,7 +283,8 @@ static dg_status check_inputs(const dg_inputs *in, dg_diag *why)
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-/* The files are read with a model whose free dimensions have some size; their sizes are in o then. */
+/* The files are read with a model whose free dimensions have some size; their sizes are in o then.
+ */
 static int read_files(dg_inputs *in, const dg_command *c, const char *run, const char *weights,
                       const dg_list *files, dg_experiment_options *o)
 {

@@ -25,8 +25,8 @@ const dg_binding *dg_binding_of(const dg_model *m, int port);
  * exit code. */
 int dg_inputs_open(dg_inputs *in, const dg_command *c, const char *run, const char *weights,
                    const dg_list *files, const dg_list *dirs, const dg_plugins *plugins);
-/* The same for a point of a model or a run: the files alone, raw; e is left to the caller, who opens
- * it with o, in which the sizes of free dimensions are then. rows 0: there are no files. */
+/* The same for a point of a model or a run: the files alone, raw; e is left to the caller, who
+ * opens it with o, in which the sizes of free dimensions are then. rows 0: there are no files. */
 int dg_inputs_point(dg_inputs *in, const dg_command *c, const char *path, const char *weights,
                     const dg_list *files, dg_experiment_options *o);
 void dg_inputs_free(dg_inputs *in);

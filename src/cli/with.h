@@ -13,8 +13,8 @@ typedef struct dg_with {
     char **words[DG_MOST_LIST];
 } dg_with;
 
-/* The columns of the first of the given files (NAME=FILE; none: of the files of the run's data) that
- * is a table and has them, for each row of `in`. */
+/* The columns of the first of the given files (NAME=FILE; none: of the files of the run's data)
+ * that is a table and has them, for each row of `in`. */
 dg_status dg_with_read(dg_with *w, const dg_inputs *in, const dg_list *columns,
                        const dg_list *files, dg_diag *why);
 void dg_with_free(dg_with *w);

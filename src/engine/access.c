@@ -53,7 +53,8 @@ static int64_t limit_of(const dg_program *p, const dg_plan *q, const dg_node *n,
     return least;
 }
 
-/* Appends the range that node k sets for input i of its own, if it is the first one of that value. */
+/* Appends the range that node k sets for input i of its own, if it is the first one of that value.
+ */
 static void add_range(dg_program *p, int32_t k, int i)
 {
     const dg_node *n = &p->graph->nodes[k];

@@ -9,10 +9,11 @@
  * In f32, for nodes that have nothing else: 1e-5 and 1e-4, the latter times |f| / |Jv| where that
  * is above 1. Results are rounded to 2^-24 of their size, differences are taken over 2^-8 and more,
  * Richardson multiplies by 1.5: 2.3e-5 of the results, and four times that is allowed.
- * Nothing depends on the size of values: steps are shares of the input's elements, and what rounding
- * may do to a difference, or to a map whose terms cancel, is measured and allowed for. Components of
- * the result that have no derivative (a kink, a pole, not finite) are left out and counted. What
- * fails is probed by unit vectors, and the worst entry and a guess at the cause are given. */
+ * Nothing depends on the size of values: steps are shares of the input's elements, and what
+ * rounding may do to a difference, or to a map whose terms cancel, is measured and allowed for.
+ * Components of the result that have no derivative (a kink, a pole, not finite) are left out and
+ * counted. What fails is probed by unit vectors, and the worst entry and a guess at the cause are
+ * given. */
 #ifndef DG_ENGINE_CERTIFY_H
 #define DG_ENGINE_CERTIFY_H
 

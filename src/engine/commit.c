@@ -2,8 +2,8 @@
  *
  * Blocks of DG_BLOCK elements of all gradients are squared and summed, each by one thread; the sums
  * are added in order of blocks. If the result is not finite nothing has changed and nothing will.
- * Otherwise the optimizer step of every block of every parameter is one pass over it, its gradient and its
- * moments. */
+ * Otherwise the optimizer step of every block of every parameter is one pass over it, its gradient
+ * and its moments. */
 #include "base/elem_f64.h"
 #include "base/number.h"
 #include "engine/engine.h"

@@ -83,7 +83,8 @@ typedef enum {
 } dg_adds;
 
 /* A call of the program. Lists of slots are DG_NONE where there is nothing. ADD: out[0] = in[0] +
- * in[1] + ..; FINISH: the gradient of its sum; SEED: out[0] = weight/K of loss term `input`, or what the caller set; ZERO: out[0] = 0. */
+ * in[1] + ..; FINISH: the gradient of its sum; SEED: out[0] = weight/K of loss term `input`, or
+ * what the caller set; ZERO: out[0] = 0. */
 typedef struct dg_item {
     dg_item_kind kind;
     dg_phase phase;

@@ -6,8 +6,8 @@
  * rides on the product before it, a pooling on both. A chain ends where an item wants more rows at
  * a time than the chain's rows in cache allow (a product whose weights must be read for each
  * piece); it may spill to SPILL times CACHE, which is still nearer than what a barrier leaves.
- * Where a batch has fewer rows than threads, an item of more than WORTH operations a row that can be
- * cut inside a row has a segment of its own, of rows and pieces; point-wise items ride on it.
+ * Where a batch has fewer rows than threads, an item of more than WORTH operations a row that can
+ * be cut inside a row has a segment of its own, of rows and pieces; point-wise items ride on it.
  * Gradients of parameters wait after the chain, where they are independent tasks; they are let in
  * once the error vectors that they hold back exceed HELD bytes. */
 #include "engine/engine.h"
@@ -168,7 +168,8 @@ static int32_t cut_value(const dg_fuser *f, const dg_item *it, int input)
     return input < 0 ? n->out : n->in[input];
 }
 
-/* Whether a row of the item is worth a barrier, and how it may be cut: *grain of *inner positions. */
+/* Whether a row of the item is worth a barrier, and how it may be cut: *grain of *inner positions.
+ */
 static int is_large(const dg_fuser *f, const dg_item *it, int64_t *inner, int64_t *grain)
 {
     int back = it->kind == ITEM_ADJOINT, input = back ? only_delta(it) : -1;

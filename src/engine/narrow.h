@@ -16,8 +16,8 @@ typedef struct dg_narrow {
 #define DG_NARROW_LIMIT 1e-4
 
 /* g, at: the model in f64 and its values; narrow, in: the same model in f32. What rounding of the
- * inputs to f32, or of terms that cancel, does in any case is measured in f64 and allowed for. node:
- * one that has mathematics for both. */
+ * inputs to f32, or of terms that cancel, does in any case is measured in f64 and allowed for.
+ * node: one that has mathematics for both. */
 dg_status dg_narrow_node(const dg_graph *g, const dg_naive *at, const dg_graph *narrow,
                          const dg_naive *in, int node, const dg_isa *isa, int exact, uint64_t seed,
                          dg_narrow *n, dg_diag *why);

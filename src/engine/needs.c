@@ -1,9 +1,9 @@
 /* Pass needs: which values need an error vector.
  *
  * Needs: order. Gives: wanted, depends, active. An error vector is computed only where something in
- * wrt (all parameters that are not frozen, by default), or of a gradient program in keep, lies before
- * the value, and a loss, or a value whose error vector the caller sets, lies after it. So nothing is
- * spent on the net's input, on labels, on frozen parameters. */
+ * wrt (all parameters that are not frozen, by default), or of a gradient program in keep, lies
+ * before the value, and a loss, or a value whose error vector the caller sets, lies after it. So
+ * nothing is spent on the net's input, on labels, on frozen parameters. */
 #include "engine/engine.h"
 
 static dg_status mark_wanted(dg_program *p)

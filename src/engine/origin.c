@@ -1,8 +1,8 @@
 /* Where a number that is not finite came from; see origin.h.
  *
  * Infinities may be meant (a mask of -infinity), NaN never is. So where a forward pass made a NaN,
- * only what that NaN was made of is a suspect; where it made none and the losses are finite, what it
- * made is innocent and the way back is looked at. */
+ * only what that NaN was made of is a suspect; where it made none and the losses are finite, what
+ * it made is innocent and the way back is looked at. */
 #include "engine/origin.h"
 #include "base/number.h"
 #include "engine/naive.h"

@@ -2,9 +2,9 @@
  *
  * Needs: save. Gives: roots merged where a point-wise item works in place, and offsets in one arena
  * so that no two slots that live at the same time overlap. In place: the item is the last to touch
- * its operand. Offsets: largest first, each at the lowest place that is free during its life; of more
- * than MANY slots in the order of their lives, each at the lowest free place, which takes nearly
- * linear time. */
+ * its operand. Offsets: largest first, each at the lowest place that is free during its life; of
+ * more than MANY slots in the order of their lives, each at the lowest free place, which takes
+ * nearly linear time. */
 #include "engine/engine.h"
 #include "engine/ranges.h"
 #include <stdlib.h>

@@ -369,9 +369,10 @@ int dg_probe_depends_on_garbage(dg_probe *p, int input, int tangent)
 
 enum { LEVELS = 3, STEPS = 20 };
 
-/* The steps, of which the first `usual` are enough where they agree, and what rounding may add: to a
- * second difference (flat), to a result (noise), by the size of the results. In f32 a step soon loses
- * what is left of 24 bits. doubt: a component is left out whose difference is not known better. */
+/* The steps, of which the first `usual` are enough where they agree, and what rounding may add: to
+ * a second difference (flat), to a result (noise), by the size of the results. In f32 a step soon
+ * loses what is left of 24 bits. doubt: a component is left out whose difference is not known
+ * better. */
 typedef struct ruler {
     double step[STEPS];
     int steps, usual;
@@ -412,8 +413,8 @@ static int smooth(double s, double half, double room)
     return fabs(half - s / 4) <= 0.06 * fabs(s) + room;
 }
 
-/* Differences of all components at one step, and what is known of each so far: the best estimate, how
- * far it may be off, and whether two steps say so. */
+/* Differences of all components at one step, and what is known of each so far: the best estimate,
+ * how far it may be off, and whether two steps say so. */
 typedef struct ladder {
     double *x, *zero, *up, *down, *d[LEVELS], *s[LEVELS];
     double *fd, *trust, *known;

@@ -1,5 +1,6 @@
 /* Disjoint ranges of an arena, in order of their places: what is free, or who owns what. A treap (a
- * search tree that is a heap of random priorities): each step takes the logarithm of their number. */
+ * search tree that is a heap of random priorities): each step takes the logarithm of their number.
+ */
 #ifndef DG_ENGINE_RANGES_H
 #define DG_ENGINE_RANGES_H
 

@@ -1,8 +1,8 @@
 /* What a gradient is made of, between the parts of a batch: dg_get and dg_set of DG_SUM.
  *
  * A value's gradient is kept by use: a chain of additions, or a sum that `finish` makes a gradient
- * of. All of them, in the order in which the program made them, are what another program of the same
- * graph needs to go on. */
+ * of. All of them, in the order in which the program made them, are what another program of the
+ * same graph needs to go on. */
 #include "engine/engine.h"
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* Decoding ahead: one thread, a ring of pictures that are wanted, slots for those that are there.
  *
  * A picture is decoded whole by one thread and copied whole, so what is read does not depend on who
- * was faster. Without threads (none can be made, or after fork) each is decoded when it is taken. */
+ * was faster. Without threads (none can be made, or after fork) each is decoded when it is taken.
+ */
 #include "io/ahead.h"
 
 #include <pthread.h>

@@ -6,8 +6,8 @@
 
 typedef struct dg_ahead dg_ahead;
 
-/* At most `memory` bytes of pictures wait to be taken, at least 64 pictures. NULL: out of memory. The
- * album outlives it. */
+/* At most `memory` bytes of pictures wait to be taken, at least 64 pictures. NULL: out of memory.
+ * The album outlives it. */
 dg_ahead *dg_ahead_new(const dg_album *a, int64_t memory);
 void dg_ahead_free(dg_ahead *h); /* NULL allowed */
 

@@ -25,9 +25,9 @@ dg_status dg_album_add_folder(dg_album *a, const char *folder, dg_diag *why);
 /* The sub-folders of a folder, in the order of their names, to be freed by dg_texts_free. */
 dg_status dg_album_folders(const char *folder, int *n, char ***names, dg_diag *why);
 
-/* Decodes all pictures, on as many threads as there are processors. Where they fit in `memory` bytes
- * they stay in out, DG_U8 [n, height, width, channels] (of masks without channels); else out is
- * empty, and dg_album_get reads one. Of a broken one the file and the reason are told, DG_EDATA;
+/* Decodes all pictures, on as many threads as there are processors. Where they fit in `memory`
+ * bytes they stay in out, DG_U8 [n, height, width, channels] (of masks without channels); else out
+ * is empty, and dg_album_get reads one. Of a broken one the file and the reason are told, DG_EDATA;
  * broken not NULL: broken[i] is set instead, and *reason tells the first. */
 dg_status dg_album_read(dg_album *a, int64_t memory, dg_array *out, char *broken,
                         char reason[DG_PICTURE_REASON], dg_diag *why);

@@ -333,8 +333,8 @@ dg_status dg_column_inverse(const dg_column *c, int64_t n, dg_type type, void *v
     return DG_OK;
 }
 
-/* The k-th stage that has statistics, and its number among those of its kind; NULL: there are not so
- * many. */
+/* The k-th stage that has statistics, and its number among those of its kind; NULL: there are not
+ * so many. */
 static dg_stage *fitted_at(const dg_column *c, int k, int *ordinal)
 {
     for (int i = 0; i < c->n_stages; i++)

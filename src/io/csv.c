@@ -82,7 +82,8 @@ static bool fits(const char *pattern, const char *text)
     }
 }
 
-/* Columns are known by their numbers: there is no header, or there was none where they were learnt. */
+/* Columns are known by their numbers: there is no header, or there was none where they were learnt.
+ */
 static bool by_number(const csv *c)
 {
     bool names = !c->o->positions || c->o->n_columns == 0;

@@ -89,8 +89,8 @@ dg_dataset *dg_dataset_new(dg_store *s); /* NULL: out of memory */
 void dg_dataset_free(dg_dataset *d);
 
 /* What a column learns of its source goes with the model: names of columns, lists of words,
- * vocabularies, texts under keys as "data.x.words.0". recall gives one that was learnt before, NULL:
- * none; a column that is added later takes its own from there, if there is one. */
+ * vocabularies, texts under keys as "data.x.words.0". recall gives one that was learnt before,
+ * NULL: none; a column that is added later takes its own from there, if there is one. */
 typedef const char *dg_recall(void *user, const char *key);
 void dg_dataset_follow(dg_dataset *d, dg_recall *recall, void *user);
 const char *dg_dataset_note(void *dataset, const char *key); /* a dg_recall: what d has learnt */
@@ -117,7 +117,8 @@ dg_status dg_dataset_take(dg_dataset *d, const char *name, dg_array *array, int 
  * its table, in time: its windows, with what follows them, lie within it. */
 dg_status dg_dataset_seal(dg_dataset *d, double a, double b, const uint64_t *shuffle, dg_diag *why);
 
-/* Windows of a series at the end of a part that share rows with the next part, were it cut there. */
+/* Windows of a series at the end of a part that share rows with the next part, were it cut there.
+ */
 int64_t dg_dataset_overlap(const dg_dataset *d);
 /* Puts `held` of the rows after all others, drawn by seed; of each class of the column `label` (one
  * number a row; NULL: none) the same share. Both parts keep the order of their rows. Those of a
@@ -132,8 +133,8 @@ int64_t dg_dataset_rows(const dg_dataset *d);
 int64_t dg_dataset_dropped(const dg_dataset *d); /* rows that drop left out of the sources */
 /* The number of a row in its file, from 0. */
 int64_t dg_dataset_source_row(const dg_dataset *d, int64_t row);
-/* Rows that are read next, in this order: what takes time is begun now. Any of them may be left out,
- * others read; what is read is the same. */
+/* Rows that are read next, in this order: what takes time is begun now. Any of them may be left
+ * out, others read; what is read is the same. */
 void dg_dataset_ahead(dg_dataset *d, const int64_t *rows, int64_t n);
 /* 1: that would help. */
 int dg_dataset_reads_ahead(const dg_dataset *d);

@@ -59,7 +59,8 @@ static dg_status find_end(zip *z)
     return dg_reader_fail(z->r, z->n, "not a zip file, or cut off: it has no end record");
 }
 
-/* Zip64: before the end record a locator, which says where a wider end record is. 0: there is none. */
+/* Zip64: before the end record a locator, which says where a wider end record is. 0: there is none.
+ */
 static dg_status read_end64(zip *z, size_t *size, int *found)
 {
     const unsigned char *locator = z->bytes + z->end - LOCATOR_BYTES, *p;

@@ -31,7 +31,8 @@ bool dg_picture_is(const void *bytes, size_t n);
 bool dg_picture_read(const void *bytes, size_t n, const dg_picture_form *form, dg_picture *out,
                      char reason[DG_PICTURE_REASON]);
 
-/* The decoders, a file each; without their library they say so. What they make is not yet turned. */
+/* The decoders, a file each; without their library they say so. What they make is not yet turned.
+ */
 bool dg_png_decode(const uint8_t *bytes, size_t n, bool index, dg_picture *out, char *reason);
 bool dg_jpeg_decode(const uint8_t *bytes, size_t n, bool index, dg_picture *out, char *reason);
 
@@ -41,8 +42,8 @@ bool dg_picture_make(dg_picture *p, int64_t height, int64_t width, int channels,
 /* The orientation that EXIF data (a TIFF header and what follows) say; 1 if they say none. */
 int dg_exif_orientation(const uint8_t *tiff, size_t n);
 
-/* in, scaled to cover the size of out, its middle cropped: by a triangle filter as wide as a pixel of
- * out, or by the nearest pixel. channels are equal. False: out of memory. */
+/* in, scaled to cover the size of out, its middle cropped: by a triangle filter as wide as a pixel
+ * of out, or by the nearest pixel. channels are equal. False: out of memory. */
 bool dg_picture_scale(const dg_picture *in, dg_picture *out, bool nearest);
 
 #endif

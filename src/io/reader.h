@@ -40,7 +40,8 @@ dg_status dg_reader_rest(dg_reader *r, char **bytes, size_t *n);
 /* Nothing follows, and the CRC was right: else DG_EDATA. Every reader of a format ends with it. */
 dg_status dg_reader_end(dg_reader *r);
 
-/* The first bytes of the file, up to 64 KiB, while none was taken; of gz none. Returns their number. */
+/* The first bytes of the file, up to 64 KiB, while none was taken; of gz none. Returns their
+ * number. */
 size_t dg_reader_peek(const dg_reader *r, const void **bytes);
 
 /* Records DG_EDATA of the file as a whole. */

@@ -66,7 +66,8 @@ static int by_size(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* The median of n numbers, which are sorted; of an even number the mean of the two in the middle. */
+/* The median of n numbers, which are sorted; of an even number the mean of the two in the middle.
+ */
 static double median(double *x, int64_t n)
 {
     qsort(x, (size_t)n, sizeof *x, by_size);

@@ -30,8 +30,8 @@ typedef struct {
     int fitted;
 } dg_stage;
 
-/* The row that passes: how it is read, its number in the source, the name of its column, and where a
- * failure goes. */
+/* The row that passes: how it is read, its number in the source, the name of its column, and where
+ * a failure goes. */
 typedef struct {
     dg_reading how;
     int64_t row;

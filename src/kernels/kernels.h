@@ -63,8 +63,9 @@ typedef struct {
     int exact; /* only algorithms with the order of sums above, whatever their speed */
 } dg_conv;
 
-/* A pooling: x [n, h, w, c] -> y [n, oh, ow, c]. Every window has at least one element of x. padded:
- * an average also counts the taps of a window on the padding, `bottom` and `right` of it included. */
+/* A pooling: x [n, h, w, c] -> y [n, oh, ow, c]. Every window has at least one element of x.
+ * padded: an average also counts the taps of a window on the padding, `bottom` and `right` of it
+ * included. */
 typedef struct {
     int64_t h, w, c, kh, kw, oh, ow;
     int64_t stride_y, stride_x, dilation_y, dilation_x, top, left, bottom, right;

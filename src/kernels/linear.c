@@ -26,8 +26,8 @@ size_t DG_T(dg_linear_input_scratch)(int64_t rows, int64_t in, int64_t out)
 }
 
 /* dw is cut into a grid of row_parts x column_parts tiles: with a small batch into whole rows, in
- * one piece as the blocks of an optimizer step are; with a large one into squares, so that all parts
- * together read, and copy, x and dy as seldom as can be. */
+ * one piece as the blocks of an optimizer step are; with a large one into squares, so that all
+ * parts together read, and copy, x and dy as seldom as can be. */
 enum { MAX_PARTS = 16, PART = 16384, STRIP = 64, FEW = 32, LARGE = 256 };
 
 static void grid(int64_t rows, int64_t in, int64_t out, int64_t *row_parts, int64_t *column_parts)

@@ -566,7 +566,8 @@ static const char *habit(const char *word)
     return NULL;
 }
 
-/* assign = NAME {"," NAME} "=" expr, and in a data block NAME "|" ..., which is NAME = NAME | ... */
+/* assign = NAME {"," NAME} "=" expr, and in a data block NAME "|" ..., which is NAME = NAME | ...
+ */
 static void assign(parser *p, dg_stmt *s)
 {
     int first = p->at;

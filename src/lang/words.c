@@ -247,11 +247,11 @@ static void take_source(dg_builder *r, dg_line *l, dg_block *block, const dg_stm
                            0, &b.source);
     if (b.n_names > 1 && pipe.n > 0) {
         const dg_span at = pipe.transforms[0].span;
-        dg_refuse(r, at, NULL,
-                  dg_heap_printf(&r->heap, "a line of its own, for the one that is meant: %s | %.*s",
-                                 s->names[0].text, at.end - at.start,
-                                 dg_source_bytes(&r->source, at)),
-                  "a pipe after several names");
+        dg_refuse(
+            r, at, NULL,
+            dg_heap_printf(&r->heap, "a line of its own, for the one that is meant: %s | %.*s",
+                           s->names[0].text, at.end - at.start, dg_source_bytes(&r->source, at)),
+            "a pipe after several names");
         good = false;
     }
     b.pipes = dg_heap_take(&r->heap, (size_t)b.n_names, sizeof *b.pipes);

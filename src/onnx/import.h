@@ -1,9 +1,9 @@
 /* An ONNX graph on its way to the model language: what the files of this folder share.
  *
  *     proto.c     the file as structs             import.c    nodes in order: folded, or mapped
- *     array.c     constants, and where their       layout.c    the axes of a value, as they are stored
- *                 elements come from               emit.c      statements, names, parameters, text
- *     fold*.c     operators on constants           map_*.c     operators to statements
+ *     array.c     constants, and where their       layout.c    the axes of a value, as they are
+ * stored elements come from               emit.c      statements, names, parameters, text fold*.c
+ * operators on constants           map_*.c     operators to statements
  *
  * Free sizes (the batch, and others that the file leaves open) are bound to two different primes,
  * and everything is computed for both: what is equal in both is a constant, k times the batch is
@@ -269,7 +269,8 @@ const dg_onnx_op *dg_onnx_op_find(const char *domain, const char *name);
 int64_t dg_attr_i(const dg_step *s, const char *name, int64_t preset);
 double dg_attr_f(const dg_step *s, const char *name, double preset);
 const char *dg_attr_s(const dg_step *s, const char *name, const char *preset);
-/* Integers of an attribute, or of input k where k >= 0 and it is given and constant; -1: neither. */
+/* Integers of an attribute, or of input k where k >= 0 and it is given and constant; -1: neither.
+ */
 int dg_step_ints(dg_import *m, const dg_step *s, const char *attr, int k, int b, int64_t to[],
                  int most);
 bool dg_step_has(const dg_step *s, int k); /* input k is given */

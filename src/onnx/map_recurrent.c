@@ -1,5 +1,5 @@
-/* RNN, GRU and LSTM. Series are [T, N, F] in the file and [N, T, F] in the model: the batch is stored
- * first whatever the file says, so that its transposes around these nodes cancel.
+/* RNN, GRU and LSTM. Series are [T, N, F] in the file and [N, T, F] in the model: the batch is
+ * stored first whatever the file says, so that its transposes around these nodes cancel.
  *
  * Gates are i o f c and z r h in the file, i f g o and r z n in the model. The file's B holds two
  * biases, of x and of h, that are added; both are kept as parameters. */
@@ -90,7 +90,8 @@ static dg_onnx_role matrix(dg_import *m, const net *n, const char *role, const d
                           .index = index};
 }
 
-/* The biases of gates first to first + count - 1 of one half of B, as a parameter [D, count units]. */
+/* The biases of gates first to first + count - 1 of one half of B, as a parameter [D, count units].
+ */
 static const char *half(dg_import *m, const dg_step *s, const net *n, int which, int first,
                         int count)
 {

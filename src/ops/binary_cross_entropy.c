@@ -4,8 +4,8 @@
  *     eps = -a/b + (1 - a)/(1 - b) for the estimate, log(1 - b) - log b for the target
  *     drho = the sum of both times db and da
  *
- * b = 0 where a is not, or b = 1 where a is not: the loss is infinite, DG_EFINITE, as for a b outside
- * [0, 1].
+ * b = 0 where a is not, or b = 1 where a is not: the loss is infinite, DG_EFINITE, as for a b
+ * outside [0, 1].
  *
  * See ops/loss.h for pairs, weights and `over`. */
 #include "ops/loss.h"

@@ -4,8 +4,8 @@
  *     rho = sum of u_i l_i             l_i = -log b_i
  *     eps = that of the loss, with u for a;  (1 - s) w l for the target;  a' l for w
  *
- * A loss brings its mathematics with u in the place of a. What is ignored, or has weight 0, gives 0.
- * Scratch: BLEND_ROOM numbers a class. */
+ * A loss brings its mathematics with u in the place of a. What is ignored, or has weight 0, gives
+ * 0. Scratch: BLEND_ROOM numbers a class. */
 #ifndef DG_OPS_BLEND_H
 #define DG_OPS_BLEND_H
 

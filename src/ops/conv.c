@@ -1,4 +1,5 @@
-/* conv: convolution of pictures or series (channels last) with a small window of weights, in groups.
+/* conv: convolution of pictures or series (channels last) with a small window of weights, in
+ * groups.
  *
  *     y[n,i,j,k] = b[k] + sum over r,s,c of
  *                  x[n, i sy + r dy - top, j sx + s dx - left, c] W[r,s,c,k]
@@ -320,7 +321,8 @@ static void only_bias(const dg_call *c, const void *b, real *y)
     DG_T(dg_linear)(c->row0 * pixels, c->row1 * pixels, 0, k, NULL, NULL, b, y, c->scratch);
 }
 
-/* Lines inner0 to inner1-1 of one picture of the results: convolution of the lines that they see. */
+/* Lines inner0 to inner1-1 of one picture of the results: convolution of the lines that they see.
+ */
 static void forward_lines(const dg_call *c, const dg_conv *s)
 {
     const DG_T(dg_conv_forward) *pass = DG_T(dg_conv_choose_forward)(s);

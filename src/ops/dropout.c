@@ -117,8 +117,8 @@ static void make_group(const uint64_t key[2], uint64_t first, lane *u)
         u[i] = (lane)(w[i] >> 8);
 }
 
-/* y = m x scale on elements begin .. end - 1; y may be x. Element i of this call is element i + ahead
- * of the whole batch. */
+/* y = m x scale on elements begin .. end - 1; y may be x. Element i of this call is element i +
+ * ahead of the whole batch. */
 static void mask(const dg_call *c, int64_t ahead, int64_t begin, int64_t end, const real *x,
                  real *y)
 {

@@ -1,8 +1,9 @@
 /* Sums and maxima over some axes of a space: the loops for a dg_fold of ops/walk.h.
  *
  * The order of a sum is fixed by sizes alone, and long sums keep their digits: of f32 terms are
- * added in f64 and rounded once, of f64 in blocks of DG_FOLD_BLOCK, block sums one after the other. Where the contiguous axis is summed, element i of a run belongs to lane i % 16 and lanes
- * are added by the tree of base/vec.h; where it is kept, each column has its own chain. With rows
+ * added in f64 and rounded once, of f64 in blocks of DG_FOLD_BLOCK, block sums one after the other.
+ * Where the contiguous axis is summed, element i of a run belongs to lane i % 16 and lanes are
+ * added by the tree of base/vec.h; where it is kept, each column has its own chain. With rows
  * apart, each row has its sum, and those are a left fold that starts with the first row, or with
  * the old value. An empty sum is 0, an empty maximum -infinity. A maximum is NaN where a term
  * is. */

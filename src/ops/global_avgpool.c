@@ -1,5 +1,5 @@
-/* global_avgpool: the mean of each channel over the picture, or series. x [N, H, W, C] or [N, T, C],
- * y [N, C], or [N, 1, 1, C] or [N, 1, C] with keepdims.
+/* global_avgpool: the mean of each channel over the picture, or series. x [N, H, W, C] or [N, T,
+ * C], y [N, C], or [N, 1, 1, C] or [N, 1, C] with keepdims.
  *
  *     y = 1/(H W) sum over the pixels of x
  *     A^t eps = eps/(H W) at each pixel

@@ -1,4 +1,5 @@
-/* groupnorm: the channels of a row in groups, each brought to one size. x [N, .., C], channels last.
+/* groupnorm: the channels of a row in groups, each brought to one size. x [N, .., C], channels
+ * last.
  *
  *     u = (x - m) r        m the mean over all places and the channels of a group of one row,
  *                          r = 1 / sqrt(mean (x - m)^2 + epsilon) over the same

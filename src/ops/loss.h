@@ -59,8 +59,8 @@ int dg_label_ignores(const dg_attrs *a, int64_t *label);
 /* 1 if label k is ignored. */
 int dg_label_ignored(const dg_attrs *a, int32_t k);
 
-/* Where pair p is, for a message: "row 3", "row 3, place 17". Returns text of n bytes, and notes the
- * row in c->why. */
+/* Where pair p is, for a message: "row 3", "row 3, place 17". Returns text of n bytes, and notes
+ * the row in c->why. */
 char *dg_pair_text(const dg_call *c, int64_t p, char *text, size_t n);
 
 /* Each records what is wrong with pair p and returns the status: its label is out of range; the

@@ -82,8 +82,8 @@ static double largest(const norms *n, dg_cursor at)
     return most;
 }
 
-/* Sum over the elements at a place of (scale z)^2, |z|, or (other given) of other times the slope of
- * the norm x. */
+/* Sum over the elements at a place of (scale z)^2, |z|, or (other given) of other times the slope
+ * of the norm x. */
 static double sum_at(const norms *n, dg_cursor at, double scale, const real *other, double x)
 {
     double sum = 0, block = 0;

@@ -21,8 +21,8 @@ dg_status dg_pool_result(const char *of, const dg_attrs *a, const dg_shape in[],
 /* The pooling of a call whose shape passed; 0 if it has no results. */
 int dg_pool_find(const dg_attrs *a, const dg_shape in[], dg_pool *p);
 
-/* Forward of a call that is cut inside a row: the pooling of lines inner0 to inner1-1 of one picture,
- * and where it begins, in elements of x and of y. */
+/* Forward of a call that is cut inside a row: the pooling of lines inner0 to inner1-1 of one
+ * picture, and where it begins, in elements of x and of y. */
 dg_pool dg_pool_lines(const dg_call *c, const dg_pool *p, int64_t *x, int64_t *y);
 
 /* dg_node_type.grain: forward is cut by lines. */

@@ -8,8 +8,8 @@
  *
  * Exactly, eps = A b - a with A = sum of a, which is 1 but for rounding. The largest logit m is
  * taken out of exponents and logarithm. forward saves m, sum e^(z - m) and A of each distribution,
- * so that the adjoint makes b from z in one pass. See ops/loss.h for pairs, weights, `over`; ops/blend.h for label_smoothing
- * and class_weight. */
+ * so that the adjoint makes b from z in one pass. See ops/loss.h for pairs, weights, `over`;
+ * ops/blend.h for label_smoothing and class_weight. */
 #include "ops/blend.h"
 
 #ifndef DG_REAL

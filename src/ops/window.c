@@ -1,5 +1,5 @@
-/* Windows over pictures and series: kernel, stride, dilation and padding as a user gives them, made into
- * numbers.
+/* Windows over pictures and series: kernel, stride, dilation and padding as a user gives them, made
+ * into numbers.
  *
  *     extent = (kernel - 1) dilation + 1
  *     out = floor((in + before + after - extent) / stride) + 1

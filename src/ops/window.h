@@ -5,8 +5,9 @@
 
 #include <dagrad/node.h>
 
-/* Entry 0 is for rows (H), 1 for columns (W); a series has one row and its T in columns. Row i of the window at output row o lies over picture
- * row o stride + i dilation - before; rows outside 0 .. in - 1 are padding. */
+/* Entry 0 is for rows (H), 1 for columns (W); a series has one row and its T in columns. Row i of
+ * the window at output row o lies over picture row o stride + i dilation - before; rows outside 0
+ * .. in - 1 are padding. */
 typedef struct dg_window {
     int64_t kernel[2], stride[2], dilation[2];
     int64_t before[2], after[2]; /* padding: top and left, bottom and right */
@@ -14,9 +15,9 @@ typedef struct dg_window {
 } dg_window;
 
 /* Where the attributes of a node have them; -1: it has none (stride then is the kernel, dilation
- * 1); ceil 0: none. Each is a number or [h, w]; padding is the word same (0) or valid (1), a number,
- * [h, w] or [top, left, bottom, right]. A series takes numbers, and of padding also [before,
- * after]. */
+ * 1); ceil 0: none. Each is a number or [h, w]; padding is the word same (0) or valid (1), a
+ * number, [h, w] or [top, left, bottom, right]. A series takes numbers, and of padding also
+ * [before, after]. */
 typedef struct dg_window_attrs {
     int kernel, stride, dilation, padding, ceil;
 } dg_window_attrs;
@@ -24,8 +25,8 @@ typedef struct dg_window_attrs {
 enum { DG_WINDOW_MOST = 32768 }; /* the largest kernel, stride, dilation, padding */
 
 /* Finds the window over pictures of shape x. DG_EMODEL, with a text that names the node `of`, where
- * x is not of rank 3 or 4, the lists have a wrong length, or the window does not fit into the padded
- * picture. Never fails for a shape and attributes that passed before. */
+ * x is not of rank 3 or 4, the lists have a wrong length, or the window does not fit into the
+ * padded picture. Never fails for a shape and attributes that passed before. */
 dg_status dg_window_find(const char *of, const dg_attrs *a, dg_window_attrs at, const dg_shape *x,
                          dg_window *w, dg_diag *why);
 

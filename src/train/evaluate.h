@@ -20,8 +20,9 @@ dg_status dg_evaluator_make(dg_evaluator *v, dg_experiment *e, dg_part_rows part
                             int threads, dg_diag *why);
 void dg_evaluator_free(dg_evaluator *v);
 
-/* f is made by the caller, and holds this part's figures alone afterwards. loss_of, if not NULL, gets the weighted loss of each row of the part. stop, if not NULL, ends it
- * with DG_ESTOP once it is not 0. */
+/* f is made by the caller, and holds this part's figures alone afterwards. loss_of, if not NULL,
+ * gets the weighted loss of each row of the part. stop, if not NULL, ends it with DG_ESTOP once it
+ * is not 0. */
 dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
                            const volatile sig_atomic_t *stop, dg_diag *why);
 

@@ -69,8 +69,8 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o);
 void dg_experiment_free(dg_experiment *e);
 dg_status dg_experiment_status(const dg_experiment *e);
 
-/* Adds what a line of a data block fills to d. only: this port alone, -1: all; path: read instead of
- * its file, or NULL. */
+/* Adds what a line of a data block fills to d. only: this port alone, -1: all; path: read instead
+ * of its file, or NULL. */
 dg_status dg_experiment_fill(const dg_model *m, dg_dataset *d, const dg_binding *b, int only,
                              const char *path, dg_diag *why);
 
@@ -83,8 +83,8 @@ typedef struct dg_batch_rows {
 
 /* Reads rows of a part into the program's inputs and targets: rows[] are indices within the
  * dataset. targets 0: inputs only. buffer is grown as needed and belongs to the caller (start from
- * zero; dg_batch_buffer_free). binds 1: the program reads the buffer itself, which must outlive what
- * it computes; two buffers take turns. */
+ * zero; dg_batch_buffer_free). binds 1: the program reads the buffer itself, which must outlive
+ * what it computes; two buffers take turns. */
 typedef struct dg_batch_buffer {
     int binds;
     struct dg_batch_memory {

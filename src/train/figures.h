@@ -20,8 +20,8 @@ void dg_figures_copy(dg_figures *to, const dg_figures *from); /* both of one exp
 int dg_figures_empty(const dg_figures *f);
 
 /* Adds what the program's last forward pass over these rows gave. The values of losses and metrics
- * must be kept. A term without a batch axis counts by the rows. DG_EDATA names a label that a metric
- * does not take, and its row. */
+ * must be kept. A term without a batch axis counts by the rows. DG_EDATA names a label that a
+ * metric does not take, and its row. */
 dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, const dg_batch_rows *of,
                          dg_diag *why);
 

@@ -1,5 +1,5 @@
-/* check never accuses what is right: values large and small, powers of negative numbers, poles, kinks;
- * and it runs the f32 path of training against f64, node by node. */
+/* check never accuses what is right: values large and small, powers of negative numbers, poles,
+ * kinks; and it runs the f32 path of training against f64, node by node. */
 #include "base/text.h"
 #include "cli/cli_tools.h"
 

@@ -1,5 +1,5 @@
-/* predict and grad take what people have: columns by name, any type, rows and sizes of the files, one
- * sample without its axis of rows. */
+/* predict and grad take what people have: columns by name, any type, rows and sizes of the files,
+ * one sample without its axis of rows. */
 #include "base/text.h"
 #include "cli/cli_tools.h"
 #include "io/formats.h"

@@ -1,6 +1,5 @@
-/* The networks people train, through the program: the examples parse, one of them trains to the same
- * weights at one thread and two, and sizes
- * that a norm refuses are refused with advice. */
+/* The networks people train, through the program: the examples parse, one of them trains to the
+ * same weights at one thread and two, and sizes that a norm refuses are refused with advice. */
 #include "cli/cli_tools.h"
 
 #include <setjmp.h>

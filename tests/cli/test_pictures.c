@@ -1,4 +1,5 @@
-/* A folder of pictures end to end: trained, evaluated and predicted, in names of files and folders. */
+/* A folder of pictures end to end: trained, evaluated and predicted, in names of files and folders.
+ */
 #include "cli/cli_tools.h"
 
 #include "io/io_tools.h"
@@ -84,7 +85,8 @@ static void test_names(void **state)
     says("p/low/8.png,low,");
 }
 
-/* The same weights after a stop and a resume, from another place, with pictures kept or read again. */
+/* The same weights after a stop and a resume, from another place, with pictures kept or read again.
+ */
 static void test_bits(void **state)
 {
     (void)state;

@@ -593,7 +593,8 @@ static void nothing_crashes(void **state)
     dg_graph_free(n.g);
 }
 
-/* A caller whose struct is shorter: what it lacks takes its default. Memory behind it is not read. */
+/* A caller whose struct is shorter: what it lacks takes its default. Memory behind it is not read.
+ */
 static void shorter_structs_work(void **state)
 {
     (void)state;

@@ -19,8 +19,8 @@ typedef struct subject {
     int64_t batch;
 } subject;
 
-/* Graphs of smooth nodes, whose derivatives are hardly ever 0 or 1: elsewhere a wrong item may change
- * nothing. The others count as used already. */
+/* Graphs of smooth nodes, whose derivatives are hardly ever 0 or 1: elsewhere a wrong item may
+ * change nothing. The others count as used already. */
 static int used[DG_RANDOM_TYPES];
 
 static void only_smooth(void)
@@ -58,8 +58,8 @@ static void drop(subject *s)
     dg_graph_free(s->g);
 }
 
-/* 1: gradients have the bits of the naive interpreter, twice: of the second adjoint pass. Nothing of
- * the last run is left: all bytes are `poison`. */
+/* 1: gradients have the bits of the naive interpreter, twice: of the second adjoint pass. Nothing
+ * of the last run is left: all bytes are `poison`. */
 static int is_right_from(subject *s, int twice, int poison)
 {
     memset(s->p->arena, poison, s->p->scratch_at);
@@ -189,8 +189,8 @@ static int adds_nothing(subject *s, dg_item *it)
     return same;
 }
 
-/* Nothing changes without the item, whatever its memory held before: its result meets only zeros, or
- * stands there already (an adjoint in place whose derivative is 1). */
+/* Nothing changes without the item, whatever its memory held before: its result meets only zeros,
+ * or stands there already (an adjoint in place whose derivative is 1). */
 static int means_nothing(subject *s, dg_item *it)
 {
     dg_adds before = it->adds;

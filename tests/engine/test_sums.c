@@ -1,6 +1,6 @@
-/* Large and small numbers through whole programs in f32: sums over 10^6 rows and over large pictures,
- * relative to the sum of magnitudes; every optimizer over gradients from 1e-30 to 1e18 beside f64,
- * and what f32 cannot square. Prints the tables. */
+/* Large and small numbers through whole programs in f32: sums over 10^6 rows and over large
+ * pictures, relative to the sum of magnitudes; every optimizer over gradients from 1e-30 to 1e18
+ * beside f64, and what f32 cannot square. Prints the tables. */
 #include <dagrad/dagrad.h>
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* Files that are not what is wanted: said what they are and what can be done. And zip64, and what is
- * left out of a text. */
+/* Files that are not what is wanted: said what they are and what can be done. And zip64, and what
+ * is left out of a text. */
 #include "io/formats.h"
 #include "io/io_tools.h"
 

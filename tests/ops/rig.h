@@ -45,8 +45,8 @@ void dg_rig_forward(dg_rig *r, dg_cut cut);
  * so. */
 void dg_rig_adjoint(dg_rig *r, dg_cut cut, int only);
 void dg_rig_tangent(dg_rig *r, dg_cut cut, int only);
-/* Forward, and the adjoint of input i alone, cut inside rows at random between grains. 0: the node is
- * not cut so. */
+/* Forward, and the adjoint of input i alone, cut inside rows at random between grains. 0: the node
+ * is not cut so. */
 int dg_rig_forward_inside(dg_rig *r);
 int dg_rig_adjoint_inside(dg_rig *r, int i);
 /* For DG_POINTWISE: out[0] in the memory of input i, delta[i] in that of eps[0] (which is lost);

@@ -1,5 +1,5 @@
-/* What attention computes, against its definition in plain loops, and what it gives where nothing is
- * seen. */
+/* What attention computes, against its definition in plain loops, and what it gives where nothing
+ * is seen. */
 #include "ops/reference.h"
 #include "ops/rig.h"
 

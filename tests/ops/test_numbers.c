@@ -1,10 +1,10 @@
 /* Every point-wise node over all magnitudes: forward, adjoint and tangent in f32 and f64 against
  * MPFR with 300 bits. At most 4 ulp of the sum of magnitudes of the terms: of x, or of f' times e.
  * Two things are allowed besides: what is saved (x), f', and the share of z that is the result of
- * gelu and silu, and a^(b - 1) are numbers of the type, so where they are below its range an error of a few of
- * its smallest numbers, times e, z or b, may follow, and where they are above it the product may be
- * too large. The adjoints of tanh and sigmoid have the terms
- * 1 - x^2 and x - x^2. Prints the worst error of each node, in ulp. */
+ * gelu and silu, and a^(b - 1) are numbers of the type, so where they are below its range an error
+ * of a few of its smallest numbers, times e, z or b, may follow, and where they are above it the
+ * product may be too large. The adjoints of tanh and sigmoid have the terms 1 - x^2 and x - x^2.
+ * Prints the worst error of each node, in ulp. */
 #include "ops/registry.h"
 #include "ops/rig.h"
 

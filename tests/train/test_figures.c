@@ -1,6 +1,6 @@
-/* Losses and metrics of an epoch against a reference in this file's own terms, which knows no batch,
- * no node and no tally: 200 times random data, batches that do not divide them, parts that are joined,
- * ignored labels, weights, class weights, label smoothing, every option. f64, 1e-12. */
+/* Losses and metrics of an epoch against a reference in this file's own terms, which knows no
+ * batch, no node and no tally: 200 times random data, batches that do not divide them, parts that
+ * are joined, ignored labels, weights, class weights, label smoothing, every option. f64, 1e-12. */
 #include "base/philox.h"
 #include "train/evaluate.h"
 #include <math.h>

@@ -1,6 +1,6 @@
 /* The certificate does not depend on the size of numbers: every node of four examples passes with
- * inputs, parameters, error vectors and perturbations scaled by 1e-6, 1 and 1e6. Results that are left
- * out, since a node has no derivative there, are a fixed list by node. */
+ * inputs, parameters, error vectors and perturbations scaled by 1e-6, 1 and 1e6. Results that are
+ * left out, since a node has no derivative there, are a fixed list by node. */
 #include "engine/certify.h"
 #include "graph/graph.h"
 #include "train/explain.h"
@@ -15,8 +15,8 @@
 
 static const char *const examples[] = {"chain", "demo", "two", "deep100"};
 
-/* Types whose results may be left out: of equal elements in a window (zeros behind a relu) maxpool has
- * no derivative, and the others have kinks that a step may meet. */
+/* Types whose results may be left out: of equal elements in a window (zeros behind a relu) maxpool
+ * has no derivative, and the others have kinks that a step may meet. */
 static const char *const may_be_left_out[] = {"maxpool", "relu", "huber", "mae"};
 
 typedef struct subject {
