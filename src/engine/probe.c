@@ -441,13 +441,25 @@ static double richardson(const ladder *l, int64_t i)
     return (16 * b - a) / 15;
 }
 
-enum { UNKNOWN, ONCE, TWICE };
+/* A kink at the point itself: the second difference falls twofold with h/2, at any step. */
+static int bends(const ladder *l, int64_t i, double room)
+{
+    double s = l->s[0][i], half = l->s[1][i], quarter = l->s[2][i];
+    return fabs(quarter) > 16 * room && fabs(half - s / 2) <= 1e-3 * fabs(s) &&
+           fabs(quarter - half / 2) <= 1e-3 * fabs(half);
+}
+
+enum { BENT = -1, UNKNOWN, ONCE, TWICE };
 
 /* What a step says of a component. Two steps must agree, within what each may be off; of two that
  * do not, the smaller step is believed, until another one says the same. */
 static void weigh(const ruler *r, ladder *l, int64_t i, double h)
 {
     double scale = l->typical + fabs(l->zero[i]) + fabs(l->up[i]) + fabs(l->down[i]);
+    if (l->known[i] < UNKNOWN || bends(l, i, r->flat * scale)) {
+        l->known[i] = BENT;
+        return;
+    }
     double last = (4 * l->d[2][i] - l->d[1][i]) / 3, best = richardson(l, i);
     double doubt = fabs(best - last) + 4 * r->noise * scale / h;
     if (!smooth(l->s[0][i], l->s[1][i], r->flat * scale) ||

@@ -217,8 +217,9 @@ static dg_status find_entry(const zip *z, const char *name, entry *found)
 /* Where the bytes of e begin. */
 static dg_status find_bytes(const zip *z, const entry *e, size_t *at)
 {
-    const unsigned char *p = z->bytes + e->local;
-    if (e->local > z->central || z->central - e->local < LOCAL_BYTES || memcmp(p, "PK\3\4", 4) != 0)
+    int inside = e->local <= z->central && z->central - e->local >= LOCAL_BYTES;
+    const unsigned char *p = z->bytes + (inside ? e->local : 0);
+    if (!inside || memcmp(p, "PK\3\4", 4) != 0)
         return dg_reader_fail(z->r, e->local, "a zip entry is expected here");
     size_t names = u16(p + 26) + (size_t)u16(p + 28), room = z->central - e->local - LOCAL_BYTES;
     if (names > room || e->packed > room - names || u16(p + 26) != e->name_bytes ||

@@ -6,14 +6,20 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-/* Who holds it, as the file says: "process 1234 on host". */
+/* Who holds it, as the file says: "process 1234 on host". The holder may not have signed yet: for a
+ * fifth of a second it is waited for. */
 static dg_status refuse(const char *run, int fd, dg_diag *why)
 {
-    char who[200], shown[DG_PATH_SHOWN];
-    ssize_t n = dg_read_at(fd, who, sizeof who - 1, 0);
-    who[n > 0 ? n : 0] = 0;
+    char who[200] = "", shown[DG_PATH_SHOWN];
+    for (int i = 0; i < 40 && !strchr(who, '\n'); i++) {
+        if (i > 0)
+            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+        ssize_t n = dg_read_at(fd, who, sizeof who - 1, 0);
+        who[n > 0 ? n : 0] = 0;
+    }
     who[strcspn(who, "\n")] = 0;
     return dg_diag_set(why, DG_EUSAGE,
                        "'%s' is being trained by %s; only one process may train in a run",

@@ -322,6 +322,10 @@ static void quiet_is_quiet(void **state)
 
 int main(void)
 {
+#ifdef DG_SANITIZED
+    puts("SKIPPED: what a line says depends on the program's pace");
+    return 77;
+#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_fits_40_columns),
         cmocka_unit_test(a_line_fits_80_columns),

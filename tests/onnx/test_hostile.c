@@ -162,7 +162,7 @@ static dg_text external(const char *location, const char *offset, const char *le
     onnx_add_field(&graph, 5, tensor.data, tensor.length);
     onnx_add_field(&graph, 1, "\n\1x\n\1w\22\1y\"\3Add", 14);
     /* x: float [N, 2] */
-    onnx_add_field(&graph, 11, "\n\1x\22\17\n\r\10\1\22\t\n\3\22\1N\n\2\10\2", 22);
+    onnx_add_field(&graph, 11, "\n\1x\22\17\n\r\10\1\22\t\n\3\22\1N\n\2\10\2", 20);
     onnx_add_field(&graph, 12, "\n\1y", 3);
     dg_text t = onnx_model(17, &graph);
     dg_text_free(&tensor);
