@@ -419,6 +419,7 @@ typedef struct ladder {
     double *x, *zero, *up, *down, *d[LEVELS], *s[LEVELS];
     double *fd, *trust, *known;
     double typical;
+    double terms; /* what rounding makes of a sum of many terms, against a result of one */
 } ladder;
 
 /* First and second differences at h, h/2, h/4. */
@@ -441,7 +442,8 @@ static double richardson(const ladder *l, int64_t i)
     return (16 * b - a) / 15;
 }
 
-/* A kink at the point itself: the second difference falls twofold with h/2, at any step. */
+/* A kink at the point itself: the second difference falls twofold with h/2, at any step. (Far away
+ * much is straight on both sides of a bend: only steps below the size of the input tell.) */
 static int bends(const ladder *l, int64_t i, double room)
 {
     double s = l->s[0][i], half = l->s[1][i], quarter = l->s[2][i];
@@ -456,12 +458,12 @@ enum { BENT = -1, UNKNOWN, ONCE, TWICE };
 static void weigh(const ruler *r, ladder *l, int64_t i, double h)
 {
     double scale = l->typical + fabs(l->zero[i]) + fabs(l->up[i]) + fabs(l->down[i]);
-    if (l->known[i] < UNKNOWN || bends(l, i, r->flat * scale)) {
+    if (l->known[i] < UNKNOWN || (h < 1 && bends(l, i, r->flat * scale))) {
         l->known[i] = BENT;
         return;
     }
     double last = (4 * l->d[2][i] - l->d[1][i]) / 3, best = richardson(l, i);
-    double doubt = fabs(best - last) + 4 * r->noise * scale / h;
+    double doubt = fabs(best - last) + 4 * l->terms * r->noise * scale / h;
     if (!smooth(l->s[0][i], l->s[1][i], r->flat * scale) ||
         !smooth(l->s[1][i], l->s[2][i], r->flat * scale) || !isfinite(best))
         return;
@@ -496,6 +498,14 @@ static int64_t count_unknown(const ladder *l, int64_t m, double doubt)
     return unknown;
 }
 
+/* A quarter of the root of the terms of a result, by the operations of the node. */
+static double spread_of(const dg_probe *p, int64_t m)
+{
+    dg_sizes of = sizes_of(p);
+    double terms = p->type->flops && m > 0 ? p->type->flops(&of, -1) / (2 * (double)m) : 1;
+    return terms > 64 ? sqrt(terms) / 4 : 1;
+}
+
 static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, double *bad)
 {
     const ruler *r = p->real == DG_F64 ? &ruler_f64 : &ruler_f32;
@@ -506,6 +516,7 @@ static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, d
             all += l->zero[i] * l->zero[i];
             finite++;
         }
+    l->terms = spread_of(p, m);
     l->typical = finite > 0 ? sqrt(all / (double)finite) : 0; /* what cancels rounds as its terms */
     for (int k = 0; k < r->steps && (k < r->usual || unknown > 0); k++) {
         climb(p, input, v, r->step[k], l);

@@ -317,7 +317,7 @@ static dg_status read_field(csv *c, const dg_csv_field *f, int k, char *row)
         break;
     }
     if (gap)
-        *x = NAN;
+        *x = (double)NAN;
     return is && (gap || isfinite(*x)) ? DG_OK : bad_field(c, f, k, is);
 }
 

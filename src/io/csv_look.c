@@ -85,7 +85,7 @@ typedef struct {
 
 static void look_at(kinds *k, int i, const dg_csv_field *f, char point)
 {
-    double x = NAN;
+    double x = (double)NAN;
     bool number = dg_csv_number(f, point, &x);
     bool whole = number && f->n < 9 && strspn(f->at, "0123456789") >= f->n;
     k->numbers += number;

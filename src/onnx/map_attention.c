@@ -74,7 +74,7 @@ static const char *read_mask(dg_import *m, const dg_step *s, int64_t rows, int64
         dg_onnx_array *added =
             dg_onnx_array_new(m, false, 2, (const int64_t[]){rows, columns}, false);
         for (int64_t i = 0; i < a->count; i++)
-            dg_onnx_reals(added)[i] = dg_onnx_whole(a, i) ? 0 : -INFINITY;
+            dg_onnx_reals(added)[i] = dg_onnx_whole(a, i) ? 0 : (double)-INFINITY;
         mask.fixed[0] = mask.fixed[1] = added;
     }
     dg_shape shape = {2, {rows, columns}};
