@@ -447,7 +447,7 @@ static double richardson(const ladder *l, int64_t i)
 static int bends(const ladder *l, int64_t i, double room)
 {
     double s = l->s[0][i], half = l->s[1][i], quarter = l->s[2][i];
-    return fabs(quarter) > 16 * room && fabs(half - s / 2) <= 1e-3 * fabs(s) &&
+    return fabs(quarter) > 16 * room + 0x1p-1000 && fabs(half - s / 2) <= 1e-3 * fabs(s) &&
            fabs(quarter - half / 2) <= 1e-3 * fabs(half);
 }
 
