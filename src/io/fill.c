@@ -98,20 +98,22 @@ static dg_status load(dg_dataset *d, const dg_source_type *type, dg_loading *l, 
 {
     dg_loading known = *l;
     char **names = NULL;
+    int n = 0;
     const char *text = dg_dataset_recall(d, name, "names");
-    dg_status s = text ? dg_texts_read(text, &known.n_names, &names) : DG_OK;
+    dg_status s = text ? dg_texts_read(text, &n, &names) : DG_OK;
     if (s != DG_OK)
         return dg_diag_set(&d->first, s, "%s",
                            s == DG_EMEMORY ? dg_status_text(s)
                                            : "the list of its columns that was stored is damaged");
     known.names = names;
+    known.n_names = n;
     known.vocabulary = dg_dataset_recall(d, name, "vocabulary");
     if (!l->path && names_columns(type, l->attrs)) /* it says itself which columns */
         known.n_names = 0;
     s = dg_store_load(d->store, type, l->path ? &known : l, out, &d->first);
     if (s == DG_OK && !l->path && !is_learnt(&known, *out))
         s = dg_store_load(d->store, type, &known, out, &d->first);
-    dg_texts_free(names ? (text ? known.n_names : 0) : 0, names);
+    dg_texts_free(n, names);
     return s;
 }
 
