@@ -159,13 +159,16 @@ static void each_place(dg_program *p)
 dg_status dg_find_places(dg_program *p)
 {
     p->inputs = dg_arena_array(&p->lists, (size_t)p->graph->n_values + 1, sizeof *p->inputs);
-    if (!p->inputs)
+    p->needed = dg_arena_array(&p->lists, (size_t)p->graph->n_values + 1, sizeof *p->needed);
+    if (!p->inputs || !p->needed)
         return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
     each_place(p);
     for (int i = 0; i < p->graph->n_values; i++) {
         dg_feed *in = &p->inputs[i];
         if (p->graph->values[i].kind != DG_INPUT)
             continue;
+        if (p->used[i])
+            p->needed[p->n_needed++] = i + 1;
         in->places = dg_arena_array(&p->lists, (size_t)in->n_places + 1, sizeof *in->places);
         in->n_places = 0;
         if (!in->places)

@@ -199,6 +199,8 @@ struct dg_program {
     int own_arena;
 
     dg_feed *inputs;  /* by value: what was set or bound */
+    int32_t *needed;  /* ids of the inputs that are read, for the check before a forward pass */
+    int n_needed;
     dg_range *ranges; /* of labels and ids, by consumer */
     int n_ranges;
     dg_move *moves; /* what dg_commit takes over, besides the parameters */

@@ -27,9 +27,8 @@ static int plan_of(dg_program *p, int64_t rows)
 static dg_status check_inputs(dg_program *p, int k)
 {
     const dg_graph *g = p->graph;
-    for (int i = 0; i < g->n_values; i++) {
-        if (g->values[i].kind != DG_INPUT || !p->used[i])
-            continue;
+    for (int n = 0; n < p->n_needed; n++) {
+        int i = p->needed[n] - 1;
         int given = p->inputs[i].given;
         if (!given)
             return dg_program_fail(p, NULL, DG_EUSAGE, "input '%s' was never set",
