@@ -42,6 +42,10 @@ static const char *metric_text(int k)
         "10 log10(peak^2 / mse), in dB",
         "1 - sum (a-b)^2 / sum (a - mean a)^2",
         "exp of the mean cross entropy of labels, the estimates being logits",
+        "hits / (hits + false hits), the mean over the classes that occur; 0/0 is 0",
+        "hits / (hits + misses), the mean over the classes that occur; 0/0 is 0",
+        "2 hits / (2 hits + false hits + misses), the mean over the classes that occur",
+        "hits / (hits + false hits + misses): of classes their mean; threshold=: of one region",
     };
     return text[k];
 }

@@ -158,7 +158,7 @@ void dg_figures_join(dg_figures *f, const dg_figures *other, const dg_experiment
         f->x[i] += other->x[i];
     for (int k = 0; k < e->model->n_metrics; k++) {
         int64_t width = width_of(e, k);
-        dg_metric_join(f->x + first, other->x + first, width);
+        dg_metric_join(&e->model->metrics[k], f->x + first, other->x + first, width);
         first += width;
     }
 }

@@ -1,15 +1,18 @@
 /* Metrics; see metrics.h. */
 #include "train/metrics.h"
 #include "base/elem_f64.h"
+#include "base/text.h"
 #include <math.h>
 #include <string.h>
 
-enum { ACCURACY, TOP, MSE, MAE, PSNR, R2, PERPLEXITY };
+enum { ACCURACY, TOP, MSE, MAE, PSNR, R2, PERPLEXITY, PRECISION, RECALL, F1, IOU };
 
 /* A tally: the sum, of how many, and how many of these had an estimate that is NaN; r2 has COLUMN
- * numbers more for each column: mean and squares of the targets (Welford), squared errors. */
+ * numbers more for each column: mean and squares of the targets (Welford), squared errors; what
+ * counts outcomes has OUTCOME numbers more for each class. */
 enum { SUM, COUNT, NANS, TALLY };
 enum { MEAN, SQUARES, ERRORS, COLUMN };
+enum { HITS, FALSE_HITS, MISSES, OUTCOME };
 
 #define IGNORE                                                                                     \
     {                                                                                              \
@@ -18,7 +21,7 @@ enum { MEAN, SQUARES, ERRORS, COLUMN };
         .text = "a label that does not count; by default that of the loss"                         \
     }
 
-static const dg_attr_spec accuracy[] = {
+static const dg_attr_spec sides[] = {
     {"threshold", DG_ATTR_REAL, 1, -1e30, 1e30, "", NULL,
      "of yes-or-no components: the estimate above which it is yes"},
     IGNORE,
@@ -36,13 +39,17 @@ static const dg_attr_spec psnr[] = {
 static const dg_attr_spec perplexity[] = {IGNORE};
 
 const dg_word dg_metric_words[DG_METRIC_WORDS] = {
-    {"accuracy", accuracy, 2},
+    {"accuracy", sides, 2},
     {"top", top, 2},
     {"mse", NULL, 0},
     {"mae", NULL, 0},
     {"psnr", psnr, 1},
     {"r2", NULL, 0},
     {"perplexity", perplexity, 1},
+    {"precision", sides, 2},
+    {"recall", sides, 2},
+    {"f1", sides, 2},
+    {"iou", sides, 2},
 };
 
 static int word(const dg_metric *m)
@@ -50,16 +57,31 @@ static int word(const dg_metric *m)
     return m->clause.word;
 }
 
+static int counts_outcomes(const dg_metric *m)
+{
+    return word(m) >= PRECISION;
+}
+
+static int takes_threshold(const dg_metric *m)
+{
+    return word(m) == ACCURACY || counts_outcomes(m);
+}
+
+/* Of components that are yes or no, each by itself. */
+static int of_sides(const dg_metric *m)
+{
+    return takes_threshold(m) && m->clause.attrs.v[0].count > 0;
+}
+
 /* Of classes that exclude one another: labels, or a distribution a row. */
 static int of_classes(const dg_metric *m)
 {
-    int sides = word(m) == ACCURACY && m->clause.attrs.v[0].count > 0;
-    return (word(m) == ACCURACY && !sides) || word(m) == TOP || word(m) == PERPLEXITY;
+    return !of_sides(m) && (takes_threshold(m) || word(m) == TOP || word(m) == PERPLEXITY);
 }
 
 int dg_metric_ignore(const dg_metric *m)
 {
-    return word(m) == ACCURACY || word(m) == TOP ? 1 : word(m) == PERPLEXITY ? 0 : -1;
+    return takes_threshold(m) || word(m) == TOP ? 1 : word(m) == PERPLEXITY ? 0 : -1;
 }
 
 static int is_ignored(const dg_metric *m, const dg_tensor *target, int64_t i)
@@ -75,8 +97,17 @@ static int64_t components(const dg_shape *s)
     return s->rank > 1 || (s->rank == 1 && s->dim[0] != DG_N) ? s->dim[s->rank - 1] : 1;
 }
 
+/* Components of yes-or-no are classes by their place in the last axis; of iou they are one region.
+ */
+static int64_t outcome_classes(const dg_metric *m, const dg_shape *estimate)
+{
+    return word(m) == IOU && of_sides(m) ? 1 : components(estimate);
+}
+
 int64_t dg_metric_width(const dg_metric *m, const dg_shape *estimate)
 {
+    if (counts_outcomes(m))
+        return TALLY + OUTCOME * outcome_classes(m, estimate);
     return TALLY + (word(m) == R2 ? COLUMN * components(estimate) : 0);
 }
 
@@ -148,8 +179,31 @@ static dg_status class_of(const dg_tensor *target, int64_t r, int64_t classes, i
         return DG_OK;
     return dg_diag_set(why, DG_EDATA,
                        "is no distribution: its entries add up to %.9g, the smallest is %.9g; "
-                       "accuracy of yes-or-no components needs threshold=0.5 (of logits: 0)",
+                       "yes-or-no components need threshold=0.5 (of logits: 0)",
                        sum, least);
+}
+
+static double *outcome(double *tally, int64_t class)
+{
+    return tally + TALLY + OUTCOME * class;
+}
+
+/* What one row adds; wrong: an estimate of it is NaN. */
+static void add_row(const dg_metric *m, double *tally, const dg_tensor *estimate, int64_t first,
+                    int64_t classes, int64_t label, int wrong)
+{
+    int64_t k = word(m) == TOP ? dg_attr_int(&m->clause.attrs, 0) : 1;
+    if (word(m) == PERPLEXITY) {
+        tally[SUM] += wrong ? (double)NAN : cross_entropy(estimate, first, classes, label);
+        return;
+    }
+    int hit = !wrong && rank_of(estimate, first, classes, label) < k;
+    tally[SUM] += hit;
+    if (!counts_outcomes(m))
+        return;
+    outcome(tally, label)[hit ? HITS : MISSES] += 1;
+    if (!hit && !wrong)
+        outcome(tally, largest(estimate, first, classes))[FALSE_HITS] += 1;
 }
 
 static dg_status add_classes(const dg_metric *m, double *tally, const dg_tensor *target,
@@ -157,7 +211,6 @@ static dg_status add_classes(const dg_metric *m, double *tally, const dg_tensor 
 {
     int64_t classes = components(&estimate->shape), label;
     int64_t n = classes > 0 ? dg_shape_count(&estimate->shape) / classes : 0;
-    int64_t k = word(m) == TOP ? dg_attr_int(&m->clause.attrs, 0) : 1;
     for (int64_t r = 0; r < n; r++) {
         *row = r;
         if (is_ignored(m, target, r))
@@ -165,11 +218,7 @@ static dg_status add_classes(const dg_metric *m, double *tally, const dg_tensor 
         if (class_of(target, r, classes, &label, why) != DG_OK)
             return why->code;
         int wrong = any_nan(estimate, r * classes, classes);
-        if (word(m) == PERPLEXITY)
-            tally[SUM] +=
-                wrong ? (double)NAN : cross_entropy(estimate, r * classes, classes, label);
-        else
-            tally[SUM] += !wrong && rank_of(estimate, r * classes, classes, label) < k;
+        add_row(m, tally, estimate, r * classes, classes, label, wrong);
         tally[COUNT] += 1;
         tally[NANS] += wrong;
     }
@@ -182,6 +231,7 @@ static dg_status add_sides(const dg_metric *m, double *tally, const dg_tensor *t
                            const dg_tensor *estimate, int64_t *row, dg_diag *why)
 {
     double threshold = dg_attr_real(&m->clause.attrs, 0);
+    int64_t classes = outcome_classes(m, &estimate->shape);
     for (int64_t i = 0, n = dg_shape_count(&estimate->shape); i < n; i++) {
         double a = at(target, i), b = at(estimate, i);
         *row = i;
@@ -190,6 +240,10 @@ static dg_status add_sides(const dg_metric *m, double *tally, const dg_tensor *t
         if (target->type == DG_I32 && (a < 0 || a > 1))
             return dg_diag_set(why, DG_EDATA, "is %g, yes-or-no labels are 0 and 1", a);
         tally[SUM] += !isnan(a) && !isnan(b) && (a >= 0.5) == (b > threshold);
+        if (counts_outcomes(m) && (a >= 0.5 || b > threshold))
+            outcome(tally, i % classes)[a >= 0.5 && b > threshold ? HITS
+                                        : a >= 0.5                ? MISSES
+                                                                  : FALSE_HITS] += 1;
         tally[COUNT] += 1;
         tally[NANS] += isnan(b);
     }
@@ -228,7 +282,7 @@ dg_status dg_metric_add(const dg_metric *m, double *tally, int64_t width, const 
     dg_status s = DG_OK;
     if (of_classes(m))
         s = add_classes(m, tally, target, estimate, row, why);
-    else if (word(m) == ACCURACY)
+    else if (of_sides(m))
         s = add_sides(m, tally, target, estimate, row, why);
     else if (word(m) == R2)
         add_columns(tally, width, target, estimate);
@@ -244,7 +298,7 @@ dg_status dg_metric_add(const dg_metric *m, double *tally, int64_t width, const 
 }
 
 /* Means of targets and their squares join as Chan, Golub and LeVeque (1979) say. */
-void dg_metric_join(double *tally, const double *other, int64_t width)
+static void join_columns(double *tally, const double *other, int64_t width)
 {
     double a = tally[COUNT], b = other[COUNT], n = a + b;
     for (int64_t i = TALLY; i < width && n > 0; i += COLUMN) {
@@ -253,7 +307,14 @@ void dg_metric_join(double *tally, const double *other, int64_t width)
         tally[i + MEAN] += step * b / n;
         tally[i + ERRORS] += other[i + ERRORS];
     }
-    for (int k = 0; k < TALLY; k++)
+}
+
+void dg_metric_join(const dg_metric *m, double *tally, const double *other, int64_t width)
+{
+    if (word(m) == R2)
+        join_columns(tally, other, width);
+    int64_t sums = word(m) == R2 ? TALLY : width;
+    for (int64_t k = 0; k < sums; k++)
         tally[k] += other[k];
 }
 
@@ -273,6 +334,27 @@ static double r2_of(const double *tally, int64_t width)
     return columns > 0 && tally[COUNT] > 0 ? sum / (double)columns : (double)NAN;
 }
 
+/* 0/0 is 0: of a class that is never estimated, and of one that never occurs. */
+static double share(double part, double whole)
+{
+    return whole > 0 ? part / whole : 0;
+}
+
+/* The mean over the classes that occur among targets or estimates. */
+static double outcome_value(const dg_metric *m, const double *tally, int64_t width)
+{
+    double sum = 0, present = 0;
+    for (int64_t i = TALLY; i < width; i += OUTCOME) {
+        double hits = tally[i + HITS], more = tally[i + FALSE_HITS], less = tally[i + MISSES];
+        present += hits + more + less > 0;
+        sum += word(m) == PRECISION ? share(hits, hits + more)
+               : word(m) == RECALL  ? share(hits, hits + less)
+               : word(m) == F1      ? share(2 * hits, 2 * hits + more + less)
+                                    : share(hits, hits + more + less);
+    }
+    return tally[COUNT] > 0 ? share(sum, present) : (double)NAN;
+}
+
 double dg_metric_value(const dg_metric *m, const double *tally, int64_t width)
 {
     double mean = tally[COUNT] > 0 ? tally[SUM] / tally[COUNT] : (double)NAN;
@@ -284,6 +366,11 @@ double dg_metric_value(const dg_metric *m, const double *tally, int64_t width)
         return r2_of(tally, width);
     case PERPLEXITY:
         return dg_exp(mean);
+    case PRECISION:
+    case RECALL:
+    case F1:
+    case IOU:
+        return outcome_value(m, tally, width);
     default:
         return mean;
     }
@@ -327,13 +414,16 @@ static dg_status check_classes(const dg_metric *m, dg_type type, const dg_shape 
         return refuse(m, target, estimate, "the target must be labels (int)", why);
     if (type != DG_I32 && !dg_shape_equal(target, estimate))
         return refuse(m, target, estimate, "both must be real and of one shape", why);
+    if (components(estimate) < 2 && takes_threshold(m)) {
+        char rule[160];
+        dg_format(rule, sizeof rule,
+                  "of one component %s needs a threshold: threshold=0.5 for probabilities, "
+                  "threshold=0 for logits",
+                  dg_metric_words[word(m)].name);
+        return refuse(m, target, estimate, rule, why);
+    }
     if (components(estimate) < 2)
-        return refuse(m, target, estimate,
-                      word(m) == ACCURACY
-                          ? "of one component accuracy needs a threshold: threshold=0.5 for "
-                            "probabilities, threshold=0 for logits"
-                          : "it needs two classes or more",
-                      why);
+        return refuse(m, target, estimate, "it needs two classes or more", why);
     if (word(m) == TOP && dg_attr_int(&m->clause.attrs, 0) > components(estimate))
         return refuse(m, target, estimate, "k is more than there are classes", why);
     return DG_OK;
@@ -345,10 +435,10 @@ dg_status dg_metric_check(const dg_metric *m, dg_type target_type, const dg_shap
     int one = are_labels(target, estimate) && components(estimate) == 1;
     if (of_classes(m))
         return check_classes(m, target_type, target, estimate, why);
-    if (word(m) == ACCURACY && target_type == DG_I32 && !one && !dg_shape_equal(target, estimate))
+    if (of_sides(m) && target_type == DG_I32 && !one && !dg_shape_equal(target, estimate))
         return refuse(m, target, estimate,
                       "with a threshold a label stands for one component of the estimate", why);
-    if (word(m) == ACCURACY && target_type == DG_I32)
+    if (of_sides(m) && target_type == DG_I32)
         return DG_OK;
     if (target_type == DG_I32 || !dg_shape_equal(target, estimate))
         return refuse(m, target, estimate, "both must be real and of one shape", why);

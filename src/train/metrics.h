@@ -7,6 +7,11 @@
  *     psnr(peak)  10 log10(peak^2 / mse), in dB
  *     r2          1 - sum (a-b)^2 / sum (a - mean a)^2, the mean of that of the columns (the last
  *                 axis); of a constant column 1 if it is met exactly, else 0
+ *     precision, recall, f1, iou
+ *                 of each class hits / (hits + false hits), hits / (hits + misses), their harmonic
+ *                 mean, hits / (hits + false hits + misses), 0/0 being 0; the mean over the classes
+ *                 that occur among targets or estimates. With threshold= a class is a component
+ *                 that is yes; of iou all components together are one region
  *     perplexity  exp of the mean cross entropy of labels, the estimates being logits
  *
  * Labels equal to ignore= count nowhere. An estimate that is NaN is never right. */
@@ -15,7 +20,7 @@
 
 #include "lang/model.h"
 
-enum { DG_METRIC_WORDS = 7 };
+enum { DG_METRIC_WORDS = 11 };
 extern const dg_word dg_metric_words[DG_METRIC_WORDS];
 
 /* What a metric has seen so far is a tally: so many numbers, 0 at first. estimate: its shape. */
@@ -26,7 +31,7 @@ int64_t dg_metric_width(const dg_metric *m, const dg_shape *estimate);
 dg_status dg_metric_add(const dg_metric *m, double *tally, int64_t width, const dg_tensor *target,
                         const dg_tensor *estimate, int64_t *row, dg_diag *why);
 /* tally += other. */
-void dg_metric_join(double *tally, const double *other, int64_t width);
+void dg_metric_join(const dg_metric *m, double *tally, const double *other, int64_t width);
 /* NaN before anything was added. */
 double dg_metric_value(const dg_metric *m, const double *tally, int64_t width);
 /* 1 if the value is what it should be: finite, or the infinite psnr of an exact match, and no

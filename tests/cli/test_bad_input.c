@@ -628,7 +628,7 @@ static const bad cases[] = {
      "metric.dag:7:8: error: unknown metric 'acuracy'\n"
      "    metric acuracy(label, logits)\n"
      "           ^~~~~~~   did you mean 'accuracy'?\n"
-     "    metrics: accuracy, top, mse, mae, psnr, r2, perplexity\n"},
+     "    metrics: accuracy, top, mse, mae, psnr, r2, perplexity, precision, recall, f1, iou\n"},
     {"train key.dag", 2,
      "key.dag:9:9: error: train has no 'optimiser'\n"
      "    train { optimiser = adam; epochs = 1 }\n"

@@ -41,6 +41,8 @@ static const char labels[] = "a,b,c,t\n.9,.1,0,9\n.2,.5,.4,0\n.1,.2,.3,9\n.3,.1,
     "\nmetric " metric "\ndata train { z = csv(\"d.csv\", columns=[\"a\", \"b\"]); "               \
     "t = csv(\"d.csv\", columns=[\"t\", \"u\"]) }\n" TRAIN
 
+static const char outcomes[] = "a,b,c,t\n1,0,0,0\n0,1,0,1\n1,0,0,1\n0,1,0,2\n0,1,0,2\n1,0,0,3\n";
+
 static const figure_case cases[] = {
     /* ignored labels: the loss's, the metric's own, any number an int can hold */
     {LABELS("softmax_cross_entropy(t, y, ignore=9)", "accuracy(t, y), perplexity(t, y), "
@@ -77,6 +79,27 @@ static const figure_case cases[] = {
      "train m.dag --out run --quiet", 0, "accuracy 0.5000|"},
     {COLUMNS("mse(t, y)", "accuracy(t, y, 0.5)"), "a,b,t,u\n.3,.2,1,0\n.6,.7,1,1\n",
      "train m.dag --out run --quiet", 0, "accuracy 0.7500|"},
+    /* outcomes by class; labels 0 1 1 2 2 3 (ignored), estimates 0 1 0 1 1 0: by hand */
+    {LABELS("mean(square(y))", "precision(t, y, ignore=3), recall(t, y, ignore=3), "
+                               "f1(t, y, ignore=3), iou(t, y, ignore=3)"),
+     outcomes, "train m.dag --out run --quiet", 0,
+     "precision 0.2778|recall 0.5000|f1 0.3556|iou 0.2500|"},
+    /* classes that neither occur nor are estimated do not count */
+    {LABELS("mean(square(y))", "precision(t, y), recall(t, y), iou(t, y)"),
+     "a,b,c,t\n1,0,0,0\n1,0,0,1\n0,1,0,1\n", "train m.dag --out run --quiet", 0,
+     "precision 0.7500|recall 0.7500|iou 0.5000|"},
+    {NUMBERS("sigmoid_cross_entropy(t, y)", "precision(t, y)"), "a,t\n.3,0\n.7,1\n",
+     "train m.dag --out run", 2, "of one component precision needs a threshold|"},
+    {NUMBERS("mse(t, y)", "precision(t, y, 0.5), recall(t, y, 0.5), f1(t, y, threshold=0.5), "
+                          "iou(t, y, threshold=0.5)"),
+     "a,t\n.6,1\n.7,1\n.8,0\n.1,1\n.2,0\n.3,1\n", "train m.dag --out run --quiet", 0,
+     "precision 0.6667|recall 0.5000|f1 0.5714|iou 0.4000|"},
+    {NUMBERS("mse(t, y)", "precision(t, y, 0.5), recall(t, y, 0.5), iou(t, y, 0.5)"),
+     "a,t\n.1,0\n.2,0\n", "train m.dag --out run --quiet", 0,
+     "precision 0.0000|recall 0.0000|iou 0.0000|"},
+    {COLUMNS("mse(t, y)", "recall(t, y, 0.5), iou(t, y, 0.5)"),
+     "a,b,t,u\n.9,.2,1,1\n.9,.7,1,1\n.1,.1,1,0\n", "train m.dag --out run --quiet", 0,
+     "recall 0.5833|iou 0.6000|"},
     /* r2 by column */
     {COLUMNS("mse(t, y)", "r2(t, y)"), "a,b,t,u\n2,200,1,100\n2,200,2,200\n2,200,3,300\n",
      "train m.dag --out run --quiet", 0, "r2 0.0000|"},

@@ -226,6 +226,53 @@ static double perplexity_of(const round_ *r)
     return n ? exp(sum / n) : (double)NAN;
 }
 
+/* Outcomes of class c: hits, estimates, targets; yes: of component c against the threshold. */
+static void outcomes_of(const round_ *r, int c, int yes, double n[3])
+{
+    for (int i = 0; i < r->rows; i++) {
+        int best = 0;
+        for (int k = 1; k < r->classes; k++)
+            best = r->z[i][k] > r->z[i][best] ? k : best;
+        if (!yes && r->label[i] == IGNORED)
+            continue;
+        int estimated = yes ? r->q[i][c] > r->threshold : best == c;
+        int is = yes ? r->u[i][c] >= 0.5 : r->label[i] == c;
+        n[0] += estimated && is;
+        n[1] += estimated;
+        n[2] += is;
+    }
+}
+
+enum { PRECISION, RECALL, F1, IOU };
+
+static double measure_of(const double n[3], int what)
+{
+    double below = what == PRECISION ? n[1]
+                   : what == RECALL  ? n[2]
+                   : what == F1      ? (n[1] + n[2]) / 2
+                                     : n[1] + n[2] - n[0];
+    return below > 0 ? n[0] / below : 0;
+}
+
+/* The mean over the classes that occur; pooled: all components as one. */
+static double outcome_of(const round_ *r, int what, int yes, int pooled)
+{
+    double sum = 0, all[3] = {0};
+    int present = 0, counted = yes;
+    for (int i = 0; i < r->rows; i++)
+        counted |= r->label[i] != IGNORED;
+    for (int c = 0; c < r->classes; c++) {
+        double n[3] = {0};
+        outcomes_of(r, c, yes, n);
+        outcomes_of(r, c, yes, all);
+        sum += measure_of(n, what);
+        present += n[1] + n[2] > 0;
+    }
+    if (!counted)
+        return (double)NAN;
+    return pooled ? measure_of(all, what) : present ? sum / present : 0;
+}
+
 /* ---- The model ------------------------------------------------------------------------------- */
 
 /* NPY of f64, not flushed to the disk: 1,800 files are written. */
@@ -298,6 +345,11 @@ static void write_model(const round_ *r, dg_text *t)
                    "metric m4 = mse(a, z), m5 = mae(a, z), m6 = psnr(a, z, %.17g), "
                    "m7 = r2(a, z), m8 = perplexity(t, z, ignore=%d)\n",
                    r->peak, IGNORED);
+    dg_text_printf(t,
+                   "metric m9 = precision(t, z), m10 = recall(t, z), m11 = f1(t, z), "
+                   "m12 = iou(t, z), m13 = precision(u, q, %.17g), m14 = recall(u, q, %.17g), "
+                   "m15 = f1(u, q, %.17g), m16 = iou(u, q, %.17g)\n",
+                   r->threshold, r->threshold, r->threshold, r->threshold);
     dg_text_add(t, "data train {\n");
     for (const char *name = "zpqwadut"; *name; name++)
         dg_text_printf(t, "    %c = npy(\"%c.npy\")\n", *name, *name);
@@ -305,7 +357,7 @@ static void write_model(const round_ *r, dg_text *t)
 }
 
 /* Terms, then metrics. */
-enum { TERMS = 10, METRICS = 9 };
+enum { TERMS = 10, METRICS = 17 };
 
 static void reference(const round_ *r, double want[TERMS + METRICS])
 {
@@ -328,7 +380,15 @@ static void reference(const round_ *r, double want[TERMS + METRICS])
                           plain_mean(r, mae_of),
                           10 * log10(r->peak * r->peak / mse),
                           r2_of(r),
-                          perplexity_of(r)};
+                          perplexity_of(r),
+                          outcome_of(r, PRECISION, 0, 0),
+                          outcome_of(r, RECALL, 0, 0),
+                          outcome_of(r, F1, 0, 0),
+                          outcome_of(r, IOU, 0, 0),
+                          outcome_of(r, PRECISION, 1, 0),
+                          outcome_of(r, RECALL, 1, 0),
+                          outcome_of(r, F1, 1, 0),
+                          outcome_of(r, IOU, 1, 1)};
     memcpy(want, all, sizeof all);
 }
 
