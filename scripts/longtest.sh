@@ -59,7 +59,7 @@ done 3< <(long_tests)
 
 printf '\n%d min in all\n' $(((SECONDS + 59) / 60))
 [ ${#skipped[@]} = 0 ] || printf 'skipped, its output says why: %s\n' "${skipped[@]}"
-[ ${#left[@]} = 0 ] || printf 'left out, past the budget of %d min: %s\n' "$budget" "${left[@]}"
+[ ${#left[@]} = 0 ] || printf "left out, past the budget of $budget min: %s\n" "${left[@]}"
 [ ${#failed[@]} = 0 ] || printf 'failed: %s\n' "${failed[@]}"
 printf '%d passed, %d failed\n' $passed ${#failed[@]}
 [ ${#failed[@]} = 0 ]
