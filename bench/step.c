@@ -34,7 +34,7 @@ static void fill(dg_tensor *t, uint64_t stream)
 
 static int draw(bench *b)
 {
-    const dg_model *m = b->e->model;
+    const dg_dag *m = b->e->model;
     if (m->n_ports > MOST_PORTS)
         return 0;
     for (int k = 0; k < BATCHES * m->n_ports; k++) {
@@ -81,7 +81,7 @@ static int prepare(bench *b, const char *path, int threads)
 /* n steps; 0 on failure. */
 static int run(bench *b, int n)
 {
-    const dg_model *m = b->e->model;
+    const dg_dag *m = b->e->model;
     for (int i = 0; i < n; i++, b->step++) {
         for (int k = 0; k < m->n_ports; k++)
             dg_set(b->p, m->ports[k].value, DG_VALUE, &b->batch[b->step % BATCHES][k]);

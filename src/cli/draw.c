@@ -7,7 +7,7 @@
 
 /* What is being made: the box of each value (by id - 1; -1: none), and how many nodes read it. */
 typedef struct maker {
-    const dg_model *model;
+    const dg_dag *model;
     const dg_graph *graph;
     dg_drawing *to;
     int *box_of, *uses;
@@ -108,7 +108,7 @@ static size_t most_edges(const dg_graph *g)
     return n;
 }
 
-dg_status dg_drawing_make(dg_drawing *d, const dg_model *model, dg_diag *why)
+dg_status dg_drawing_make(dg_drawing *d, const dg_dag *model, dg_diag *why)
 {
     const dg_graph *g = model->graph;
     size_t values = (size_t)g->n_values + 1;

@@ -4,7 +4,7 @@
 #define DG_CLI_DRAW_H
 
 #include "io/writer.h"
-#include "lang/model.h"
+#include "lang/dag.h"
 #include <dagrad/program.h>
 
 enum { DG_DRAW_LINES = 3, DG_DRAW_ROOM = 160 };
@@ -29,7 +29,7 @@ typedef struct dg_drawing {
 } dg_drawing;
 
 /* Boxes in an order in which every edge points forward. Freed by dg_drawing_free. DG_EMEMORY. */
-dg_status dg_drawing_make(dg_drawing *d, const dg_model *m, dg_diag *why);
+dg_status dg_drawing_make(dg_drawing *d, const dg_dag *m, dg_diag *why);
 void dg_drawing_free(dg_drawing *d);
 
 /* The DAG that the backward pass runs, made from the calls of a program: arrows turned, fan-out

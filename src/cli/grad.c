@@ -442,7 +442,7 @@ static int choose_rows(grad *k)
 /* What is not given comes from the data, which is said. */
 static void tell_origin(const grad *k)
 {
-    const dg_model *m = k->e->model;
+    const dg_dag *m = k->e->model;
     for (int i = 0; i < m->n_ports && k->in.rows > 0; i++)
         if (!dg_dataset_find(k->in.rows_of, m->ports[i].name))
             fprintf(stderr, "dagrad grad: '%s' is not given: %s\n", m->ports[i].name,
@@ -455,7 +455,7 @@ static int open_point(grad *k, const char *path, dg_experiment_options *eo)
     int code = dg_inputs_point(&k->in, &dg_command_grad, path, k->o->weights, &k->o->input, eo);
     if (code != EXIT_DONE)
         return code;
-    const dg_model *m = k->in.first ? k->in.first->model : NULL;
+    const dg_dag *m = k->in.first ? k->in.first->model : NULL;
     for (int i = 0; m && i <= m->n_ports; i++) {
         if (i == m->n_ports)
             eo->without_data = 1; /* all is given */

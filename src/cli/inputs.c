@@ -12,7 +12,7 @@
 
 enum { FREE_SIZE = 16, NAME_ROOM = 256 };
 
-const dg_binding *dg_binding_of(const dg_model *m, int port)
+const dg_binding *dg_binding_of(const dg_dag *m, int port)
 {
     const dg_binding *found = NULL;
     for (int i = 0; i < m->n_blocks; i++)
@@ -48,7 +48,7 @@ static int has_transform(const dg_binding *b, int port, const char *name)
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-static dg_status no_port(const dg_model *m, const char *name, dg_diag *why)
+static dg_status no_port(const dg_dag *m, const char *name, dg_diag *why)
 {
     dg_suggest s = {.name = name};
     dg_text all = dg_text_make(NULL);
@@ -64,7 +64,7 @@ static dg_status no_port(const dg_model *m, const char *name, dg_diag *why)
 }
 
 /* The port that "NAME=FILE" names, and its file. */
-static int find_port(const dg_model *m, const char *given, const char **file, dg_diag *why)
+static int find_port(const dg_dag *m, const char *given, const char **file, dg_diag *why)
 {
     char name[NAME_ROOM];
     const char *equals = strchr(given, '=');
@@ -92,7 +92,7 @@ static dg_shape wanted_shape(const dg_port *port)
 }
 
 /* A file read as the source of the port says, but past its pipe. */
-static dg_status fill_raw(dg_dataset *d, const dg_model *m, const dg_binding *b, int port,
+static dg_status fill_raw(dg_dataset *d, const dg_dag *m, const dg_binding *b, int port,
                           const char *file, dg_diag *why)
 {
     int k = 0;
@@ -115,7 +115,7 @@ static dg_status fill_from_array(dg_dataset *d, const dg_port *port, const char 
 
 static dg_status add_file(dg_inputs *in, dg_dataset *d, const char *given, dg_diag *why)
 {
-    const dg_model *m = in->first->model;
+    const dg_dag *m = in->first->model;
     const char *file = NULL;
     int port = find_port(m, given, &file, why);
     if (port < 0)
@@ -179,7 +179,7 @@ static dg_status add_files(dg_inputs *in, const char *run, const char *weights,
 static int free_sizes(dg_inputs *in)
 {
     int n = 0;
-    const dg_model *m = in->first->model;
+    const dg_dag *m = in->first->model;
     for (int i = 0; i < m->n_ports; i++) {
         dg_column *c = dg_dataset_find(in->rows_of, m->ports[i].name);
         dg_shape s = c ? dg_column_shape(c) : (dg_shape){0};

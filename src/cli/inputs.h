@@ -18,7 +18,7 @@ typedef struct dg_inputs {
 } dg_inputs;
 
 /* The line of a data block that fills a port: of train, else of any other; NULL: none. */
-const dg_binding *dg_binding_of(const dg_model *m, int port);
+const dg_binding *dg_binding_of(const dg_dag *m, int port);
 
 /* run: a run directory; weights as in dg_run_weights; files: n_files of "NAME=FILE", none: the test
  * part, else validation, else train; plugins: kept by reference. What is wrong is told. Returns the

@@ -46,7 +46,7 @@ static dg_status no_memory(dg_diag *why)
 
 /* ---- Which outputs --------------------------------------------------------------------------- */
 
-static dg_value target_of(const dg_model *m, dg_value v)
+static dg_value target_of(const dg_dag *m, dg_value v)
 {
     const dg_graph *g = m->graph;
     for (int k = 0; k < g->n_losses; k++) {
@@ -62,7 +62,7 @@ static dg_value target_of(const dg_model *m, dg_value v)
 
 static dg_status choose_outputs(prediction *p, const char *only, dg_diag *why)
 {
-    const dg_model *m = p->in.e->model;
+    const dg_dag *m = p->in.e->model;
     dg_suggest s = {.name = only};
     dg_text all = dg_text_make(NULL);
     for (int k = 0; k < dg_graph_outputs(m->graph) && p->n < MOST_OUTPUTS; k++) {

@@ -52,7 +52,7 @@ static dg_status try_table(dg_with *w, const dg_inputs *in, const dg_binding *b,
 
 static dg_status find_table(dg_with *w, const dg_inputs *in, const dg_list *files, dg_diag *why)
 {
-    const dg_model *m = in->e->model;
+    const dg_dag *m = in->e->model;
     dg_diag first = {.code = DG_OK};
     for (int i = 0; i < m->n_ports; i++) {
         const dg_binding *b = dg_binding_of(m, i);

@@ -116,7 +116,7 @@ static void find_sizes(dg_builder *r)
 
 void dg_read_ports(dg_builder *r)
 {
-    dg_model *m = r->model;
+    dg_dag *m = r->model;
     dg_naming naming = {.prefix = ""};
     m->ports = dg_heap_take(&r->heap, (size_t)r->file.n, sizeof *m->ports);
     find_sizes(r);

@@ -12,7 +12,7 @@
 #define DG_LANG_BUILD_H
 
 #include "graph/attr.h"
-#include "lang/model.h"
+#include "lang/dag.h"
 #include "lang/parse.h"
 
 enum { DG_WORK_MAX = 1 << 18, DG_EVAL_DEPTH = 2 * DG_PARSE_DEPTH };
@@ -90,7 +90,7 @@ typedef struct dg_builder {
     dg_memory memory;
     dg_heap heap;
     dg_source source;
-    dg_model *model;
+    dg_dag *model;
     dg_vocabulary vocabulary;
     const dg_host *host;
     const dg_node_type *const *types;

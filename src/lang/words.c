@@ -136,7 +136,7 @@ bool dg_clause_make(dg_builder *r, dg_line *l, const char *what, const dg_word *
 
 /* ---- Data ----------------------------------------------------------------------------------- */
 
-static int find_port(const dg_model *m, const char *name)
+static int find_port(const dg_dag *m, const char *name)
 {
     for (int i = 0; i < m->n_ports; i++)
         if (strcmp(m->ports[i].name, name) == 0)
@@ -305,7 +305,7 @@ static const dg_item *head_of(dg_builder *r, dg_line *l, const dg_stmt *s)
 
 static void read_block(dg_builder *r, const dg_stmt *s)
 {
-    dg_model *m = r->model;
+    dg_dag *m = r->model;
     dg_naming naming = {.prefix = ""};
     dg_line l = dg_line_of(r, r->top, &naming, s, "data");
     const dg_word head = {"data", r->vocabulary.block, r->vocabulary.n_block};
@@ -481,7 +481,7 @@ static void take_options(dg_builder *r, dg_line *l, bool parts, const dg_item **
 
 void dg_read_settings(dg_builder *r)
 {
-    dg_model *m = r->model;
+    dg_dag *m = r->model;
     int n = r->vocabulary.n_keys;
     const dg_stmt *train = find_train(r), none = {0};
     dg_naming naming = {.prefix = ""};

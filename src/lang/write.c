@@ -176,7 +176,7 @@ static void write_model(void *work)
     dg_text_add_bytes(out, file->text + at, (size_t)(file->size - at));
 }
 
-void dg_model_write(const dg_model *m, dg_text *out)
+void dg_dag_write(const dg_dag *m, dg_text *out)
 {
     dg_builder *r = m->inside;
     if (r->source.n == 0 || dg_diags_status(&m->diags) != DG_OK)

@@ -99,7 +99,7 @@ static dg_status read_array(void *user, const char *name, const dg_clause *sourc
     return read_rows(e, source, type, shape, data, why);
 }
 
-dg_status dg_experiment_fill(const dg_model *m, dg_dataset *d, const dg_binding *b, int only,
+dg_status dg_experiment_fill(const dg_dag *m, dg_dataset *d, const dg_binding *b, int only,
                              const char *path, dg_diag *why)
 {
     dg_io_call calls[DG_MOST_NAMES][DG_MOST_IO_WORDS], source = io_call(&b->source);
@@ -223,7 +223,7 @@ static void warn_of_sorted(dg_experiment *e)
 /* The line of a data block that fills a column. */
 static dg_span span_of_column(const dg_experiment *e, int data, const char *name)
 {
-    const dg_model *m = e->model;
+    const dg_dag *m = e->model;
     for (int i = 0; i < m->n_blocks; i++)
         for (int k = 0; k < m->blocks[i].n_bindings && (int)m->blocks[i].data == data; k++) {
             const dg_binding *b = &m->blocks[i].bindings[k];
@@ -332,7 +332,7 @@ static void build(dg_experiment *e)
     dg_dimension sizes[64];
     int n = free_sizes(e, sizes, 64);
     dg_type real = e->options.real_given ? e->options.real : e->settings.real;
-    if (dg_model_build(e->model, real, sizes, n) != DG_OK)
+    if (dg_dag_build(e->model, real, sizes, n) != DG_OK)
         return;
     if (!e->options.without_data)
         check_columns(e);
@@ -349,7 +349,7 @@ static void log_line(void *user, const char *line)
 }
 
 /* mse(target_OUT, OUT) for each output whose sizes are known. */
-static void add_losses(dg_experiment *e, dg_model_options *m, dg_diag *why)
+static void add_losses(dg_experiment *e, dg_dag_options *m, dg_diag *why)
 {
     dg_text t = dg_text_make(NULL);
     char shape[160];
@@ -372,7 +372,7 @@ static void add_losses(dg_experiment *e, dg_model_options *m, dg_diag *why)
 }
 
 /* An .onnx as the text of a model and its tensors; a failure is kept for the diagnostics. */
-static void read_onnx(dg_experiment *e, dg_model_options *m, dg_diag *why)
+static void read_onnx(dg_experiment *e, dg_dag_options *m, dg_diag *why)
 {
     if (e->options.text || !dg_is_onnx(e->options.path))
         return;
@@ -409,20 +409,20 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o)
         dg_store_say(e->store, o->say, o->user);
     e->host = (dg_host){.size = sizeof e->host, .user = e, .log = log_line};
     dg_words_make(&e->words);
-    dg_model_options m = {.path = o->path,
-                          .text = o->text,
-                          .set = o->set,
-                          .n_set = o->n_set,
-                          .vocabulary = &e->words.vocabulary,
-                          .types = o->types,
-                          .n_types = o->n_types,
-                          .host = &e->host,
-                          .read = read_array,
-                          .user = e};
+    dg_dag_options m = {.path = o->path,
+                        .text = o->text,
+                        .set = o->set,
+                        .n_set = o->n_set,
+                        .vocabulary = &e->words.vocabulary,
+                        .types = o->types,
+                        .n_types = o->n_types,
+                        .host = &e->host,
+                        .read = read_array,
+                        .user = e};
     read_onnx(e, &m, &why);
     if (e->store && e->options.tensors)
         dg_store_hold(e->store, "net.safetensors", e->options.tensors, &why);
-    e->model = e->store ? dg_model_open(&m) : NULL;
+    e->model = e->store ? dg_dag_open(&m) : NULL;
     if (!e->model) {
         dg_experiment_free(e);
         return NULL;
@@ -443,7 +443,7 @@ void dg_experiment_free(dg_experiment *e)
     if (!e)
         return;
     dg_legends_free(e);
-    dg_model_free(e->model);
+    dg_dag_free(e->model);
     for (int i = 0; i < DG_DATA_PARTS; i++)
         dg_dataset_free(e->block[i]);
     dg_store_free(e->store);

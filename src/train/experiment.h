@@ -7,7 +7,7 @@
 #define DG_TRAIN_EXPERIMENT_H
 
 #include "io/dataset.h"
-#include "lang/model.h"
+#include "lang/dag.h"
 #include "onnx/onnx.h"
 #include "train/settings.h"
 #include "train/vocabulary.h"
@@ -44,7 +44,7 @@ typedef struct dg_experiment_options {
 
 typedef struct dg_experiment {
     dg_words words;
-    dg_model *model;
+    dg_dag *model;
     dg_settings settings;
     dg_store *store;
     dg_dataset *block[DG_DATA_PARTS]; /* by dg_data */
@@ -71,7 +71,7 @@ dg_status dg_experiment_status(const dg_experiment *e);
 
 /* Adds what a line of a data block fills to d. only: this port alone, -1: all; path: read instead
  * of its file, or NULL. */
-dg_status dg_experiment_fill(const dg_model *m, dg_dataset *d, const dg_binding *b, int only,
+dg_status dg_experiment_fill(const dg_dag *m, dg_dataset *d, const dg_binding *b, int only,
                              const char *path, dg_diag *why);
 
 /* The n rows that a program was given: of which dataset. data NULL: a model without data. */

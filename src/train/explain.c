@@ -41,7 +41,7 @@ dg_status dg_point_copy(dg_point *x, const dg_graph *g, dg_program *p, dg_diag *
     return s;
 }
 
-static const dg_port *port_of(const dg_model *m, int32_t id)
+static const dg_port *port_of(const dg_dag *m, int32_t id)
 {
     for (int i = 0; i < m->n_ports; i++)
         if (m->ports[i].value.id == id)

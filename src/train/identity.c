@@ -86,7 +86,7 @@ static json_t *column_line(const dg_experiment *e, const dg_block *block, const 
 static json_t *column_lines(const dg_experiment *e, dg_diag *why)
 {
     static const char *const part[] = {"train", "validation"};
-    const dg_model *m = e->model;
+    const dg_dag *m = e->model;
     json_t *j = json_object();
     for (int i = 0; i < m->n_blocks; i++)
         for (int k = 0; k < m->blocks[i].n_bindings && m->blocks[i].data < DG_DATA_TEST; k++) {

@@ -18,7 +18,7 @@
 #ifndef DG_TRAIN_METRICS_H
 #define DG_TRAIN_METRICS_H
 
-#include "lang/model.h"
+#include "lang/dag.h"
 
 enum { DG_METRIC_WORDS = 11 };
 extern const dg_word dg_metric_words[DG_METRIC_WORDS];

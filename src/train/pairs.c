@@ -5,7 +5,7 @@
 #include "train/metrics.h"
 #include <string.h>
 
-static int is_target(const dg_model *m, int32_t id)
+static int is_target(const dg_dag *m, int32_t id)
 {
     for (int i = 0; i < m->n_ports; i++)
         if (m->ports[i].value.id == id)
@@ -13,12 +13,12 @@ static int is_target(const dg_model *m, int32_t id)
     return 0;
 }
 
-static int changed_places(const dg_model *m, int32_t first, int32_t second)
+static int changed_places(const dg_dag *m, int32_t first, int32_t second)
 {
     return is_target(m, second) && !is_target(m, first);
 }
 
-static const char *name_of(const dg_model *m, int32_t id)
+static const char *name_of(const dg_dag *m, int32_t id)
 {
     return m->graph->values[id - 1].name;
 }
@@ -28,7 +28,7 @@ static void report(dg_experiment *e, dg_span at, const char *word, int32_t secon
 {
     char found[512], fits[512];
     dg_place place;
-    const dg_model *m = e->model;
+    const dg_dag *m = e->model;
     dg_format(found, sizeof found, "%s takes the target first, and '%s' is its second argument",
               word, name_of(m, second));
     dg_format(fits, sizeof fits, "%s(%s, ...)", word, name_of(m, second));

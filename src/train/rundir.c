@@ -279,7 +279,7 @@ static dg_status model_text(const dg_run_dir *r, const dg_trainer *t, dg_text *t
                             dg_diag *why)
 {
     char file[PATH_MAX];
-    dg_model_write(t->e->model, text);
+    dg_dag_write(t->e->model, text);
     *changed = !has_bytes(dg_run_file(r->path, "model.dag", file, sizeof file), text);
     return text->failed ? no_memory(why) : DG_OK;
 }

@@ -5,18 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-static const dg_setting *setting(const dg_model *m, int key)
+static const dg_setting *setting(const dg_dag *m, int key)
 {
     return &m->settings[key];
 }
 
-static double number(const dg_model *m, int key, double absent)
+static double number(const dg_dag *m, int key, double absent)
 {
     const dg_attr_value *v = &setting(m, key)->value;
     return v->count > 0 ? v->number[0] : absent;
 }
 
-static void read_optimizer(const dg_model *m, dg_optimizer *o)
+static void read_optimizer(const dg_dag *m, dg_optimizer *o)
 {
     const dg_clause *c = &setting(m, DG_KEY_OPTIMIZER)->clause;
     if (c->word < 0)
@@ -42,7 +42,7 @@ static void read_optimizer(const dg_model *m, dg_optimizer *o)
     }
 }
 
-static void read_schedule(const dg_model *m, dg_schedule *s)
+static void read_schedule(const dg_dag *m, dg_schedule *s)
 {
     const dg_clause *c = &setting(m, DG_KEY_SCHEDULE)->clause;
     *s = (dg_schedule){
@@ -58,7 +58,7 @@ static void read_schedule(const dg_model *m, dg_schedule *s)
     }
 }
 
-static void check(dg_model *m, const dg_settings *s)
+static void check(dg_dag *m, const dg_settings *s)
 {
     dg_diag why = {0};
     const dg_setting *epochs = setting(m, DG_KEY_EPOCHS), *batch = setting(m, DG_KEY_BATCH);
@@ -79,7 +79,7 @@ static void check(dg_model *m, const dg_settings *s)
         dg_diags_failure(&m->diags, &why, setting(m, DG_KEY_OPTIMIZER)->span);
 }
 
-void dg_settings_read(dg_model *m, dg_settings *s)
+void dg_settings_read(dg_dag *m, dg_settings *s)
 {
     *s = (dg_settings){.optimizer = dg_optimizer_default(DG_SGD)};
     read_optimizer(m, &s->optimizer);

@@ -2,7 +2,7 @@
 #ifndef DG_TRAIN_SETTINGS_H
 #define DG_TRAIN_SETTINGS_H
 
-#include "lang/model.h"
+#include "lang/dag.h"
 #include <dagrad/optimizer.h>
 
 typedef struct dg_settings {
@@ -19,7 +19,7 @@ typedef struct dg_settings {
 } dg_settings;
 
 /* Reports what is wrong in the model's diagnostics. */
-void dg_settings_read(dg_model *m, dg_settings *s);
+void dg_settings_read(dg_dag *m, dg_settings *s);
 
 /* 1 if name fits one of the patterns ("*", "?"), separated by newlines. */
 int dg_name_fits(const char *patterns, const char *name);

@@ -2,9 +2,9 @@
 #ifndef DG_TRAIN_VOCABULARY_H
 #define DG_TRAIN_VOCABULARY_H
 
-#include "lang/model.h"
+#include "lang/dag.h"
 
-/* Keys of train { }, indices of dg_model.settings. */
+/* Keys of train { }, indices of dg_dag.settings. */
 enum {
     DG_KEY_OPTIMIZER,
     DG_KEY_BATCH,

@@ -2,7 +2,7 @@
  * reads; what it refuses it refuses with a reason.
  *
  *     ./fuzz_onnx corpus/ tests/onnx/data/          (the nets are its seeds) */
-#include "lang/model.h"
+#include "lang/dag.h"
 #include "onnx/onnx.h"
 
 #include <stdint.h>
@@ -21,11 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    dg_model_options o = {.path = "F.dag", .text = net->text};
-    dg_model *m = dg_model_open(&o);
+    dg_dag_options o = {.path = "F.dag", .text = net->text};
+    dg_dag *m = dg_dag_open(&o);
     if (m && dg_diags_status(&m->diags) != DG_OK)
         abort();
-    dg_model_free(m);
+    dg_dag_free(m);
     dg_onnx_free(net);
     return 0;
 }

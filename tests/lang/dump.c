@@ -74,7 +74,7 @@ static void vertex(dg_text *out, const dg_graph *g, int id)
     dg_text_add(out, "\n");
 }
 
-static void terms(dg_text *out, const dg_model *m)
+static void terms(dg_text *out, const dg_dag *m)
 {
     const char *name;
     double weight;
@@ -97,7 +97,7 @@ static void clause(dg_text *out, const dg_word *words, const dg_clause *c)
         attrs(out, words[c->word].attrs, &c->attrs);
 }
 
-static void data(dg_text *out, const dg_model *m, const dg_vocabulary *v)
+static void data(dg_text *out, const dg_dag *m, const dg_vocabulary *v)
 {
     static const char *const parts[] = {"train", "validation", "test"};
     for (int i = 0; i < m->n_blocks; i++) {
@@ -121,7 +121,7 @@ static void data(dg_text *out, const dg_model *m, const dg_vocabulary *v)
     }
 }
 
-static void train(dg_text *out, const dg_model *m, const dg_vocabulary *v)
+static void train(dg_text *out, const dg_dag *m, const dg_vocabulary *v)
 {
     for (int k = 0; k < m->n_settings; k++) {
         const dg_setting *s = &m->settings[k];
@@ -137,7 +137,7 @@ static void train(dg_text *out, const dg_model *m, const dg_vocabulary *v)
     }
 }
 
-void dg_test_dump(const dg_model *m, const dg_vocabulary *v, dg_text *out)
+void dg_test_dump(const dg_dag *m, const dg_vocabulary *v, dg_text *out)
 {
     for (int i = 0; i < m->n_lets; i++)
         dg_text_printf(out, "let %s = %s%s\n", m->lets[i].name, m->lets[i].text,

@@ -2,8 +2,8 @@
 #ifndef DG_TESTS_LANG_DUMP_H
 #define DG_TESTS_LANG_DUMP_H
 
-#include "lang/model.h"
+#include "lang/dag.h"
 
-void dg_test_dump(const dg_model *m, const dg_vocabulary *v, dg_text *out);
+void dg_test_dump(const dg_dag *m, const dg_vocabulary *v, dg_text *out);
 
 #endif

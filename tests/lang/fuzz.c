@@ -14,15 +14,15 @@ static void must(bool holds)
         abort();
 }
 
-static dg_model *load(const char *text, const char *option)
+static dg_dag *load(const char *text, const char *option)
 {
     const dg_dimension sizes[] = {{"T", 4}, {"L", 3}};
-    dg_model_options o = {.path = "fuzz.dag",
-                          .text = text,
-                          .set = &option,
-                          .n_set = option != NULL,
-                          .vocabulary = &dg_test_words};
-    dg_model *m = dg_model_load(&o, DG_F32, sizes, 2);
+    dg_dag_options o = {.path = "fuzz.dag",
+                        .text = text,
+                        .set = &option,
+                        .n_set = option != NULL,
+                        .vocabulary = &dg_test_words};
+    dg_dag *m = dg_dag_load(&o, DG_F32, sizes, 2);
     must(m != NULL);
     return m;
 }
@@ -36,20 +36,20 @@ void dg_fuzz_lang(const char *data, size_t size)
     char *option = strchr(text, 1);
     if (option)
         *option++ = 0;
-    dg_model *m = load(text, option);
+    dg_dag *m = load(text, option);
     dg_text out = dg_text_make(NULL), written = dg_text_make(NULL);
     dg_diags_text(&m->diags, &out, size & 1);
     must((dg_diags_status(&m->diags) == DG_OK) == (out.length == 0));
     if (out.length == 0) {
         dg_test_dump(m, &dg_test_words, &out);
-        dg_model_write(m, &written);
-        dg_model *again = load(written.data, NULL);
+        dg_dag_write(m, &written);
+        dg_dag *again = load(written.data, NULL);
         must(dg_diags_status(&again->diags) == DG_OK);
         must(dg_graph_values(again->graph) == dg_graph_values(m->graph));
-        dg_model_free(again);
+        dg_dag_free(again);
     }
     dg_text_free(&out);
     dg_text_free(&written);
-    dg_model_free(m);
+    dg_dag_free(m);
     free(text);
 }

@@ -60,17 +60,17 @@ static bool load(const char *text, int allocations, dg_status expected, const ch
 {
     supply s = {.left = allocations};
     dg_host host = {.size = sizeof host, .user = &s, .alloc = alloc_some, .free = free_some};
-    dg_model_options o = {.path = "m.dag",
-                          .text = text,
-                          .set = set,
-                          .n_set = n_set,
-                          .vocabulary = &dg_test_words,
-                          .host = &host};
-    dg_model *m = dg_model_load(&o, DG_F64, NULL, 0);
+    dg_dag_options o = {.path = "m.dag",
+                        .text = text,
+                        .set = set,
+                        .n_set = n_set,
+                        .vocabulary = &dg_test_words,
+                        .host = &host};
+    dg_dag *m = dg_dag_load(&o, DG_F64, NULL, 0);
     dg_status status = m ? dg_diags_status(&m->diags) : DG_EMEMORY;
     if (status != DG_EMEMORY)
         assert_int_equal(status, expected);
-    dg_model_free(m);
+    dg_dag_free(m);
     assert_int_equal(s.alive, 0);
     return status != DG_EMEMORY;
 }

@@ -76,27 +76,27 @@ static dg_status read_array(void *user, const char *name, const dg_clause *sourc
     return DG_OK;
 }
 
-static dg_model *load(const char *path, const test_case *t)
+static dg_dag *load(const char *path, const test_case *t)
 {
     const char *slash = strrchr(path, '/');
-    dg_model_options o = {.path = slash ? slash + 1 : path,
-                          .text = t->text,
-                          .set = t->set,
-                          .n_set = t->n_set,
-                          .vocabulary = &dg_test_words,
-                          .read = read_array};
-    return dg_model_load(&o, DG_F32, t->sizes, t->n_sizes);
+    dg_dag_options o = {.path = slash ? slash + 1 : path,
+                        .text = t->text,
+                        .set = t->set,
+                        .n_set = t->n_set,
+                        .vocabulary = &dg_test_words,
+                        .read = read_array};
+    return dg_dag_load(&o, DG_F32, t->sizes, t->n_sizes);
 }
 
 /* What a model's options leave written in its text is the same model. */
-static void check_written(const char *path, const dg_model *m, const test_case *t, const char *was)
+static void check_written(const char *path, const dg_dag *m, const test_case *t, const char *was)
 {
     dg_text written = dg_text_make(NULL), again = dg_text_make(NULL);
-    dg_model_write(m, &written);
+    dg_dag_write(m, &written);
     test_case u = *t;
     u.text = written.data;
     u.n_set = 0;
-    dg_model *copy = load(path, &u);
+    dg_dag *copy = load(path, &u);
     dg_diags_text(&copy->diags, &again, false);
     assert_string_equal(again.data, "");
     dg_test_dump(copy, &dg_test_words, &again);
@@ -109,7 +109,7 @@ static void check_written(const char *path, const dg_model *m, const test_case *
             fail_msg("%s: written with its options it differs:\n%s\nis read as\n%s", path,
                      written.data, again.data);
     }
-    dg_model_free(copy);
+    dg_dag_free(copy);
     dg_text_free(&written);
     dg_text_free(&again);
 }
@@ -166,7 +166,7 @@ static void run_case(const char *path)
     assert_non_null(t.text);
     char *copy = strdup(t.text);
     read_options(&t, copy);
-    dg_model *m = load(path, &t);
+    dg_dag *m = load(path, &t);
     assert_non_null(m);
     dg_text out = dg_text_make(NULL);
     dg_diags_text(&m->diags, &out, false);
@@ -178,7 +178,7 @@ static void run_case(const char *path)
         compare(path, ".err", out.data);
     }
     dg_text_free(&out);
-    dg_model_free(m);
+    dg_dag_free(m);
     free(copy);
     free(t.text);
 }
@@ -226,14 +226,14 @@ static void check_depth(char *text, bool good)
 {
     test_case t = {.text = text};
     dg_text out = dg_text_make(NULL);
-    dg_model *m = load("m.dag", &t);
+    dg_dag *m = load("m.dag", &t);
     dg_diags_text(&m->diags, &out, false);
     if (good)
         assert_string_equal(out.data, "");
     else
         assert_non_null(strstr(out.data, "error: this is nested too deeply\n"));
     dg_text_free(&out);
-    dg_model_free(m);
+    dg_dag_free(m);
     free(text);
 }
 
@@ -264,33 +264,33 @@ static void a_small_file_is_no_large_graph(void **state)
     sprintf(to, "z = f40(x)\noutput z\n");
     test_case t = {.text = text};
     dg_text out = dg_text_make(NULL);
-    dg_model *m = load("m.dag", &t);
+    dg_dag *m = load("m.dag", &t);
     dg_diags_text(&m->diags, &out, false);
     assert_non_null(strstr(out.data, "error: the model is too large\n"));
     assert_int_equal(m->diags.n, 1);
     dg_text_free(&out);
-    dg_model_free(m);
+    dg_dag_free(m);
     free(text);
 }
 
 static void files(void **state)
 {
     (void)state;
-    dg_model_options o = {.path = "no/such/file.dag"};
-    dg_model *m = dg_model_load(&o, DG_F32, NULL, 0);
+    dg_dag_options o = {.path = "no/such/file.dag"};
+    dg_dag *m = dg_dag_load(&o, DG_F32, NULL, 0);
     dg_text out = dg_text_make(NULL);
     assert_int_equal(dg_diags_status(&m->diags), DG_EUSAGE);
     assert_null(m->graph);
     dg_diags_text(&m->diags, &out, false);
     assert_string_equal(out.data, "no/such/file.dag: error: there is no such file\n");
-    dg_model_write(m, &out); /* nothing */
+    dg_dag_write(m, &out); /* nothing */
     assert_string_equal(m->name, "file");
-    dg_model_free(m);
+    dg_dag_free(m);
     o.path = "/";
-    m = dg_model_open(&o);
+    m = dg_dag_open(&o);
     assert_int_equal(dg_diags_status(&m->diags), DG_EUSAGE);
-    dg_model_free(m);
-    dg_model_free(NULL);
+    dg_dag_free(m);
+    dg_dag_free(NULL);
     dg_text_free(&out);
 }
 

@@ -2,7 +2,7 @@
 #ifndef DG_TESTS_LANG_WORDS_H
 #define DG_TESTS_LANG_WORDS_H
 
-#include "lang/model.h"
+#include "lang/dag.h"
 
 extern const dg_vocabulary dg_test_words;
 

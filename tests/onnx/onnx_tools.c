@@ -180,7 +180,7 @@ void onnx_run_at(onnx_run *r, double factor)
 }
 
 /* Free sizes of an input, from its vector. */
-static int find_sizes(const onnx_run *r, const dg_model *m, dg_dimension sizes[], int most)
+static int find_sizes(const onnx_run *r, const dg_dag *m, dg_dimension sizes[], int most)
 {
     int n = 0;
     for (int i = 0; i < r->net->n_inputs; i++) {

@@ -1,20 +1,20 @@
-/* A model: what one .dag file says, checked, with its graph.
+/* What one .dag file says, checked, with its graph.
  *
- *     dg_model *m = dg_model_open(&options);      parses; lets, data, train, inputs are there
+ *     dg_dag *m = dg_dag_open(&options);         parses; lets, data, train, inputs are there
  *     ... look at m->blocks, open the data, find the sizes of free dimensions ...
- *     dg_model_build(m, real, sizes, n_sizes);    the graph, losses, metrics are there
+ *     dg_dag_build(m, real, sizes, n_sizes);      the graph, losses, metrics are there
  *     dg_diags_text(&m->diags, &text, color);     everything that is wrong, with what the caller
  *                                                 added by dg_diags_at(&m->diags, span, ...)
  *
  * Nothing aborts or prints. After an error all that can still be checked is; what a model holds is
- * to be used only while dg_diags_status(&m->diags) is DG_OK. All of it lives until dg_model_free,
+ * to be used only while dg_diags_status(&m->diags) is DG_OK. All of it lives until dg_dag_free,
  * the graph too.
  *
  * Which sources, transforms, metrics and keys of train there are, the storeys above know: they hand
- * their tables to dg_model_open and get back clauses that are checked against them, by the function
+ * their tables to dg_dag_open and get back clauses that are checked against them, by the function
  * that checks the attributes of nodes. */
-#ifndef DG_LANG_MODEL_H
-#define DG_LANG_MODEL_H
+#ifndef DG_LANG_DAG_H
+#define DG_LANG_DAG_H
 
 #include "lang/diag.h"
 #include <dagrad/graph.h>
@@ -65,9 +65,9 @@ typedef struct dg_port {
     const char *name;
     bool target;
     dg_type type;                  /* DG_I32 for `int`, else the type of the graph */
-    dg_shape shape;                /* DG_N: the batch. A free dimension is 0 until dg_model_build */
+    dg_shape shape;                /* DG_N: the batch. A free dimension is 0 until dg_dag_build */
     const char *free[DG_MAX_RANK]; /* the names of free dimensions (T), else NULL; not of N */
-    dg_value value;                /* after dg_model_build */
+    dg_value value;                /* after dg_dag_build */
     dg_span span;
 } dg_port;
 
@@ -125,7 +125,7 @@ typedef struct dg_let {
     dg_span span;
 } dg_let;
 
-typedef struct dg_model {
+typedef struct dg_dag {
     dg_diags diags;
     const char *name; /* of the file without folder and .dag: "fashion" */
     dg_port *ports;
@@ -137,11 +137,11 @@ typedef struct dg_model {
     dg_let *lets;
     int n_lets;
     bool has_train;     /* there is a train block, or an option sets a key of it */
-    dg_graph *graph;    /* NULL before dg_model_build; then outputs and losses are its own */
-    dg_metric *metrics; /* after dg_model_build */
+    dg_graph *graph;    /* NULL before dg_dag_build; then outputs and losses are its own */
+    dg_metric *metrics; /* after dg_dag_build */
     int n_metrics;
     struct dg_builder *inside;
-} dg_model;
+} dg_dag;
 
 /* ---- Reading one ---------------------------------------------------------------------------- */
 
@@ -156,7 +156,7 @@ typedef struct dg_dimension {
     int64_t size;
 } dg_dimension;
 
-typedef struct dg_model_options {
+typedef struct dg_dag_options {
     const char *path;       /* the file; where text is given, only its name in messages */
     const char *text;       /* the model itself, ended by 0, or NULL: the file is read */
     const char *const *set; /* NAME=VALUE: a let, a key of train, or part of one (optimizer.rate) */
@@ -167,24 +167,24 @@ typedef struct dg_model_options {
     int n_types;
     dg_array_reader *read; /* NULL: arrays cannot be read, and are an error */
     void *user;
-} dg_model_options;
+} dg_dag_options;
 
 /* Parses, and checks all but the graph. NULL only when out of memory. Options are copied, their
  * tables, types and host kept by reference. */
-dg_model *dg_model_open(const dg_model_options *o);
+dg_dag *dg_dag_open(const dg_dag_options *o);
 
 /* Makes the graph, once. real: DG_F32 or DG_F64. sizes: free dimensions (without N); one that is
  * missing is an error at its place. Returns dg_diags_status. */
-dg_status dg_model_build(dg_model *m, dg_type real, const dg_dimension *sizes, int n_sizes);
+dg_status dg_dag_build(dg_dag *m, dg_type real, const dg_dimension *sizes, int n_sizes);
 
 /* Both, for a model without free dimensions or with these. NULL only when out of memory. */
-dg_model *dg_model_load(const dg_model_options *o, dg_type real, const dg_dimension *sizes,
+dg_dag *dg_dag_load(const dg_dag_options *o, dg_type real, const dg_dimension *sizes,
                         int n_sizes);
 
-void dg_model_free(dg_model *m); /* after the programs of its graph; NULL allowed */
+void dg_dag_free(dg_dag *m); /* after the programs of its graph; NULL allowed */
 
 /* Appends the model's text with the options written into it: what model.dag of a run directory
  * holds. Read without options, it is the same model. Nothing, if the model has errors. */
-void dg_model_write(const dg_model *m, dg_text *out);
+void dg_dag_write(const dg_dag *m, dg_text *out);
 
 #endif

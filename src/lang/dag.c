@@ -53,7 +53,7 @@ static char *read_file(dg_builder *r, const char *path, size_t *size)
     return NULL;
 }
 
-static bool add_file(dg_builder *r, const dg_model_options *o)
+static bool add_file(dg_builder *r, const dg_dag_options *o)
 {
     const char *path = o->path ? o->path : "model";
     size_t size = o->text ? strlen(o->text) : 0;
@@ -156,7 +156,7 @@ static void find_names(dg_builder *r)
 
 static void list_lets(dg_builder *r)
 {
-    dg_model *m = r->model;
+    dg_dag *m = r->model;
     m->lets = dg_heap_take(&r->heap, (size_t)r->lets.n, sizeof *m->lets);
     for (int i = 0; i < r->lets.n; i++) {
         const dg_stmt *s = dg_dict_find(&r->lets, r->lets.order[i]);
@@ -179,7 +179,7 @@ static void list_lets(dg_builder *r)
 
 typedef struct {
     dg_builder *builder;
-    const dg_model_options *options;
+    const dg_dag_options *options;
     dg_type real;
     const dg_dimension *sizes;
     int n_sizes;
@@ -188,7 +188,7 @@ typedef struct {
 static void open_model(void *work)
 {
     dg_builder *r = ((task *)work)->builder;
-    const dg_model_options *o = ((task *)work)->options;
+    const dg_dag_options *o = ((task *)work)->options;
     r->model->name = name_of(r, o->path);
     r->top = dg_heap_take(&r->heap, 1, sizeof *r->top);
     r->sets = dg_heap_take(&r->heap, (size_t)o->n_set, sizeof *r->sets);
@@ -213,13 +213,13 @@ static void build_graph(void *work)
 }
 
 /* An empty model, or NULL. */
-static dg_model *new_model(const dg_host *host)
+static dg_dag *new_model(const dg_host *host)
 {
     dg_memory memory = {0};
     if (host && host->alloc && host->free)
         memory = (dg_memory){.user = host->user, .alloc = host->alloc, .free = host->free};
     dg_builder *r = dg_memory_zeroed(&memory, sizeof *r);
-    dg_model *m = r ? dg_memory_zeroed(&memory, sizeof *m) : NULL;
+    dg_dag *m = r ? dg_memory_zeroed(&memory, sizeof *m) : NULL;
     if (!m) {
         dg_memory_free(&memory, r);
         return NULL;
@@ -234,9 +234,9 @@ static dg_model *new_model(const dg_host *host)
     return m;
 }
 
-dg_model *dg_model_open(const dg_model_options *o)
+dg_dag *dg_dag_open(const dg_dag_options *o)
 {
-    dg_model *m = new_model(o->host);
+    dg_dag *m = new_model(o->host);
     if (!m)
         return NULL;
     dg_builder *r = m->inside;
@@ -252,7 +252,7 @@ dg_model *dg_model_open(const dg_model_options *o)
     return m;
 }
 
-dg_status dg_model_build(dg_model *m, dg_type real, const dg_dimension *sizes, int n_sizes)
+dg_status dg_dag_build(dg_dag *m, dg_type real, const dg_dimension *sizes, int n_sizes)
 {
     dg_builder *r = m->inside;
     task t = {.builder = r, .real = real, .sizes = sizes, .n_sizes = n_sizes};
@@ -263,16 +263,16 @@ dg_status dg_model_build(dg_model *m, dg_type real, const dg_dimension *sizes, i
     return dg_diags_status(&m->diags);
 }
 
-dg_model *dg_model_load(const dg_model_options *o, dg_type real, const dg_dimension *sizes,
+dg_dag *dg_dag_load(const dg_dag_options *o, dg_type real, const dg_dimension *sizes,
                         int n_sizes)
 {
-    dg_model *m = dg_model_open(o);
+    dg_dag *m = dg_dag_open(o);
     if (m)
-        dg_model_build(m, real, sizes, n_sizes);
+        dg_dag_build(m, real, sizes, n_sizes);
     return m;
 }
 
-void dg_model_free(dg_model *m)
+void dg_dag_free(dg_dag *m)
 {
     if (!m)
         return;
