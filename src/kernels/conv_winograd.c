@@ -18,18 +18,18 @@ enum {
     SKEW = 16           /* between tiles, so that they do not meet in the same places of a cache */
 };
 
-/* Room of a pass that reads c channels and writes k, in numbers: windows, patches, products, zeros,
+/* The scratch of a pass that reads c channels and writes k, in numbers: windows, patches, products, zeros,
  * turned windows. */
 typedef struct {
     int64_t panel;                            /* output channels at a time */
     int64_t width_in, width_out;              /* channels of a plane of a tile */
     int64_t plane_w, tile_in, tile_out;       /* distances of planes, of tiles */
     int64_t patches, products, zeros, turned; /* offsets after the windows */
-} room;
+} layout;
 
-static room room_of(int64_t c, int64_t k)
+static layout layout_of(int64_t c, int64_t k)
 {
-    room r = {.width_in = dg_padded(c)};
+    layout r = {.width_in = dg_padded(c)};
     r.panel = dg_max(dg_min(dg_padded(k), WINDOW / dg_padded(c) / DG_LANES * DG_LANES), DG_LANES);
     r.width_out = r.panel;
     r.plane_w = c * r.width_out + DG_PLANE_SKEW;
@@ -46,7 +46,7 @@ static room room_of(int64_t c, int64_t k)
  * window w [3, 3, c, k], from the last tap to the first if `turned`. */
 typedef struct {
     dg_tiling in, out;
-    room r;
+    layout r;
     const real *x, *w, *bias;
     real *y, *scratch;
     int turned;
@@ -209,7 +209,7 @@ static void forward(const dg_conv *s, int64_t n0, int64_t n1, const real *x, con
     const int64_t down = dg_tiles(s->oh), across = dg_tiles(s->ow);
     pass p = {.in = {s->h, s->w, s->c, s->top, s->left, down, across},
               .out = {s->oh, s->ow, s->k, 0, 0, down, across},
-              .r = room_of(s->c, s->k),
+              .r = layout_of(s->c, s->k),
               .x = x,
               .w = w,
               .bias = b,
@@ -220,7 +220,7 @@ static void forward(const dg_conv *s, int64_t n0, int64_t n1, const real *x, con
 
 static size_t forward_scratch(const dg_conv *s)
 {
-    return (size_t)room_of(s->c, s->k).turned * sizeof(real);
+    return (size_t)layout_of(s->c, s->k).turned * sizeof(real);
 }
 
 static void input(const dg_conv *s, int64_t n0, int64_t n1, const real *dy, const real *w, real *dx,
@@ -229,7 +229,7 @@ static void input(const dg_conv *s, int64_t n0, int64_t n1, const real *dy, cons
     const int64_t down = dg_tiles(s->h), across = dg_tiles(s->w), size = s->c * s->k;
     pass p = {.in = {s->oh, s->ow, s->k, 2 - s->top, 2 - s->left, down, across},
               .out = {s->h, s->w, s->c, 0, 0, down, across},
-              .r = room_of(s->k, s->c),
+              .r = layout_of(s->k, s->c),
               .x = dy,
               .y = dx,
               .scratch = scratch,
@@ -243,7 +243,7 @@ static void input(const dg_conv *s, int64_t n0, int64_t n1, const real *dy, cons
 
 static size_t input_scratch(const dg_conv *s)
 {
-    return (size_t)(room_of(s->k, s->c).turned + 9 * s->c * s->k) * sizeof(real);
+    return (size_t)(layout_of(s->k, s->c).turned + 9 * s->c * s->k) * sizeof(real);
 }
 
 /* Whether 3x3 windows over h x w positions, one group of c and k channels, take fewer steps this

@@ -17,21 +17,21 @@ enum {
     MANY = 64     /* where there are parts enough for two threads */
 };
 
-/* Room in numbers: patches of x, of dy, products, zeros. */
+/* The scratch, in numbers: patches of x, of dy, products, zeros. */
 typedef struct {
     int64_t width_x, width_y;             /* channels of a tile in a plane */
     int64_t plane_x, plane_y;             /* distances of planes */
     int64_t errors, products, zeros, all; /* offsets after the patches of x */
-} room;
+} layout;
 
 static int64_t width(const dg_conv *s)
 {
     return s->c >= MANY ? WIDE : NARROW;
 }
 
-static room room_of(const dg_conv *s)
+static layout layout_of(const dg_conv *s)
 {
-    room r = {.width_x = width(s), .width_y = dg_padded(s->k)};
+    layout r = {.width_x = width(s), .width_y = dg_padded(s->k)};
     const int64_t tiles = dg_min(dg_tiles(s->oh) * dg_tiles(s->ow), TILES);
     r.plane_x = tiles * r.width_x + DG_PLANE_SKEW;
     r.plane_y = tiles * r.width_y + DG_PLANE_SKEW;
@@ -85,7 +85,7 @@ static void gradients(const dg_conv *s, const real *m, int64_t rows, int64_t n, 
 }
 
 /* All products of a block of `tiles`, c input channels, with what becomes of them. */
-static void products(const dg_conv *s, const room *r, int64_t tiles, int64_t c, int add, real *dw,
+static void products(const dg_conv *s, const layout *r, int64_t tiles, int64_t c, int add, real *dw,
                      real *scratch)
 {
     dg_block g = {.mode = DG_WRITE,
@@ -119,7 +119,7 @@ static void weight(const dg_conv *s, int part, int64_t images, const real *x, co
     const int64_t c = dg_min(width(s), s->c - c0);
     const dg_tiling gx = {s->h, s->w, s->c, s->top, s->left, down, across};
     const dg_tiling gy = {s->oh, s->ow, s->k, 0, 0, down, across};
-    const room r = room_of(s);
+    const layout r = layout_of(s);
     real *patches = scratch, *zeros = patches + r.zeros;
     DG_T(dg_fill)(DG_PATCH * dg_max(s->c, s->k), 0, zeros);
     if (!images && !add)
@@ -138,7 +138,7 @@ static void weight(const dg_conv *s, int part, int64_t images, const real *x, co
 
 static size_t weight_scratch(const dg_conv *s)
 {
-    return (size_t)room_of(s).all * sizeof(real);
+    return (size_t)layout_of(s).all * sizeof(real);
 }
 
 static int parts(const dg_conv *s)

@@ -78,25 +78,26 @@ static size_t larger(size_t a, size_t b)
 }
 
 /* The products of a block that sees n places. */
-static size_t product_room(dg_type real, int64_t n, int64_t d, int64_t e)
+static size_t product_scratch(dg_type real, int64_t n, int64_t d, int64_t e)
 {
-    size_t room = larger(dg_gemm_room(real, BLOCK, n, d, 1), dg_gemm_room(real, BLOCK, n, e, 1));
-    room = larger(room,
-                  larger(dg_gemm_room(real, BLOCK, d, n, 1), dg_gemm_room(real, BLOCK, e, n, 1)));
-    return larger(room,
-                  larger(dg_gemm_room(real, n, d, BLOCK, 1), dg_gemm_room(real, n, e, BLOCK, 1)));
+    size_t scratch =
+        larger(dg_gemm_scratch(real, BLOCK, n, d, 1), dg_gemm_scratch(real, BLOCK, n, e, 1));
+    scratch = larger(scratch, larger(dg_gemm_scratch(real, BLOCK, d, n, 1),
+                                     dg_gemm_scratch(real, BLOCK, e, n, 1)));
+    return larger(scratch, larger(dg_gemm_scratch(real, n, d, BLOCK, 1),
+                                  dg_gemm_scratch(real, n, e, BLOCK, 1)));
 }
 
 static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
     int64_t heads = dg_attr_int(of->attrs, HEADS), t = of->in[Q].dim[1], s = of->in[K].dim[1];
     int64_t d = of->in[Q].dim[2] / heads, e = of->in[V].dim[2] / heads, most = d > e ? d : e;
-    size_t room = 0, row = (size_t)(s + PAD), unit = dg_type_bytes(of->real);
+    size_t scratch = 0, row = (size_t)(s + PAD), unit = dg_type_bytes(of->real);
     for (int64_t n = BLOCK; n < s; n += BLOCK)
-        room = larger(room, product_room(of->real, n, d, e));
-    room = larger(room, product_room(of->real, s, d, e));
+        scratch = larger(scratch, product_scratch(of->real, n, d, e));
+    scratch = larger(scratch, product_scratch(of->real, s, d, e));
     bytes->saved = (size_t)(of->in[Q].dim[0] * heads * t) * unit;
-    bytes->scratch = (2 * (size_t)most + 2 * BLOCK) * row * unit + room;
+    bytes->scratch = (2 * (size_t)most + 2 * BLOCK) * row * unit + scratch;
     bytes->scratch = (bytes->scratch + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN + DG_ALIGN;
 }
 
@@ -144,14 +145,14 @@ const dg_node_type dg_op_attention = {
 #else
 
 /* One row and head of a call, and its scratch: transposed [d, S] and [e, S], two blocks [BLOCK, S],
- * all with rows `line` apart, and the room of products. */
+ * all with rows `line` apart, and the scratch of products. */
 typedef struct {
     int64_t t, s, d, e, columns, out_columns, line, heads;
     int64_t n, h; /* row and head */
     int causal;
     real scale;
     real *first, *second, *p, *ds;
-    void *room;
+    void *scratch;
 } head;
 
 static head head_of(const dg_call *c)
@@ -175,7 +176,7 @@ static head head_of(const dg_call *c)
     w.p = w.second + most * w.line;
     w.ds = w.p + BLOCK * w.line;
     size_t used = (size_t)((2 * most + 2 * BLOCK) * w.line) * sizeof(real);
-    w.room = (char *)c->scratch + (used + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN;
+    w.scratch = (char *)c->scratch + (used + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN;
     return w;
 }
 
@@ -249,7 +250,7 @@ static void scores(const dg_call *c, const head *w, const real *a, const real *b
 {
     int64_t n = seen(w, i + m - 1);
     DG_T(dg_gemm)
-    (DG_WRITE, m, n, w->d, a, w->columns, 1, bt, w->line, 1, NULL, s, w->line, w->room);
+    (DG_WRITE, m, n, w->d, a, w->columns, 1, bt, w->line, 1, NULL, s, w->line, w->scratch);
     for (int64_t r = 0; r < m; r++)
         DG_T(dg_scale)(n, w->scale, s + r * w->line, s + r * w->line);
     if (mask)
@@ -300,7 +301,7 @@ static void mean_of(const head *w, int mode, int64_t m, int64_t n, const real *p
                     real *o)
 {
     DG_T(dg_gemm)
-    (mode, m, w->e, n, p, w->line, 1, b, w->out_columns, 1, NULL, o, w->out_columns, w->room);
+    (mode, m, w->e, n, p, w->line, 1, b, w->out_columns, 1, NULL, o, w->out_columns, w->scratch);
 }
 
 static void forward_head(const dg_call *c, const head *w)
@@ -352,7 +353,7 @@ static void score_errors(const dg_call *c, const head *w, int64_t i, int64_t m)
     int64_t n = seen(w, i + m - 1);
     DG_T(dg_gemm)
     (DG_WRITE, m, n, w->e, (const real *)c->eps[0] + in_o(w, i), w->out_columns, 1, w->second,
-     w->line, 1, NULL, w->ds, w->line, w->room);
+     w->line, 1, NULL, w->ds, w->line, w->scratch);
     through_softmax(w, m, n);
 }
 
@@ -374,11 +375,11 @@ static void give_scores(const dg_call *c, const head *w, int64_t i, int64_t m)
     if (c->delta[Q])
         DG_T(dg_gemm)
     (c->add ? DG_ADD : DG_WRITE, m, w->d, n, w->ds, w->line, 1, (const real *)c->in[K] + in_k(w),
-     w->columns, 1, NULL, (real *)c->delta[Q] + in_q(w, i), w->columns, w->room);
+     w->columns, 1, NULL, (real *)c->delta[Q] + in_q(w, i), w->columns, w->scratch);
     if (c->delta[K])
         DG_T(dg_gemm)
     (DG_CONTINUE, n, w->d, m, w->ds, 1, w->line, (const real *)c->in[Q] + in_q(w, i), w->columns, 1,
-     NULL, (real *)c->delta[K] + in_k(w), w->columns, w->room);
+     NULL, (real *)c->delta[K] + in_k(w), w->columns, w->scratch);
 }
 
 static void clear(int64_t rows, int64_t columns, int64_t step, real *d)
@@ -404,7 +405,7 @@ static void adjoint_head(const dg_call *c, const head *w)
         if (c->delta[V])
             DG_T(dg_gemm)
         (DG_CONTINUE, n, w->e, m, w->p, 1, w->line, (const real *)c->eps[0] + in_o(w, i),
-         w->out_columns, 1, NULL, (real *)c->delta[V] + in_v(w), w->out_columns, w->room);
+         w->out_columns, 1, NULL, (real *)c->delta[V] + in_v(w), w->out_columns, w->scratch);
         if (errors)
             score_errors(c, w, i, m);
         if (has_mask(c) && c->delta[MASK])
@@ -441,11 +442,11 @@ static void score_tangents(const dg_call *c, const head *w, int64_t i, int64_t m
     if (dq)
         DG_T(dg_gemm)
     (DG_WRITE, m, n, w->d, dq + in_q(w, i), w->columns, 1, w->first, w->line, 1, NULL, w->ds,
-     w->line, w->room);
+     w->line, w->scratch);
     if (c->din[K])
         DG_T(dg_gemm)
     (DG_ADD, m, n, w->d, (const real *)c->in[Q] + in_q(w, i), w->columns, 1, w->second, w->line, 1,
-     NULL, w->ds, w->line, w->room);
+     NULL, w->ds, w->line, w->scratch);
     for (int64_t r = 0; r < m; r++)
         DG_T(dg_scale)(n, w->scale, w->ds + r * w->line, w->ds + r * w->line);
     if (dmask)

@@ -28,7 +28,7 @@ typedef struct dg_blend_rule {
 typedef struct dg_blend {
     int64_t n, d, at;
     const real *a, *b, *w;
-    real s, *smooth, *u, *room; /* a', u, and n numbers more */
+    real s, *smooth, *u, *scratch; /* a', u, and n numbers more */
     real k[4];
 } dg_blend;
 
@@ -55,7 +55,7 @@ DG_INLINE dg_blend dg_blend_at(const dg_call *c, const dg_pairs *p, int64_t i, i
     q.s = (real)dg_attr_real(c->attrs, DG_SMOOTHING);
     q.smooth = c->scratch;
     q.u = q.smooth + n;
-    q.room = q.u + n;
+    q.scratch = q.u + n;
     real share = q.s / (real)n, rest = 1 - q.s;
     for (int64_t k = 0; k < n; k++) {
         real a = q.a ? q.a[k] : (real)(k == label);
@@ -144,9 +144,9 @@ DG_INLINE void dg_blend_back(const dg_call *c, const dg_blend *q, real scale,
     for (int64_t k = 0; for_a && q->w && k < q->n; k++)
         for_a[q->at + k] *= q->w[k];
     if (for_w)
-        dg_loss_write(q->n, scale, q->smooth, q->b, q->k, rule->rho, q->room);
+        dg_loss_write(q->n, scale, q->smooth, q->b, q->k, rule->rho, q->scratch);
     for (int64_t k = 0; for_w && k < q->n; k++)
-        for_w[k] += q->room[k];
+        for_w[k] += q->scratch[k];
 }
 
 DG_INLINE dg_status dg_blend_adjoint(const dg_call *c, const dg_blend_rule *rule)
@@ -183,9 +183,9 @@ DG_INLINE double dg_blend_forth(const dg_call *c, const dg_blend *q, const dg_bl
     if (db)
         sum += dg_loss_sum(q->n, q->u, q->b, db + q->at, q->k, rule->for_estimate);
     for (int64_t k = 0; da && k < q->n; k++)
-        q->room[k] = (1 - q->s) * (q->w ? q->w[k] : 1) * da[q->at + k];
+        q->scratch[k] = (1 - q->s) * (q->w ? q->w[k] : 1) * da[q->at + k];
     if (da)
-        sum += dg_loss_sum(q->n, q->a, q->b, q->room, q->k, rule->for_target);
+        sum += dg_loss_sum(q->n, q->a, q->b, q->scratch, q->k, rule->for_target);
     if (dw)
         sum += dg_loss_sum(q->n, q->smooth, q->b, dw, q->k, rule->rho);
     return sum;

@@ -143,13 +143,13 @@ DG_INLINE void product(const task *t, DG_T(dg_run) * r, int k, const int64_t at[
 static void sum_of_products(const task *t, DG_T(dg_run) * r, const int64_t at[], int64_t i,
                             int64_t n, real *y)
 {
-    real room[DG_SEGMENT];
+    real term[DG_SEGMENT];
     for (int k = 0, add = 0; k < t->n_in; k++) {
         if (!t->e[k])
             continue;
-        product(t, r, k, at, i, n, add ? room : y);
+        product(t, r, k, at, i, n, add ? term : y);
         if (add)
-            DG_T(dg_add)(n, y, room, y);
+            DG_T(dg_add)(n, y, term, y);
         add = 1;
     }
 }

@@ -62,19 +62,19 @@ typedef void (*DG_T(dg_run_fn))(const DG_T(dg_run) * r, int k, int64_t n, real *
 /* The call, in its direction. Bit k of passes: the derivative by input k is 1. */
 dg_status DG_T(dg_broadcast)(const dg_call *c, DG_T(dg_run_fn) run, unsigned passes);
 
-/* Where vectors of an operand come from: its memory, or one number in all lanes of room. Element i
+/* Where vectors of an operand come from: its memory, or one number in all lanes. Element i
  * is p[i & mask]. */
 typedef struct {
     const real *p;
     int64_t mask;
 } dg_feed;
 
-DG_INLINE dg_feed dg_feed_from(const real *p, int64_t step, real room[VEC_N])
+DG_INLINE dg_feed dg_feed_from(const real *p, int64_t step, real lanes[VEC_N])
 {
     if (step)
         return (dg_feed){p, -1};
-    vec_store(room, vec_set1(*p));
-    return (dg_feed){room, 0};
+    vec_store(lanes, vec_set1(*p));
+    return (dg_feed){lanes, 0};
 }
 
 /* Elements i .. i+n-1, n <= VEC_N. */

@@ -47,7 +47,7 @@ static int describe(const dg_attrs *a, const dg_shape in[], int exact, dg_conv *
 }
 
 /* Bytes of one picture of the result, up to the next alignment. */
-static size_t picture_room(const dg_conv *s, size_t element)
+static size_t picture_scratch(const dg_conv *s, size_t element)
 {
     size_t bytes = (size_t)(s->oh * s->ow * s->k) * element;
     return (bytes + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN;
@@ -156,12 +156,13 @@ static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shap
     return s;
 }
 
-/* The tangent needs one picture of the result before the kernel's own room. */
+/* The tangent needs one picture of the result before the kernel's own scratch. */
 static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
     dg_conv s;
     if (describe(of->attrs, of->in, of->exact, &s))
-        bytes->scratch = picture_room(&s, dg_type_bytes(of->real)) + dg_conv_room(of->real, &s);
+        bytes->scratch =
+            picture_scratch(&s, dg_type_bytes(of->real)) + dg_conv_scratch(of->real, &s);
 }
 
 /* Of b a pair, see ops/op.h. */
@@ -429,7 +430,7 @@ static void add_weight_tangent(const dg_call *c, const dg_conv *s)
     const DG_T(dg_conv_forward) *pass = DG_T(dg_conv_choose_forward)(s);
     int64_t from = s->h * s->w * s->c, to = s->oh * s->ow * s->k;
     real *picture = c->scratch;
-    char *rest = (char *)c->scratch + picture_room(s, sizeof(real));
+    char *rest = (char *)c->scratch + picture_scratch(s, sizeof(real));
     for (int64_t n = c->row0; n < c->row1; n++) {
         real *y = (real *)c->dout[0] + n * to;
         pass->run(s, 0, 1, (const real *)c->in[X] + n * from, c->din[WEIGHT], NULL, picture, rest);

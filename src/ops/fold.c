@@ -63,12 +63,12 @@ DG_INLINE real neutral(dg_fold_kind kind)
 
 /* The terms of elements i .. i+n-1 at a place. */
 DG_INLINE const real *terms(const DG_T(dg_terms) * t, const int64_t at[], int64_t i, int64_t n,
-                            real *room)
+                            real *made)
 {
     if (!t->fill)
         return t->source + at[1] + i;
-    t->fill(t->context, at, i, n, room);
-    return room;
+    t->fill(t->context, at, i, n, made);
+    return made;
 }
 
 DG_INLINE void flush_columns(columns *s, int vecs, dg_fold_kind kind)
@@ -105,7 +105,7 @@ DG_INLINE columns sum_columns(const dg_walk *w, int first, dg_cursor at, int64_t
 {
     const int last = w->rank - 1, inner = last >= first;
     const int64_t times = inner ? w->dim[last] : 1;
-    real room[DG_TILE];
+    real made[DG_TILE];
     columns s;
     for (int k = 0; k < vecs; k++) {
         s.block[k] = s.total[k] = vec_set1(neutral(kind));
@@ -115,7 +115,7 @@ DG_INLINE columns sum_columns(const dg_walk *w, int first, dg_cursor at, int64_t
     do {
         dg_cursor here = at;
         for (int64_t j = 0; j < times; j++) {
-            step_columns(&s, terms(t, here.at, i, n, room), vecs, n, kind);
+            step_columns(&s, terms(t, here.at, i, n, made), vecs, n, kind);
             for (int a = 1; a < w->arrays && inner; a++)
                 here.at[a] += w->step[a][last];
         }
@@ -221,7 +221,7 @@ DG_INLINE real sum_lanes(const dg_walk *w, int first, dg_cursor at, dg_fold_kind
 {
     const int last = w->rank - 1;
     const int64_t run = w->dim[last];
-    real room[DG_SEGMENT];
+    real made[DG_SEGMENT];
     lanes s;
     s.block = s.total = wide_set1(neutral(kind));
     for (int k = 0; k < 2 * WIDE_N; k++)
@@ -230,7 +230,7 @@ DG_INLINE real sum_lanes(const dg_walk *w, int first, dg_cursor at, dg_fold_kind
     do {
         for (int64_t i = 0; i < run; i += DG_SEGMENT) {
             int64_t n = run - i < DG_SEGMENT ? run - i : DG_SEGMENT;
-            step_lanes(&s, terms(t, at.at, i, n, room), n, kind);
+            step_lanes(&s, terms(t, at.at, i, n, made), n, kind);
         }
     } while (dg_walk_next(w, first, last, &at));
     if (by_halves(kind))

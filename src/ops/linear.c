@@ -80,8 +80,9 @@ static int64_t rows_of(const dg_shape *x)
 static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
     int64_t rows = rows_of(&of->in[X]), k = of->in[WEIGHT].dim[0], n = of->in[WEIGHT].dim[1];
-    size_t pass = dg_linear_room(of->real, rows, k, n), add = dg_gemm_room(of->real, rows, n, k, 1);
-    size_t block = dg_gemm_room(of->real, k, n, SUM_BLOCK, 1);
+    size_t pass = dg_linear_scratch(of->real, rows, k, n),
+           add = dg_gemm_scratch(of->real, rows, n, k, 1);
+    size_t block = dg_gemm_scratch(of->real, k, n, SUM_BLOCK, 1);
     bytes->scratch = pass > add ? pass : add;
     if (of->in[X].dim[0] > DG_SUM_ROWS && block > bytes->scratch)
         bytes->scratch = block;

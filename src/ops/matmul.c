@@ -100,9 +100,9 @@ static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
     dg_shape out = result_of(of->in);
     plan p = plan_of(of->in, &out);
-    bytes->scratch = larger(dg_gemm_room(of->real, p.m, p.n, p.k, 1),
-                            larger(dg_gemm_room(of->real, p.m, p.k, p.n, p.n),
-                                   dg_gemm_room(of->real, p.k, p.n, p.m, 1)));
+    bytes->scratch = larger(dg_gemm_scratch(of->real, p.m, p.n, p.k, 1),
+                            larger(dg_gemm_scratch(of->real, p.m, p.k, p.n, p.n),
+                                   dg_gemm_scratch(of->real, p.k, p.n, p.m, 1)));
 }
 
 static int parts(const dg_sizes *of, int input)

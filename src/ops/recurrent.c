@@ -153,18 +153,19 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static size_t product_room(const plan *p, dg_type real)
+static size_t product_scratch(const plan *p, dg_type real)
 {
-    size_t room = larger(dg_gemm_room(real, ROWS, p->width, p->u, 1),
-                         dg_gemm_room(real, ROWS, p->u, p->width, 1));
+    size_t scratch = larger(dg_gemm_scratch(real, ROWS, p->width, p->u, 1),
+                            dg_gemm_scratch(real, ROWS, p->u, p->width, 1));
     for (int l = 0; l < p->layers && l < 2; l++) {
         int64_t in = width_in(p, l), rows = ROWS * p->t;
-        room = larger(room, dg_gemm_room(real, rows, p->width, in, 1));
-        room = larger(room, dg_gemm_room(real, rows, in, p->width, 2)); /* Wx^t is packed */
-        room = larger(room, dg_gemm_room(real, TILE, p->width, p->n * p->t, 1));
-        room = larger(room, dg_gemm_room(real, TILE, p->width, p->t, 1));
+        scratch = larger(scratch, dg_gemm_scratch(real, rows, p->width, in, 1));
+        scratch =
+            larger(scratch, dg_gemm_scratch(real, rows, in, p->width, 2)); /* Wx^t is packed */
+        scratch = larger(scratch, dg_gemm_scratch(real, TILE, p->width, p->n * p->t, 1));
+        scratch = larger(scratch, dg_gemm_scratch(real, TILE, p->width, p->t, 1));
     }
-    return room;
+    return scratch;
 }
 
 /* Scratch in numbers: Wh transposed, three states of ROWS rows; of a tangent two layers of one row,
@@ -187,7 +188,7 @@ static void bytes_of(int kind, const dg_sizes *of, dg_bytes *bytes)
     each = places * (size_t)(p.width + (p.after ? p.u : 0));
     bytes->carried = (each * (size_t)p.blocks + hidden) * unit;
     size_t used = (size_t)scratch_numbers(&p) * unit;
-    bytes->scratch = (used + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN + product_room(&p, of->real);
+    bytes->scratch = (used + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN + product_scratch(&p, of->real);
 }
 
 static int parts_of(int kind, const dg_sizes *of, int input)
@@ -501,7 +502,7 @@ static const real *before(const block *k, const real *y, const real *start, int6
     return s == 0 ? start : y + place(k, s - 1) * k->p.out + k->d * k->p.u;
 }
 
-static void *room_of(const plan *p, const dg_call *c)
+static void *scratch_for(const plan *p, const dg_call *c)
 {
     int64_t back = p->u * p->width + 3 * ROWS * p->u;
     int64_t ahead = p->t * (2 * p->out + p->width) + 4 * p->u, most = back > ahead ? back : ahead;
@@ -575,20 +576,20 @@ static void reset_forward(const plan *p, real *a, const real *h0, real *out)
 
 /* c [m, n] += a b, rows of a a_row apart; a NULL: 0. */
 static void add_product(int64_t m, int64_t n, int64_t k, const real *a, int64_t a_row,
-                        const real *b, int64_t b_row, real *c, int64_t c_row, void *room)
+                        const real *b, int64_t b_row, real *c, int64_t c_row, void *scratch)
 {
     if (a)
-        DG_T(dg_gemm)(DG_ADD, m, n, k, a, a_row, 1, b, b_row, 1, NULL, c, c_row, room);
+        DG_T(dg_gemm)(DG_ADD, m, n, k, a, a_row, 1, b, b_row, 1, NULL, c, c_row, scratch);
 }
 
 /* What h' of m rows adds to a before the gates: all columns, but of gru's n. */
 static void recur(const block *k, const dg_call *c, int64_t m, const real *h0, int64_t h_row,
-                  real *a, real *keep, void *room)
+                  real *a, real *keep, void *scratch)
 {
     const plan *p = &k->p;
     const real *wh = some_h(k, c->in), *e = some_e(k, c->in);
     const int64_t row = p->t * p->width, columns = p->kind == GRU ? 2 * p->u : p->width;
-    add_product(m, columns, p->u, h0, h_row, wh, k->row_h, a, row, room);
+    add_product(m, columns, p->u, h0, h_row, wh, k->row_h, a, row, scratch);
     if (p->kind != GRU)
         return;
     for (int64_t r = 0; r < m && p->after; r++)
@@ -598,13 +599,13 @@ static void recur(const block *k, const dg_call *c, int64_t m, const real *h0, i
             DG_T(dg_fill)(p->u, 0, keep + r * p->t * p->u);
     real *reset = c->scratch;
     if (p->after)
-        add_product(m, p->u, p->u, h0, h_row, wh + 2 * p->u, k->row_h, keep, p->t * p->u, room);
+        add_product(m, p->u, p->u, h0, h_row, wh + 2 * p->u, k->row_h, keep, p->t * p->u, scratch);
     for (int64_t r = 0; r < m; r++)
         reset_forward(p, a + r * row, h0 ? h0 + r * h_row : NULL,
                       p->after ? NULL : reset + r * p->u);
     if (!p->after)
         add_product(m, p->u, p->u, h0 ? reset : NULL, p->u, wh + 2 * p->u, k->row_h, a + 2 * p->u,
-                    row, room);
+                    row, scratch);
 }
 
 /* Rows r .. r+m-1 of a block through all places. */
@@ -615,15 +616,15 @@ static void walk(const block *k, const dg_call *c, int64_t r, int64_t m)
     real *keep = extra(p) ? extra_at(k, c->saved, r) : NULL;
     const real *start = state_row(k, (void *)given(c, c->in, START), r);
     const real *cell = state_row(k, (void *)cell_of(k, c, c->in), r);
-    void *room = room_of(p, c);
+    void *scratch = scratch_for(p, c);
     DG_T(dg_gemm)
     (DG_WRITE, m * p->t, p->width, k->in, source_at(k, c, r), k->in, 1, some_x(k, c->in), k->row_x,
-     1, some_b(k, c->in), a, p->width, room);
+     1, some_b(k, c->in), a, p->width, scratch);
     for (int64_t s = 0; s < p->t; s++) {
         const int64_t t = place(k, s), h_row = s ? p->t * p->out : p->blocks * p->u;
         const real *h0 = before(k, y, start, s);
         real *at = a + t * p->width, *kept = keep ? keep + t * p->u : NULL;
-        recur(k, c, m, h0, h_row, at, kept, room);
+        recur(k, c, m, h0, h_row, at, kept, scratch);
         for (int64_t i = 0; i < m; i++) {
             const real *c0 = s      ? keep + (i * p->t + place(k, s - 1)) * p->u
                              : cell ? cell + i * p->blocks * p->u
@@ -725,12 +726,12 @@ static void reset_adjoint(const plan *p, const real *g, const real *h0, const re
 /* Scratch of an adjoint: Wh^t [width, units], errors of h and c, of r h', [ROWS, units] each. */
 typedef struct {
     real *turned, *eh, *ec, *v;
-    void *room;
+    void *scratch;
 } errors;
 
 static errors errors_of(const plan *p, const dg_call *c)
 {
-    errors s = {.turned = c->scratch, .room = room_of(p, c)};
+    errors s = {.turned = c->scratch, .scratch = scratch_for(p, c)};
     s.eh = s.turned + p->u * p->width;
     s.ec = s.eh + ROWS * p->u;
     s.v = s.ec + ROWS * p->u;
@@ -754,14 +755,14 @@ static void products_back(const block *k, const errors *s, int64_t m, const real
     const real *un = s->turned + 2 * p->u * p->u;
     if (p->kind == GRU && !p->after) {
         DG_T(dg_gemm)
-        (DG_WRITE, m, p->u, p->u, da + 2 * p->u, row, 1, un, p->u, 1, NULL, s->v, p->u, s->room);
+        (DG_WRITE, m, p->u, p->u, da + 2 * p->u, row, 1, un, p->u, 1, NULL, s->v, p->u, s->scratch);
         for (int64_t i = 0; i < m; i++)
             reset_adjoint(p, g + i * row, h0 ? h0 + i * h_row : NULL, s->v + i * p->u,
                           s->eh + i * p->u, da + i * row);
     }
-    add_product(m, p->u, columns, da, row, s->turned, p->u, s->eh, p->u, s->room);
+    add_product(m, p->u, columns, da, row, s->turned, p->u, s->eh, p->u, s->scratch);
     if (p->after)
-        add_product(m, p->u, p->u, dq, p->t * p->u, un, p->u, s->eh, p->u, s->room);
+        add_product(m, p->u, p->u, dq, p->t * p->u, un, p->u, s->eh, p->u, s->scratch);
 }
 
 /* eh += the errors of place t. */
@@ -826,7 +827,7 @@ static void source_errors(const block *k, const dg_call *c, int64_t r, int64_t m
         to += r * p->t * p->f;
     DG_T(dg_gemm)
     (k->d ? DG_ADD : DG_WRITE, m * p->t, k->in, p->width, gates_at(k, c->carried, r), p->width, 1,
-     some_x(k, c->in), 1, k->row_x, NULL, to, k->in, room_of(p, c));
+     some_x(k, c->in), 1, k->row_x, NULL, to, k->in, scratch_for(p, c));
 }
 
 static void rows_back(const dg_call *c, const plan *p)
@@ -849,22 +850,22 @@ static void gradient_x(const block *k, const dg_call *c, int64_t i, int64_t m, r
     const plan *p = &k->p;
     DG_T(dg_gemm)
     (c->add ? DG_CONTINUE : DG_START, m, p->width, p->n * p->t, source_at(k, c, 0) + i, 1, k->in,
-     gates_at(k, c->carried, 0), p->width, 1, NULL, d + i * k->row_x, k->row_x, room_of(p, c));
+     gates_at(k, c->carried, 0), p->width, 1, NULL, d + i * k->row_x, k->row_x, scratch_for(p, c));
 }
 
 /* d [m, n] += a^t b over places 1 .. T-1 in steps, and over place 0 with the start. */
 static void add_steps(const block *k, const real *start, const real *y, int64_t y_row,
-                      const real *b, int64_t b_row, int64_t m, int64_t n, real *d, void *room)
+                      const real *b, int64_t b_row, int64_t m, int64_t n, real *d, void *scratch)
 {
     const int64_t t = k->p.t, first = place(k, 0), ahead = k->back ? 0 : 1;
     if (t < 1)
         return;
     if (start)
         DG_T(dg_gemm)
-    (DG_CONTINUE, m, n, 1, start, 1, 1, b + first * b_row, b_row, 1, NULL, d, k->row_h, room);
+    (DG_CONTINUE, m, n, 1, start, 1, 1, b + first * b_row, b_row, 1, NULL, d, k->row_h, scratch);
     DG_T(dg_gemm)
     (DG_CONTINUE, m, n, t - 1, y + (1 - ahead) * y_row, 1, y_row, b + ahead * b_row, b_row, 1, NULL,
-     d, k->row_h, room);
+     d, k->row_h, scratch);
 }
 
 /* gru, reset before: r h' of columns i .. of row r, by place, [T, m]. */
@@ -883,7 +884,7 @@ static void gradient_h(const block *k, const dg_call *c, int64_t i, int64_t m, r
 {
     const plan *p = &k->p;
     const int64_t columns = p->kind == GRU ? 2 * p->u : p->width;
-    void *room = room_of(p, c);
+    void *scratch = scratch_for(p, c);
     d += i * k->row_h;
     for (int64_t j = 0; j < m && !c->add; j++)
         DG_T(dg_fill)(p->width, 0, d + j * k->row_h);
@@ -891,16 +892,16 @@ static void gradient_h(const block *k, const dg_call *c, int64_t i, int64_t m, r
         const real *y = states_at(p, c, k->l, r) + k->d * p->u, *da = gates_at(k, c->carried, r);
         const real *start = state_row(k, (void *)given(c, c->in, START), r), *own = start;
         own = own ? own + i : NULL;
-        add_steps(k, own, y + i, p->out, da, p->width, m, columns, d, room);
+        add_steps(k, own, y + i, p->out, da, p->width, m, columns, d, scratch);
         if (p->after)
             add_steps(k, own, y + i, p->out, extra_at(k, c->carried, r), p->u, m, p->u,
-                      d + 2 * p->u, room);
+                      d + 2 * p->u, scratch);
         else if (p->kind == GRU) {
             real *rh = c->scratch;
             reset_states(k, gates_at(k, c->saved, r), states_at(p, c, k->l, r), start, i, m, rh);
             DG_T(dg_gemm)
             (DG_CONTINUE, m, p->u, p->t, rh, 1, m, da + 2 * p->u, p->width, 1, NULL, d + 2 * p->u,
-             k->row_h, room);
+             k->row_h, scratch);
         }
     }
 }
@@ -991,15 +992,15 @@ static void cell_tangent(const plan *p, const real *g, const real *h0, const rea
 
 /* c [1, n] += a b for one row; a or b NULL: 0. */
 static void add_row(int64_t n, int64_t k, const real *a, const real *b, int64_t b_row, real *c,
-                    void *room)
+                    void *scratch)
 {
     if (a && b)
-        DG_T(dg_gemm)(DG_ADD, 1, n, k, a, k, 1, b, b_row, 1, NULL, c, n, room);
+        DG_T(dg_gemm)(DG_ADD, 1, n, k, a, k, 1, b, b_row, 1, NULL, c, n, scratch);
 }
 
 /* gru, reset before: da_n += d(r h') Un + (r h') dUn, through `one` and `two` [units]. */
 static void reset_tangent(const block *k, const dg_call *c, const real *g, const real *h0,
-                          const real *dh0, real *da, real *one, real *two, void *room)
+                          const real *dh0, real *da, real *one, real *two, void *scratch)
 {
     const plan *p = &k->p;
     const real *un = some_h(k, c->in), *dun = some_h(k, c->din);
@@ -1008,19 +1009,19 @@ static void reset_tangent(const block *k, const dg_call *c, const real *g, const
         one[i] = da[i] * g[i] * (1 - g[i]) * h + g[i] * dh;
         two[i] = g[i] * h;
     }
-    add_row(p->u, p->u, one, un + 2 * p->u, k->row_h, da + 2 * p->u, room);
-    add_row(p->u, p->u, two, dun ? dun + 2 * p->u : NULL, k->row_h, da + 2 * p->u, room);
+    add_row(p->u, p->u, one, un + 2 * p->u, k->row_h, da + 2 * p->u, scratch);
+    add_row(p->u, p->u, two, dun ? dun + 2 * p->u : NULL, k->row_h, da + 2 * p->u, scratch);
 }
 
 /* Scratch of a tangent, one row: two layers, da, and states. */
 typedef struct {
     real *layer[2], *da, *dc, *dq, *one, *two;
-    void *room;
+    void *scratch;
 } changes;
 
 static changes changes_of(const plan *p, const dg_call *c)
 {
-    changes w = {.layer = {c->scratch}, .room = room_of(p, c)};
+    changes w = {.layer = {c->scratch}, .scratch = scratch_for(p, c)};
     w.layer[1] = w.layer[0] + p->t * p->out;
     w.da = w.layer[1] + p->t * p->out;
     w.dc = w.da + p->t * p->width;
@@ -1037,16 +1038,16 @@ static void recur_tangent(const block *k, const dg_call *c, const changes *w, co
     const plan *p = &k->p;
     const real *wh = some_h(k, c->in), *dwh = some_h(k, c->din), *de = some_e(k, c->din);
     const int64_t columns = p->kind == GRU ? 2 * p->u : p->width;
-    add_row(columns, p->u, dh0, wh, k->row_h, da, w->room);
-    add_row(columns, p->u, h0, dwh, k->row_h, da, w->room);
+    add_row(columns, p->u, dh0, wh, k->row_h, da, w->scratch);
+    add_row(columns, p->u, h0, dwh, k->row_h, da, w->scratch);
     if (p->after) {
         DG_T(dg_fill)(p->u, 0, w->dq);
         if (de)
             DG_T(dg_copy)(p->u, de, w->dq);
-        add_row(p->u, p->u, dh0, wh + 2 * p->u, k->row_h, w->dq, w->room);
-        add_row(p->u, p->u, h0, dwh ? dwh + 2 * p->u : NULL, k->row_h, w->dq, w->room);
+        add_row(p->u, p->u, dh0, wh + 2 * p->u, k->row_h, w->dq, w->scratch);
+        add_row(p->u, p->u, h0, dwh ? dwh + 2 * p->u : NULL, k->row_h, w->dq, w->scratch);
     } else if (p->kind == GRU) {
-        reset_tangent(k, c, g, h0, dh0, da, w->one, w->two, w->room);
+        reset_tangent(k, c, g, h0, dh0, da, w->one, w->two, w->scratch);
     }
 }
 
@@ -1059,10 +1060,10 @@ static void source_tangent(const block *k, const dg_call *c, const changes *w, i
     DG_T(dg_fill)(p->t * p->width, 0, w->da);
     if (dsource)
         add_product(p->t, p->width, k->in, dsource, k->in, some_x(k, c->in), k->row_x, w->da,
-                    p->width, w->room);
+                    p->width, w->scratch);
     if (dwx)
         add_product(p->t, p->width, k->in, source_at(k, c, r), k->in, dwx, k->row_x, w->da,
-                    p->width, w->room);
+                    p->width, w->scratch);
     for (int64_t t = 0; t < p->t && db; t++)
         DG_T(dg_add)(p->width, w->da + t * p->width, db, w->da + t * p->width);
 }

@@ -8,7 +8,7 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-size_t dg_gemm_room(dg_type real, int64_t m, int64_t n, int64_t k, int64_t b_col)
+size_t dg_gemm_scratch(dg_type real, int64_t m, int64_t n, int64_t k, int64_t b_col)
 {
     return real == DG_F32 ? dg_gemm_scratch_f32_portable(m, n, k, b_col)
                           : dg_gemm_scratch_f64_portable(m, n, k, b_col);
@@ -28,7 +28,7 @@ static size_t linear_f64(int64_t rows, int64_t in, int64_t out)
                          dg_linear_weight_scratch_f64_portable(rows, in, out)));
 }
 
-size_t dg_linear_room(dg_type real, int64_t rows, int64_t in, int64_t out)
+size_t dg_linear_scratch(dg_type real, int64_t rows, int64_t in, int64_t out)
 {
     return real == DG_F32 ? linear_f32(rows, in, out) : linear_f64(rows, in, out);
 }
@@ -53,7 +53,7 @@ static size_t conv_f64(const dg_conv *s)
                          dg_conv_choose_weight_f64_portable(s)->scratch(s)));
 }
 
-size_t dg_conv_room(dg_type real, const dg_conv *s)
+size_t dg_conv_scratch(dg_type real, const dg_conv *s)
 {
     return real == DG_F32 ? conv_f32(s) : conv_f64(s);
 }

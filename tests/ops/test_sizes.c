@@ -52,8 +52,8 @@ static void test_products(void **state)
         dg_type real = f64 ? DG_F64 : DG_F32;
         for (int n = paths(f64, of), i = 0; i < 20000; i++) {
             int64_t rows = size(), in = size(), out = size(), fewer = below(rows + 1);
-            size_t linear = dg_linear_room(real, rows, in, out);
-            size_t gemm = dg_gemm_room(real, rows, out, in, out);
+            size_t linear = dg_linear_scratch(real, rows, in, out);
+            size_t gemm = dg_gemm_scratch(real, rows, out, in, out);
             for (int k = 0; k < n; k++) {
                 assert_true(of[k]->linear(rows, in, out) <= linear);
                 assert_true(of[k]->linear(fewer, in, out) <= linear);
@@ -102,7 +102,7 @@ static void test_pictures(void **state)
                          .dilation_y = 1,
                          .dilation_x = 1};
             for (int k = 0; k < n; k++) {
-                assert_true(of[k]->conv(&s) <= dg_conv_room(real, &s));
+                assert_true(of[k]->conv(&s) <= dg_conv_scratch(real, &s));
                 assert_int_equal(of[k]->taps(&p), dg_pool_tap_bytes_f32_portable(&p));
             }
         }
