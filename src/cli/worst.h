@@ -15,8 +15,8 @@ typedef struct dg_worst_pair {
 } dg_worst_pair;
 
 typedef struct dg_worst_row {
-    int64_t row;    /* in the data set */
-    int64_t source; /* in its file, from 0 */
+    int64_t row;      /* in the data set */
+    int64_t source;   /* in its file, from 0 */
     const char *name; /* the file of its picture; NULL: none */
     double loss;
 } dg_worst_row;

@@ -96,8 +96,8 @@ typedef struct dg_item {
     int parts;
     int deferred; /* gradient of a parameter: waits for the end of the row chain */
     dg_adds adds;
-    int fused; /* runs on the rows of the item before it, without a barrier */
-    int merged;  /* point-wise, in a segment cut inside rows: axes 0 and 1 are as one */
+    int fused;  /* runs on the rows of the item before it, without a barrier */
+    int merged; /* point-wise, in a segment cut inside rows: axes 0 and 1 are as one */
     int segment;
     int n_in, n_out;
     int32_t *in, *out, *eps, *din, *dout;
@@ -198,8 +198,8 @@ struct dg_program {
     size_t arena_bytes, scratch_at, scratch;
     int own_arena;
 
-    dg_feed *inputs;  /* by value: what was set or bound */
-    int32_t *needed;  /* ids of the inputs that are read, for the check before a forward pass */
+    dg_feed *inputs; /* by value: what was set or bound */
+    int32_t *needed; /* ids of the inputs that are read, for the check before a forward pass */
     int n_needed;
     dg_range *ranges; /* of labels and ids, by consumer */
     int n_ranges;

@@ -11,8 +11,8 @@ typedef struct {
     dg_picture_form form;
     int64_t bytes;  /* of a picture in this form */
     int64_t memory; /* that its pictures may take */
-    char hex[65];  /* SHA-256 over names and contents of all */
-    uint64_t size; /* of all files */
+    char hex[65];   /* SHA-256 over names and contents of all */
+    uint64_t size;  /* of all files */
 } dg_album;
 
 void dg_album_free(dg_album *a);

@@ -18,8 +18,8 @@ enum {
     SKEW = 16           /* between tiles, so that they do not meet in the same places of a cache */
 };
 
-/* The scratch of a pass that reads c channels and writes k, in numbers: windows, patches, products, zeros,
- * turned windows. */
+/* The scratch of a pass that reads c channels and writes k, in numbers: windows, patches, products,
+ * zeros, turned windows. */
 typedef struct {
     int64_t panel;                            /* output channels at a time */
     int64_t width_in, width_out;              /* channels of a plane of a tile */

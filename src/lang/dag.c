@@ -263,8 +263,7 @@ dg_status dg_dag_build(dg_dag *m, dg_type real, const dg_dimension *sizes, int n
     return dg_diags_status(&m->diags);
 }
 
-dg_dag *dg_dag_load(const dg_dag_options *o, dg_type real, const dg_dimension *sizes,
-                        int n_sizes)
+dg_dag *dg_dag_load(const dg_dag_options *o, dg_type real, const dg_dimension *sizes, int n_sizes)
 {
     dg_dag *m = dg_dag_open(o);
     if (m)

@@ -178,8 +178,7 @@ dg_dag *dg_dag_open(const dg_dag_options *o);
 dg_status dg_dag_build(dg_dag *m, dg_type real, const dg_dimension *sizes, int n_sizes);
 
 /* Both, for a model without free dimensions or with these. NULL only when out of memory. */
-dg_dag *dg_dag_load(const dg_dag_options *o, dg_type real, const dg_dimension *sizes,
-                        int n_sizes);
+dg_dag *dg_dag_load(const dg_dag_options *o, dg_type real, const dg_dimension *sizes, int n_sizes);
 
 void dg_dag_free(dg_dag *m); /* after the programs of its graph; NULL allowed */
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# examples/finetune, shortened: a net of others learns, what is frozen stays, it is written back, and
-# is the run's net when it is read again.
+# examples/finetune, shortened: a net of others learns, what is frozen stays, it is written back,
+# and is the run's net when it is read again.
 set -u
 [ -x "$DAGRAD_PROGRAM" ] || { echo "SKIP: needs the program" && exit 77; }
 pictures=$DAGRAD_BUILD/examples/pictures

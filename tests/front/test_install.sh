@@ -58,7 +58,8 @@ cmp shared.txt static.txt
 if command -v g++ >/dev/null; then
     for node in "$source"/examples/nodes/*.c; do
         eval "g++ -x c++ -std=c++20 -shared -fPIC '$node' $(pkg-config --cflags dagrad) -o node.so"
-        nm -D --defined-only node.so | grep -q ' dg_nodes$' || { echo "$node: no dg_nodes" && exit 1; }
+        nm -D --defined-only node.so | grep -q ' dg_nodes$' ||
+            { echo "$node: no dg_nodes" && exit 1; }
         "$prefix/bin/dagrad" nodes --node ./node.so >nodes.txt
         grep -qw "$(basename "$node" .c | sed s/robust/cauchy/)" nodes.txt ||
             { echo "$node is not listed" && exit 1; }

@@ -1,5 +1,5 @@
-"""Pictures of every kind, read by dagrad and by Pillow: PNG to the same bytes, JPEG within 2 levels,
-scaled ones within 2 levels of Pillow's triangle filter. pillow.py DAGRAD FOLDER COUNT."""
+"""Pictures of every kind, read by dagrad and by Pillow: PNG to the same bytes, JPEG within 2
+levels, scaled ones within 2 levels of Pillow's triangle filter. pillow.py DAGRAD FOLDER COUNT."""
 
 import os
 import subprocess

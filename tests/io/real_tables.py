@@ -1,5 +1,5 @@
-"""Real tables, read by dagrad and by pandas to the same numbers; where dagrad asks for something, its
-remedy is followed and read again. Run by test_real_tables.sh: real_tables.py DAGRAD FOLDER."""
+"""Real tables, read by dagrad and by pandas to the same numbers; where dagrad asks for something,
+its remedy is followed and read again. Run by test_real_tables.sh: real_tables.py DAGRAD FOLDER."""
 
 import importlib.util
 import os

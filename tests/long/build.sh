@@ -23,7 +23,10 @@ step() {
     local start=$SECONDS log=$folder/$1.log
     (set -e; "$1") >"$log" 2>&1
     case $? in
-    0) printf '%-12s ok       %4d s  %s\n' "$1" $((SECONDS - start)) "$(grep '^>' "$log" | tail -1)" ;;
+    0)
+        printf '%-12s ok       %4d s  %s\n' "$1" $((SECONDS - start)) \
+            "$(grep '^>' "$log" | tail -1)"
+        ;;
     77) printf '%-12s SKIPPED  %s\n' "$1" "$(tail -1 "$log")" ;;
     *) tail -40 "$log" && printf '%-12s FAILED\n' "$1" && status=1 ;;
     esac
