@@ -415,6 +415,9 @@ static int predict(int argc, char **argv)
     if (code >= 0)
         return code;
     prediction p = {.n = 0};
+    dg_diag why = {.code = DG_OK};
+    if (dg_with_keep(&p.with, &o.with, &o.input, &why) != DG_OK)
+        return dg_tell(&dg_command_predict, &why);
     code = dg_inputs_open(&p.in, &dg_command_predict, place[0], o.weights, &o.input, &o.data,
                           &plugins);
     if (code == EXIT_DONE)

@@ -2,10 +2,57 @@
 #include "cli/with.h"
 #include "base/text.h"
 #include "io/lexicon.h"
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_ATTRS = 24 };
+
+/* ---- Standard input, read twice -------------------------------------------------------------- */
+
+static int is_input(const dg_list *files)
+{
+    for (int i = 0; i < files->n; i++) {
+        const char *equals = strchr(files->item[i], '=');
+        if (equals && strcmp(equals, "=-") == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* All of standard input into this file; 0: errno says why not. */
+static int copy_input(FILE *to)
+{
+    char block[65536];
+    ssize_t n;
+    while ((n = read(STDIN_FILENO, block, sizeof block)) > 0)
+        if (fwrite(block, 1, (size_t)n, to) != (size_t)n)
+            return 0;
+    return n == 0 && fflush(to) == 0 && lseek(fileno(to), 0, SEEK_SET) == 0 &&
+           dup2(fileno(to), STDIN_FILENO) == STDIN_FILENO;
+}
+
+dg_status dg_with_keep(dg_with *w, const dg_list *columns, const dg_list *files, dg_diag *why)
+{
+    *w = (dg_with){.start = -1};
+    if (!columns->n || !is_input(files))
+        return DG_OK;
+    w->start = lseek(STDIN_FILENO, 0, SEEK_CUR);
+    if (w->start >= 0)
+        return DG_OK;
+    FILE *kept = tmpfile();
+    int copied = kept && copy_input(kept), error = errno;
+    if (kept)
+        fclose(kept);
+    w->start = 0;
+    return copied ? DG_OK
+                  : dg_diag_set(why, DG_EFILE, "standard input cannot be kept for --with: %s",
+                                strerror(error));
+}
+
+/* ---- The table ------------------------------------------------------------------------------- */
 
 static dg_status no_memory(dg_diag *why)
 {
@@ -43,8 +90,11 @@ static dg_status try_table(dg_with *w, const dg_inputs *in, const dg_binding *b,
     w->from = dg_dataset_new(in->first ? in->first->store : in->e->store);
     if (!w->from)
         return no_memory(why);
-    for (int k = 0; k < w->n && why->code == DG_OK; k++)
+    for (int k = 0; k < w->n && why->code == DG_OK; k++) {
+        if (path && strcmp(path, "-") == 0)
+            lseek(STDIN_FILENO, w->start, SEEK_SET);
         fill(w->from, b, path, w->name[k], why);
+    }
     if (why->code == DG_OK)
         dg_dataset_seal(w->from, 0, 1, NULL, why);
     return why->code;
@@ -64,10 +114,6 @@ static dg_status find_table(dg_with *w, const dg_inputs *in, const dg_list *file
                 path = files->item[k] + length + 1;
         if (files->n ? !path : !b || strcmp(b->source.name, "csv") != 0)
             continue;
-        if (path && strcmp(path, "-") == 0)
-            return dg_diag_set(why, DG_EUSAGE,
-                               "--with needs a file that can be read again, not "
-                               "standard input");
         dg_diag here = {.code = DG_OK};
         if (try_table(w, in, b, path, &here) == DG_OK)
             return DG_OK;
@@ -116,7 +162,7 @@ static dg_status take_texts(dg_with *w, const dg_inputs *in, int k, dg_diag *why
 dg_status dg_with_read(dg_with *w, const dg_inputs *in, const dg_list *columns,
                        const dg_list *files, dg_diag *why)
 {
-    *w = (dg_with){.n = columns->n};
+    w->n = columns->n;
     if (!w->n)
         return DG_OK;
     memcpy(w->name, columns->item, (size_t)w->n * sizeof *w->name);

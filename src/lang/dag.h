@@ -36,6 +36,7 @@ typedef struct dg_key {
     dg_attr_spec value;
     const dg_word *words;
     int n_words;
+    const char *instead; /* the key that this one takes the place of, or NULL */
 } dg_key;
 
 typedef struct dg_vocabulary {

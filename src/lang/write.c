@@ -119,6 +119,26 @@ static const dg_stmt *line_of(const dg_stmt *train, const char *key)
     return NULL;
 }
 
+static void replace(dg_builder *r, edits *e, int start, int end, const char *text)
+{
+    start -= r->source.texts[0].start;
+    add(r, e, start, end - r->source.texts[0].start - start, text);
+}
+
+/* NAME = TEXT; a key that it takes the place of gives it its own. 0: there is no such place. */
+static bool edit_setting(dg_builder *r, edits *e, const dg_stmt *train, int k, const char *text)
+{
+    const dg_key *key = &r->vocabulary.keys[k];
+    const dg_stmt *line = line_of(train, key->value.name),
+                  *other = key->instead ? line_of(train, key->instead) : NULL;
+    if (line)
+        replace(r, e, line->value->span.start, line->value->span.end, text);
+    if (other)
+        replace(r, e, other->names[0].span.start, other->value->span.end,
+                line ? "" : dg_heap_printf(&r->heap, "%s=%s", key->value.name, text));
+    return line || other;
+}
+
 static void edit_settings(dg_builder *r, edits *e)
 {
     const dg_source_text *file = &r->source.texts[0];
@@ -129,14 +149,10 @@ static void edit_settings(dg_builder *r, edits *e)
             train = r->file.list[i];
     for (int k = 0; k < r->model->n_settings; k++) {
         const char *name = r->vocabulary.keys[k].value.name;
-        const dg_stmt *line = line_of(train, name);
         if (r->model->settings[k].by != DG_SET_OPTION)
             continue;
         const char *text = dg_setting_text(r, k);
-        if (line)
-            add(r, e, line->value->span.start - file->start,
-                line->value->span.end - line->value->span.start, text);
-        else
+        if (!edit_setting(r, e, train, k, text))
             more = dg_heap_printf(&r->heap, "%s; %s = %s", more, name, text);
     }
     if (!*more)

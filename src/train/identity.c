@@ -1,6 +1,7 @@
 /* What a run is, and how it is compared; see identity.h. */
 #include "train/identity.h"
 #include "base/sha256.h"
+#include "base/text.h"
 #include "io/file.h"
 #include "train/json.h"
 #include "train/network.h"
@@ -208,7 +209,9 @@ static const json_t *next_file(const json_t *list, size_t *k)
     return NULL;
 }
 
-static dg_status compare_data(const json_t *was, const json_t *is, const char *path, dg_diag *why)
+/* advice: what is to be said of it, behind the difference. */
+static dg_status compare_data(const json_t *was, const json_t *is, const char *path,
+                              const char *advice, dg_diag *why)
 {
     size_t a = 0, b = 0;
     const json_t *old, *now;
@@ -225,12 +228,23 @@ static dg_status compare_data(const json_t *was, const json_t *is, const char *p
     return dg_diag_set(
         why, DG_EDATA,
         "the data are not those of the run in '%.100s': %.160s has SHA-256 %.16s..., %s%.16s%s; "
-        "--out begins a run of its own, --weights %.100s/last.safetensors from its weights",
+        "%.250s",
         path, name ? name : "a file", sum ? sum : "?",
         then  ? "the run's was "
         : now ? "the run had no such file"
               : "and is not used any more",
-        then ? then : "", then ? "..." : "", path);
+        then ? then : "", then ? "..." : "", advice);
+}
+
+dg_status dg_identity_same_data(const json_t *run, const dg_experiment *e, const char *path,
+                                dg_diag *why)
+{
+    json_t *is = data_files(e, why);
+    if (why->code == DG_OK)
+        compare_data(json_object_get(run, "data"), is, path,
+                     "the figures are those of the data now", why);
+    json_decref(is);
+    return why->code;
 }
 
 static dg_status refuse(const char *key, const json_t *was, const json_t *is, const char *path,
@@ -282,10 +296,15 @@ dg_status dg_identity_compare(const json_t *was, const json_t *is, const char *p
                               const dg_experiment *e, const dg_change *c, dg_diag *why)
 {
     const char *const part[] = {"columns", "train"};
+    char advice[200];
+    dg_format(advice, sizeof advice,
+              "--out begins a run of its own, --weights %.100s/last.safetensors from its weights",
+              path);
     dg_status s =
         compare_network(json_object_get(was, "network"), json_object_get(is, "network"), path, why);
     if (s == DG_OK && !is_meant("data", e, c))
-        s = compare_data(json_object_get(was, "data"), json_object_get(is, "data"), path, why);
+        s = compare_data(json_object_get(was, "data"), json_object_get(is, "data"), path, advice,
+                         why);
     for (int i = 0; i < 2 && s == DG_OK; i++)
         s = compare_keys(json_object_get(was, part[i]), json_object_get(is, part[i]), path, i == 0,
                          e, c, why);

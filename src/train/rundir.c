@@ -88,30 +88,37 @@ static int is_start_file(const char *name)
         if (strcmp(name, start_files[i]) == 0 || strcmp(name, temporary) == 0)
             return 1;
     }
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    return 0;
 }
 
-/* 1: nothing but what making a run writes, and nothing trained. */
-static int is_bare(const char *path)
+/* 1: nothing but what making a run writes, and nothing trained. *files: how many. */
+static int is_bare(const char *path, int *files)
 {
     char file[PATH_MAX];
     struct stat s;
     DIR *folder = opendir(path);
     int bare = folder != NULL;
-    for (const struct dirent *e; bare && (e = readdir(folder));)
+    *files = 0;
+    for (const struct dirent *e; bare && (e = readdir(folder));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
         bare = is_start_file(e->d_name);
+        ++*files;
+    }
     if (folder)
         closedir(folder);
     dg_run_file(path, "metrics.jsonl", file, sizeof file);
     return bare && (stat(file, &s) != 0 || s.st_size == 0);
 }
 
-/* A folder that is there: one that a process began and did not get to be a run is taken over. */
+/* A folder that is there: an empty one is taken, and one that a process began and did not get to be
+ * a run, at the latest when it has a lock, is taken over. */
 static dg_status take_over(const char *path, dg_diag *why)
 {
     char lock[PATH_MAX], shown[DG_PATH_SHOWN];
     dg_run_file(path, "lock", lock, sizeof lock);
-    if (!dg_is_run(path) && access(lock, F_OK) == 0 && is_bare(path))
+    int files;
+    if (!dg_is_run(path) && is_bare(path, &files) && (files == 0 || access(lock, F_OK) == 0))
         return DG_OK;
     int run = dg_is_run(path);
     path = dg_path_shown(path, shown);
@@ -149,17 +156,20 @@ static dg_status make_run(dg_run_dir *r, const char *out, const dg_trainer *t, d
     if (s == DG_OK && there) /* another may have made it a run before it was locked */
         s = take_over(r->path, why);
     r->made = s == DG_OK || (!there && r->path);
+    r->found = there;
     return s;
 }
 
 void dg_run_discard(dg_run_dir *r)
 {
     char file[PATH_MAX];
-    if (!r->made || !r->path || !is_bare(r->path))
+    int files;
+    if (!r->made || !r->path || !is_bare(r->path, &files))
         return;
     for (int i = 0; i < START_FILES; i++)
         unlink(dg_run_file(r->path, start_files[i], file, sizeof file));
-    rmdir(r->path);
+    if (!r->found)
+        rmdir(r->path);
 }
 
 /* ---- model.dag, run.json --------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ typedef struct dg_run_dir {
     char *path;
     dg_say say;
     int lock, metrics; /* descriptors, -1: none */
-    int made;          /* dg_run_create made the folder */
+    int made, found;   /* dg_run_create made what is in the folder; the folder was there */
     char id[17];       /* identity.h */
     json_t *was;       /* run.json as it was found; NULL: a new run */
     int64_t metrics_bytes;
@@ -30,9 +30,9 @@ typedef struct dg_run_dir {
 /* A run that is not there yet; members say and nothing else may be set before the calls below. */
 dg_run_dir dg_run_none(dg_say say);
 
-/* Makes a new one: out, which must not exist, or (NULL) runs/MODEL-1, -2, ... Takes its lock,
- * writes the checkpoint of the start, model.dag and run.json. A folder in which a killed process
- * had got no farther is taken over. */
+/* Makes a new one: out, which must not exist or be empty, or (NULL) runs/MODEL-1, -2, ... Takes its lock,
+ * writes the checkpoint of the start, model.dag and run.json. An empty folder is taken, and one in
+ * which a killed process had got no farther. */
 dg_status dg_run_create(dg_run_dir *r, const char *out, dg_trainer *t, dg_diag *why);
 
 /* Opens an old one to train on: takes its lock (held: DG_EUSAGE says by whom), reads run.json. */
@@ -55,8 +55,8 @@ dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_fi
                      int measured, double samples_per_second, dg_diag *why);
 
 void dg_run_close(dg_run_dir *r);
-/* After a failure before the first step: removes the folder if dg_run_create made it and nothing
- * else is in it than what that wrote. */
+/* After a failure before the first step: removes what dg_run_create wrote if nothing else is in the
+ * folder, and the folder if it was not there before. */
 void dg_run_discard(dg_run_dir *r);
 
 /* The path of a file of a run; room for it. */

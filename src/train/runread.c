@@ -132,6 +132,17 @@ static int find_places(const json_t *j, const dg_experiment_options *o, const ch
     return n;
 }
 
+/* Other data than those of the training are no failure, but their figures are others. */
+static void tell_changed_data(const dg_experiment *e, const json_t *run, const char *path,
+                              dg_diag *why)
+{
+    if (dg_identity_same_data(run, e, path, why) != DG_EDATA)
+        return;
+    if (e->options.say)
+        e->options.say(e->options.user, why->text);
+    *why = (dg_diag){.code = DG_OK};
+}
+
 dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
                            dg_diag *why)
 {
@@ -146,6 +157,8 @@ dg_experiment *dg_run_open(const char *path, const char *weights, const dg_exper
     all.n_dirs = find_places(j, o, place, &own, why);
     all.path = dg_run_file(path, "model.dag", model, sizeof model);
     dg_experiment *e = why->code == DG_OK ? dg_experiment_open(&all) : NULL;
+    if (e && dg_experiment_status(e) == DG_OK && !o->without_data)
+        tell_changed_data(e, json_object_get(j, "run"), path, why);
     json_decref(j);
     for (int i = own; i < all.n_dirs; i++)
         free((char *)(uintptr_t)place[i]);

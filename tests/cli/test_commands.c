@@ -379,8 +379,8 @@ static void a_run_that_cannot_start_is_gone(void **state)
     cli_write("ly.csv", "0\n7\n", 4);
     assert_int_equal(cli_run("train labels.dag --out stuck --quiet"), 3);
     assert_int_equal(stat("stuck", &s), -1);
-    assert_int_equal(mkdir("stuck", 0777), 0); /* another's: refused, and left alone */
-    assert_int_equal(cli_run("train labels.dag --out stuck --quiet"), 2);
+    assert_int_equal(mkdir("stuck", 0777), 0); /* another's, empty: taken, and left as it was */
+    assert_int_equal(cli_run("train labels.dag --out stuck --quiet"), 3);
     assert_int_equal(rmdir("stuck"), 0);
     cli_write("ly.csv", "0\n2\n", 4);
     assert_int_equal(cli_run("train labels.dag --out stuck --quiet"), 0);

@@ -213,7 +213,18 @@ static void rows_are_numbered_and_text_is_carried_along(void **state)
     free(text);
     assert_refused("predict r --input x=t.csv --with idd", 3, "no column 'idd'; there is: id, a");
     assert_refused("predict r --with id --out o.npz", 2, "which only CSV holds");
-    assert_refused("predict r --input x=- --with id <t.csv", 2, "not standard input");
+    /* standard input is read twice, be it a file or a pipe */
+    text = output("predict r --input x=t.csv --with id --with city");
+    char *from_file = output("predict r --input x=- --with id --with city <t.csv");
+    assert_string_equal(from_file, text);
+    free(from_file);
+    assert_int_equal(system("cat t.csv | $DAGRAD_PROGRAM predict r --input x=- --with id "
+                            "--with city >piped 2>/dev/null"),
+                     0);
+    char *piped = cli_read("piped", NULL);
+    assert_string_equal(piped, text);
+    free(piped);
+    free(text);
     assert_refused("predict f --with id", 2, "the inputs are none");
 }
 

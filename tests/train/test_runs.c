@@ -449,15 +449,52 @@ static void readers_neither_lock_nor_write(void **state)
     close(fd);
 }
 
+/* Figures of data that have changed since are told to be that; of the same data elsewhere not. */
+static void changed_data_are_told(void **state)
+{
+    (void)state;
+    static const char *const reader[] = {"eval told", "eval told --json", "predict told"};
+    write_line("told.dag", "optimizer = sgd(rate=0.1); batch = 8; epochs = 2");
+    free(output("train told.dag --out told --quiet"));
+    shell("cp d.csv same.csv; mkdir elsewhere; cp d.csv elsewhere");
+    for (int i = 0; i < 3; i++) {
+        free(output(reader[i]));
+        shell("! grep SHA-256 err");
+    }
+    free(output("eval told --data elsewhere"));
+    shell("! grep SHA-256 err; echo 1,2 >>d.csv");
+    for (int i = 0; i < 3; i++)
+        run(0, reader[i], "d.csv has SHA-256 ");
+    shell("mv same.csv d.csv");
+}
+
+/* steps and epochs take each other's place, also in the model that the run keeps. */
+static void steps_take_the_place_of_epochs(void **state)
+{
+    (void)state;
+    write_line("both.dag", "optimizer = sgd(rate=0.1); epochs = 2; batch = 8");
+    run(0, "train both.dag --out both --steps 7 --quiet", NULL);
+    shell("grep -q '; steps=7; batch' both/model.dag && ! grep epochs both/model.dag");
+    run(0, "train --resume both", "both has ended at step 7 of 7");
+    run(0, "train --resume both --epochs 2 --quiet", NULL);
+    shell("grep -q '; epochs=2; batch' both/model.dag && ! grep steps both/model.dag");
+    run(0, "train --resume both", "both has ended at step 10 of 10");
+    run(0, "train both.dag --out once --quiet", NULL);
+    char *once = output("eval once"); /* hash, step, loss */
+    same_output(once, "eval both");
+    free(once);
+}
+
 /* What a process left that was killed before the run was one is taken over; nothing else is. */
 static void a_begun_folder_is_taken_over(void **state)
 {
     (void)state;
     free(output("train turn.dag --out begun --quiet"));
-    shell("mkdir half full; : >half/lock; : >half/.model.dag.tmp; cp begun/model.dag half; "
+    shell("mkdir empty half full; : >half/lock; : >half/.model.dag.tmp; cp begun/model.dag half; "
           "cp begun/lock full; : >full/mine");
     run(2, "train --resume half", "no run directory");
     run(0, "train turn.dag --out half --quiet", NULL);
+    run(0, "train turn.dag --out empty/ --quiet", NULL);
     run(2, "train turn.dag --out full --quiet", "'full' is there already and is no run");
 }
 
@@ -553,6 +590,8 @@ int main(void)
         cmocka_unit_test(no_checkpoint_no_resume),
         cmocka_unit_test(data_may_move_but_not_change),
         cmocka_unit_test(one_trains_the_others_are_told),
+        cmocka_unit_test(changed_data_are_told),
+        cmocka_unit_test(steps_take_the_place_of_epochs),
         cmocka_unit_test(readers_neither_lock_nor_write),
         cmocka_unit_test(a_begun_folder_is_taken_over),
         cmocka_unit_test(split_draws_rows_of_each_class),
