@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # setup.sh GOAL...: installs what is missing for the goals make, build, demo, test, longtest, fuzz,
 # tidy, peers through the package manager of Debian or Ubuntu. Elsewhere, or without the right to
-# install, it says what to install and ends with status 1. Data sets and the tools of long tests are wished
-# for, not needed: without them it goes on.
+# install, it says what to install and ends with status 1. Data sets and the tools of long tests are
+# wished for, not needed: without them it goes on.
 set -u
 
 need=() # packages without which the goal cannot be reached

@@ -200,22 +200,15 @@ static dg_status make_parameter(apply *a, int k, const dg_shape *shape)
 {
     char stack[512], *name = stack;
     const dg_input_spec *spec = &a->type->inputs[k];
-    const char *init = a->init[k] ? a->init[k]->word : spec->init;
-    dg_diag why = {0};
-    dg_init parsed;
-    if (init && dg_init_parse(init, &parsed, &why) != DG_OK) {
-        why.start = a->init[k] ? a->init[k]->start : 0;
-        why.end = a->init[k] ? a->init[k]->end : 0;
-        return dg_graph_fail_as(a->g, a->name, &why);
-    }
     size_t n = strlen(a->name) + strlen(spec->name) + 2;
     if (n > sizeof stack)
         name = dg_arena_alloc(&a->g->arena, n);
     if (!name)
         return dg_graph_no_memory(a->g);
     dg_format(name, n, "%s.%s", a->name, spec->name);
-    dg_value v = spec->flags & DG_IN_STATE ? dg_state(a->g, name, *shape, init)
-                                           : dg_parameter(a->g, name, *shape, init);
+    dg_kind kind = spec->flags & DG_IN_STATE ? DG_STATE : DG_PARAMETER;
+    dg_value v = dg_graph_hold(a->g, name, kind, shape, a->init[k] ? a->init[k]->word : spec->init,
+                               a->init[k]);
     return v.id ? set_input(a, k, v) : a->g->diag.code;
 }
 

@@ -5,6 +5,12 @@
 #include "base/arena.h"
 #include <dagrad/graph.h>
 
+/* An initialiser, read: see init.h. */
+typedef struct dg_init {
+    int kind; /* index in the table of init.c */
+    double a, b;
+} dg_init;
+
 /* A value; ids count from 1, so values[id - 1]. */
 typedef struct dg_vertex {
     const char *name;
@@ -15,7 +21,8 @@ typedef struct dg_vertex {
     int part;         /* which result of it */
     int32_t reader;   /* index of the first node that reads it, + 1; 0: none */
     void *data;       /* parameter, state, constant: its elements, 64-byte aligned, the graph's */
-    const char *init; /* parameter, state */
+    const char *init; /* parameter, state: as text */
+    dg_init filler;   /* the same, read once */
     int frozen;
     int set; /* parameter, state: 1 once dg_graph_set wrote it (dg_graph_init leaves it) */
     int start, end;

@@ -224,10 +224,7 @@ static dg_status fill(dg_graph *g, int32_t id, uint64_t seed)
     dg_vertex *v = &g->values[id - 1];
     int64_t count = dg_shape_count(&v->shape);
     double block[BLOCK];
-    dg_init init;
-    dg_diag why = {0};
-    if (dg_init_parse(v->init, &init, &why) != DG_OK)
-        return dg_graph_fail_as(g, v->name, &why);
+    dg_init init = v->filler;
     if (!v->data)
         v->data = dg_memory_alloc(&g->memory, (size_t)count * dg_type_bytes(v->type));
     if (!v->data)

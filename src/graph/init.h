@@ -23,11 +23,6 @@
 
 #include "graph/graph.h"
 
-typedef struct dg_init {
-    int kind; /* index in the table of init.c */
-    double a, b;
-} dg_init;
-
 /* DG_EMODEL with the initialisers there are, or what this one takes, in why. */
 dg_status dg_init_parse(const char *text, dg_init *out, dg_diag *why);
 

@@ -45,6 +45,11 @@ dg_value dg_graph_append(dg_graph *g, const dg_vertex *v);
 dg_value dg_graph_declare(dg_graph *g, const char *name, dg_kind kind, dg_type type,
                           const dg_shape *shape, const char *init);
 
+/* A parameter or state that init fills. A wrong initialiser sticks as a failure at the place at, if
+ * that is given. */
+dg_value dg_graph_hold(dg_graph *g, const char *name, dg_kind kind, const dg_shape *shape,
+                       const char *init, const dg_attr *at);
+
 /* DG_OK if rank and dimensions are in range and a row of 8-byte elements (all of it, where there is
  * no batch axis) can be addressed; else the failure sticks. what: "x", "the result of conv". */
 dg_status dg_graph_check_shape(dg_graph *g, const char *name, const char *what, const dg_shape *s,

@@ -99,32 +99,33 @@ dg_value dg_input(dg_graph *g, const char *name, dg_type type, dg_shape shape)
     return dg_graph_declare(g, name, DG_INPUT, type == DG_I32 || !g ? type : g->real, &shape, NULL);
 }
 
-static dg_value with_init(dg_graph *g, const char *name, dg_kind kind, const dg_shape *shape,
-                          const char *init)
+dg_value dg_graph_hold(dg_graph *g, const char *name, dg_kind kind, const dg_shape *shape,
+                       const char *init, const dg_attr *at)
 {
-    dg_init parsed;
-    dg_diag why = {0};
-    if (g && dg_init_parse(init, &parsed, &why) != DG_OK) {
+    dg_init filler;
+    dg_diag why = {.start = at ? at->start : 0, .end = at ? at->end : 0};
+    if (!init)
+        init = kind == DG_STATE ? "zeros" : "glorot";
+    if (g && dg_init_parse(init, &filler, &why) != DG_OK) {
         dg_graph_fail_as(g, name, &why);
         return (dg_value){0};
     }
-    return dg_graph_declare(g, name, kind, g ? g->real : DG_F32, shape, init);
+    dg_value v = dg_graph_declare(g, name, kind, g ? g->real : DG_F32, shape, init);
+    if (v.id) {
+        g->values[v.id - 1].filler = filler;
+        g->initialised = 0;
+    }
+    return v;
 }
 
 dg_value dg_parameter(dg_graph *g, const char *name, dg_shape shape, const char *init)
 {
-    dg_value v = with_init(g, name, DG_PARAMETER, &shape, init ? init : "glorot");
-    if (v.id)
-        g->initialised = 0;
-    return v;
+    return dg_graph_hold(g, name, DG_PARAMETER, &shape, init, NULL);
 }
 
 dg_value dg_state(dg_graph *g, const char *name, dg_shape shape, const char *init)
 {
-    dg_value v = with_init(g, name, DG_STATE, &shape, init ? init : "zeros");
-    if (v.id)
-        g->initialised = 0;
-    return v;
+    return dg_graph_hold(g, name, DG_STATE, &shape, init, NULL);
 }
 
 /* ---- Constants ------------------------------------------------------------------------------- */

@@ -654,7 +654,7 @@ static const failure failures[] = {
     {weight_zero, DG_EUSAGE, "n", "weight of dense is not a value of this graph"},
     {weight_int, DG_EMODEL, "n", "weight of dense is int, it takes real values"},
     {input_twice, DG_EMODEL, "n", "x of dense is given twice"},
-    {init_unknown, DG_EMODEL, "n",
+    {init_unknown, DG_EMODEL, "n.weight",
      "there is no initialiser 'xavier', there is: zeros, ones, fill(v), normal(std), uniform(a, "
      "b), "
      "he, glorot, orthogonal(gain)"},
