@@ -13,6 +13,7 @@ struct dg_column {
     const char *name, *pipe;
     const dg_loaded *from;
     const dg_array *array; /* of from: what it is read from; empty: of its album */
+    const dg_album *album; /* of from: its pictures, if it is of pictures */
     uint8_t *picture;      /* one of them, as it was read last */
     dg_ahead *ahead;       /* those that are read next */
     int mapped;            /* ids of words are not those of the file */

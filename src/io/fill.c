@@ -18,7 +18,7 @@ static int cells_of(const dg_transform *t, const dg_io_call *c)
     return t->cells == DG_CELLS_WORDS && c->n_attr > 0 && t != dg_image ? 0 : t->cells;
 }
 
-/* | image(size=[h, w], channels=3) */
+/* | image(size=[h, w], channels=3, memory=1024) */
 static dg_status ask_for_picture(dg_dataset *d, const dg_io_pipe *p, const dg_io_call *c,
                                  dg_asked *out)
 {
@@ -26,7 +26,8 @@ static dg_status ask_for_picture(dg_dataset *d, const dg_io_pipe *p, const dg_io
     if (dg_dataset_check_attrs(d, &dg_image->type, c, &a) != DG_OK)
         return d->first.code;
     out->picture = true;
-    return dg_picture_form_of(a, 0, p->whole, &out->form, &d->first);
+    out->memory = dg_attr_real(a, 2);
+    return dg_picture_form_of(a, 0, 0, p->whole, &out->form, &d->first);
 }
 
 /* How a table is to be read: what comes first in the pipe, but for fill and drop, says it. */
@@ -123,8 +124,9 @@ static dg_status load(dg_dataset *d, const dg_source_type *type, dg_loading *l, 
 static void view(dg_column *c, const dg_loaded *l, int k)
 {
     c->from = l;
-    c->array = k == 1 && l->second.data ? &l->second : &l->array;
-    const dg_shape pictures = dg_album_shape(&l->album);
+    c->array = k == 1 && (l->second.data || l->partner.n) ? &l->second : &l->array;
+    c->album = k == 1 && l->partner.n ? &l->partner : &l->album;
+    const dg_shape pictures = dg_album_shape(c->album);
     const dg_shape *s = c->array->data ? &c->array->shape : &pictures;
     c->rows = s->dim[0];
     c->step = dg_shape_row(s);
@@ -157,7 +159,7 @@ static bool is_wanted(const dg_dataset *d, const dg_column *c)
 
 /* The pipe over the rows of the source; over the source as one row, if it is an array that was
  * given without its axis of rows. */
-static dg_status plan(dg_dataset *d, dg_column *c, const dg_io_pipe *p)
+static dg_status plan(dg_dataset *d, dg_column *c, const dg_io_pipe *p, int k)
 {
     bool array = c->array->data && c->from->length == 0 && c->from->table.n == 0 &&
                  c->array->shape.rank < DG_MAX_RANK;
@@ -172,14 +174,15 @@ static dg_status plan(dg_dataset *d, dg_column *c, const dg_io_pipe *p)
         return d->first.code;
     d->first = (dg_diag){.code = DG_OK}; /* neither: what is wrong with the rows is told */
     c->n_stages = 0;
-    view(c, c->from, p->column);
+    view(c, c->from, k);
     dg_column_plan(d, c, p->n, p->transforms);
     if (rows.code != DG_OK)
         d->first = rows;
     return d->first.code;
 }
 
-static dg_status add_column(dg_dataset *d, const dg_io_pipe *p, const dg_loaded *l)
+/* k: the column of the source; a file that is given instead has one. */
+static dg_status add_column(dg_dataset *d, const dg_io_pipe *p, int k, const dg_loaded *l)
 {
     if (dg_dataset_find(d, p->name))
         return dg_diag_set(&d->first, DG_EMODEL, "there are two columns '%s'", p->name);
@@ -195,15 +198,15 @@ static dg_status add_column(dg_dataset *d, const dg_io_pipe *p, const dg_loaded 
         return dg_dataset_no_memory(d);
     c->set = d;
     d->column[d->n++] = c;
-    view(c, l, p->column);
+    view(c, l, k);
     c->picture = c->array->data ? NULL : dg_arena_alloc(&d->arena, (size_t)c->n_in);
-    c->ahead = c->array->data ? NULL : dg_ahead_new(&l->album, l->album.memory);
+    c->ahead = c->array->data ? NULL : dg_ahead_new(c->album, c->album->memory);
     if (!c->array->data && (!c->picture || !c->ahead))
         return dg_dataset_no_memory(d);
-    if (p->column > 0 && c->array == &l->array && l->album.n > 0)
+    if (k > 0 && c->array == &l->array && l->album.n > 0)
         return dg_diag_set(&d->first, DG_EDATA,
                            "the folder has no sub-folders, which would be the classes");
-    return dg_column_learn(d, c, p->column) == DG_OK ? plan(d, c, p) : d->first.code;
+    return dg_column_learn(d, c, k) == DG_OK ? plan(d, c, p, k) : d->first.code;
 }
 
 dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const dg_io_call *source,
@@ -212,7 +215,7 @@ dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const 
     if (d->first.code != DG_OK)
         return dg_dataset_report(d, why);
     const dg_loaded *loaded = NULL;
-    dg_loading l = {.path = path};
+    dg_loading l = {.path = path, .column = path && n > 0 ? pipes[0].column : 0};
     for (int i = 0; i < n; i++) {
         l.asked.whole |= pipes[i].whole && pipes[i].column == 0;
         l.asked.whole_second |= pipes[i].whole && pipes[i].column == 1;
@@ -227,7 +230,7 @@ dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const 
              dg_dataset_check_attrs(d, &type->type, source, &l.attrs) == DG_OK)
         load(d, type, &l, pipes[0].name, &loaded);
     for (int i = 0; i < n && d->first.code == DG_OK; i++)
-        add_column(d, &pipes[i], loaded);
+        add_column(d, &pipes[i], path ? 0 : pipes[i].column, loaded);
     dg_dataset_say_place(d, n > 0 ? pipes[0].name : "", source);
     return dg_dataset_report(d, why);
 }
@@ -256,7 +259,7 @@ dg_status dg_dataset_take(dg_dataset *d, const char *name, dg_array *array, int 
         return dg_dataset_report(d, why);
     }
     if (dg_store_take(d->store, array, &l, &d->first) == DG_OK)
-        add_column(d, &pipe, l);
+        add_column(d, &pipe, 0, l);
     dg_dataset_say_place(d, name, NULL);
     return dg_dataset_report(d, why);
 }

@@ -109,7 +109,7 @@ static void write_stage(dg_text *t, const dg_stage *s)
     for (int i = 0; i < s->attrs->n; i++) {
         const dg_attr_value *v = &s->attrs->v[i];
         const dg_attr_spec *spec = &s->type->type.attrs[i];
-        if (v->word < 0 && v->count == 0 && !v->text)
+        if ((v->word < 0 && v->count == 0 && !v->text) || (s->type->values && i >= s->type->values))
             continue;
         dg_text_add(t, n++ ? ", " : "(");
         if (v->text)

@@ -200,7 +200,7 @@ dg_status dg_load_series(const dg_loading *l, dg_loaded *out, char **path, dg_di
     dg_shape *s = &out->array.shape;
     if (s->rank == 1)
         s->dim[s->rank++] = 1;
-    out->length = dg_attr_int(l->attrs, LENGTH);
+    out->length = dg_attr_int(l->attrs, l->column ? HORIZON : LENGTH);
     out->horizon = dg_attr_int(l->attrs, HORIZON);
     out->stride = dg_attr_int(l->attrs, STRIDE);
     out->follows = l->path ? 0 : out->horizon;

@@ -13,13 +13,12 @@ static dg_status no_memory(dg_diag *why)
     return dg_diag_set(why, DG_EMEMORY, "out of memory");
 }
 
-/* The form that attributes from `size` on say. */
-dg_status dg_picture_form_of(const dg_attrs *a, int size, bool whole, dg_picture_form *f,
+dg_status dg_picture_form_of(const dg_attrs *a, int size, int k, bool whole, dg_picture_form *f,
                              dg_diag *why)
 {
-    const dg_attr_value *v = &a->v[size];
+    const dg_attr_value *v = &a->v[size], *channels = &a->v[size + 1];
     f->index = whole;
-    f->channels = whole ? 1 : (int)dg_attr_int(a, size + 1);
+    f->channels = whole ? 1 : (int)channels->number[k < channels->count ? k : 0];
     f->height = v->count ? (int64_t)v->number[0] : 0;
     f->width = v->count > 1 ? (int64_t)v->number[1] : f->height;
     if (f->channels == 2)
@@ -190,7 +189,8 @@ static dg_status load_given(const dg_loading *l, int size, dg_loaded *out, dg_di
     struct stat st;
     bool folder = stat(l->path, &st) == 0 && S_ISDIR(st.st_mode);
     dg_album *a = &out->album;
-    dg_status s = dg_picture_form_of(l->attrs, size, l->asked.whole, &a->form, why);
+    bool whole = l->column ? l->asked.whole_second : l->asked.whole;
+    dg_status s = dg_picture_form_of(l->attrs, size, l->column, whole, &a->form, why);
     if (s != DG_OK)
         return s;
     if (!folder && !dg_album_is_picture(l->path))
@@ -208,7 +208,7 @@ dg_status dg_load_images(const dg_loading *l, dg_loaded *out, char **path, dg_di
     int32_t *label = NULL;
     if (l->path)
         return load_given(l, SIZE, out, why);
-    dg_status s = dg_picture_form_of(l->attrs, SIZE, l->asked.whole, &a->form, why);
+    dg_status s = dg_picture_form_of(l->attrs, SIZE, 0, l->asked.whole, &a->form, why);
     if (s == DG_OK)
         s = find_folder(l, FOLDER, path, why);
     if (s == DG_OK)
@@ -275,30 +275,28 @@ static dg_status collect(dg_album *a, const char *folder, dg_diag *why)
 }
 
 /* Both of a pair are left out if one of them is broken. */
-static dg_status read_both(const dg_loading *l, dg_loaded *out, dg_album *other, dg_diag *why)
+static dg_status read_both(const dg_loading *l, dg_loaded *out, dg_diag *why)
 {
     int memory = MEMORY + 1;
     bool skip = l->attrs->v[memory + 1].word == 1;
-    size_t n = (size_t)other->n;
+    dg_album *album[2] = {&out->album, &out->partner};
+    dg_array *array[2] = {&out->array, &out->second};
+    size_t n = (size_t)out->album.n;
     char *broken = skip ? calloc(2 * n, 1) : NULL;
     double half = dg_attr_real(l->attrs, memory) / 2;
-    if (skip && !broken)
-        return no_memory(why);
-    dg_status s = read_album(l, &out->album, half, broken, &out->array, why);
-    if (s == DG_OK)
-        s = read_album(l, other, half, skip ? broken + n : NULL, &out->second, why);
-    if (s == DG_OK && (!out->array.data || !out->second.data))
-        s = dg_diag_set(why, DG_EDATA, "pairs are kept in memory: memory= must be larger");
+    dg_status s = skip && !broken ? no_memory(why) : DG_OK;
+    for (int k = 0; k < 2 && s == DG_OK; k++)
+        s = read_album(l, album[k], half, skip ? broken + (size_t)k * n : NULL, array[k], why);
     for (size_t i = 0; i < n && skip && s == DG_OK; i++)
         broken[i] |= broken[n + i];
-    if (s == DG_OK && skip) {
-        close_up(&out->album, &out->array, broken);
-        close_up(other, &out->second, broken);
-        leave_out(&out->album, broken, NULL);
+    for (int k = 0; k < 2 && skip && s == DG_OK; k++) {
+        if (array[k]->data)
+            close_up(album[k], array[k], broken);
+        leave_out(album[k], broken, NULL);
     }
     if (s == DG_OK) {
-        dg_album_join(&out->album, other);
-        put_hash(&out->album, out);
+        dg_album_join(album[0], album[1]);
+        put_hash(album[0], out);
     }
     free(broken);
     return s;
@@ -306,13 +304,13 @@ static dg_status read_both(const dg_loading *l, dg_loaded *out, dg_album *other,
 
 dg_status dg_load_pairs(const dg_loading *l, dg_loaded *out, char **path, dg_diag *why)
 {
-    dg_album *a = &out->album, b = {.n = 0};
+    dg_album *a = &out->album, *b = &out->partner;
     char *second = NULL;
     if (l->path)
         return load_given(l, SIZE + 1, out, why);
-    dg_status s = dg_picture_form_of(l->attrs, SIZE + 1, l->asked.whole, &a->form, why);
+    dg_status s = dg_picture_form_of(l->attrs, SIZE + 1, 0, l->asked.whole, &a->form, why);
     if (s == DG_OK)
-        s = dg_picture_form_of(l->attrs, SIZE + 1, l->asked.whole_second, &b.form, why);
+        s = dg_picture_form_of(l->attrs, SIZE + 1, 1, l->asked.whole_second, &b->form, why);
     if (s == DG_OK)
         s = find_folder(l, FOLDER, path, why);
     if (s == DG_OK)
@@ -320,12 +318,11 @@ dg_status dg_load_pairs(const dg_loading *l, dg_loaded *out, char **path, dg_dia
     if (s == DG_OK)
         s = collect(a, *path, why);
     if (s == DG_OK)
-        s = collect(&b, second, why);
+        s = collect(b, second, why);
     if (s == DG_OK)
-        s = check_partners(a, &b, *path, second, why);
+        s = check_partners(a, b, *path, second, why);
     if (s == DG_OK)
-        s = read_both(l, out, &b, why);
-    dg_album_free(&b);
+        s = read_both(l, out, why);
     free(second);
     return s;
 }
@@ -374,7 +371,7 @@ dg_status dg_load_paths(const dg_loading *l, const char *table, dg_loaded *out, 
     free(out->table.words);
     out->table.words = NULL;
     if (s == DG_OK)
-        s = read_album(l, a, 1024, NULL, &out->array, why);
+        s = read_album(l, a, l->asked.memory, NULL, &out->array, why);
     if (s == DG_OK)
         put_hash(a, out);
     return s;

@@ -44,9 +44,9 @@ static const dg_attr_spec series_attrs[] = {
     {"stride", DG_ATTR_INT, 1, 1, 1 << 30, "1", NULL, "from a window to the next"},
 };
 
-#define PICTURE_ATTRS                                                                              \
+#define PICTURE_ATTRS(n, text)                                                                     \
     {"size", DG_ATTR_INT, 2, 1, 1 << 15, "", NULL, "[height, width]; that of the first"},          \
-        {"channels", DG_ATTR_INT, 1, 1, 3, "3", NULL, "1 or 3"},                                   \
+        {"channels", DG_ATTR_INT, n, 1, 3, "3", NULL, text},                                       \
         {"memory", DG_ATTR_REAL, 1, 0, 1e9, "1024", NULL, "MiB of pictures that are kept"},        \
     {                                                                                              \
         "broken", DG_ATTR_WORD, 1, 0, 0, "refuse", "refuse skip", "what to do with broken files"   \
@@ -54,13 +54,13 @@ static const dg_attr_spec series_attrs[] = {
 
 static const dg_attr_spec images_attrs[] = {
     {"folder", DG_ATTR_TEXT, 1, 0, 0, NULL, NULL, "of pictures; its sub-folders are classes"},
-    PICTURE_ATTRS,
+    PICTURE_ATTRS(1, "1 or 3"),
 };
 
 static const dg_attr_spec pairs_attrs[] = {
     {"folder", DG_ATTR_TEXT, 1, 0, 0, NULL, NULL, "of pictures"},
     {"folder2", DG_ATTR_TEXT, 1, 0, 0, NULL, NULL, "of pictures with the same names"},
-    PICTURE_ATTRS,
+    PICTURE_ATTRS(2, "1 or 3; [3, 1]: of each of both"),
 };
 
 static const dg_attr_spec npz_attrs[] = {

@@ -15,8 +15,8 @@ const char *dg_source_text(const dg_attrs *a, int k);
 dg_status dg_source_open(const dg_loading *l, int flags, char **path, dg_reader **r, dg_diag *why);
 
 dg_status dg_load_csv(const dg_loading *l, dg_loaded *out, char **path, dg_diag *why);
-/* The form that attributes from `size` on say, size=[h, w] and channels=. */
-dg_status dg_picture_form_of(const dg_attrs *a, int size, bool whole, dg_picture_form *f,
+/* The form that attributes from `size` on say, size=[h, w] and channels=, of column k. */
+dg_status dg_picture_form_of(const dg_attrs *a, int size, int k, bool whole, dg_picture_form *f,
                              dg_diag *why);
 dg_status dg_load_images(const dg_loading *l, dg_loaded *out, char **path, dg_diag *why);
 dg_status dg_load_pairs(const dg_loading *l, dg_loaded *out, char **path, dg_diag *why);

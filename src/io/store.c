@@ -42,6 +42,7 @@ void dg_loaded_free(dg_loaded *l)
     dg_table_free(&l->table);
     dg_array_free(&l->second);
     dg_album_free(&l->album);
+    dg_album_free(&l->partner);
 }
 
 dg_store *dg_store_new(const char *model_folder, int n_dirs, const char *const dirs[])
@@ -184,9 +185,9 @@ static char *key_of(const dg_source_type *type, const dg_loading *l)
     dg_text_printf(&t, "%s\t%d %d\t%s\t%s\t%s", type->type.name, (int)ask->cells, (int)ask->gaps,
                    ask->fill ? ask->fill : "", ask->format ? ask->format : "",
                    l->path ? l->path : "");
-    dg_text_printf(&t, "\t%d %d %d %d %d %d", (int)ask->picture, (int)ask->whole,
+    dg_text_printf(&t, "\t%d %d %d %d %d %d %d %g", l->column, (int)ask->picture, (int)ask->whole,
                    (int)ask->whole_second, (int)ask->form.height, (int)ask->form.width,
-                   ask->form.channels);
+                   ask->form.channels, ask->memory);
     for (int i = 0; i < l->n_names; i++)
         dg_text_printf(&t, "\t%s", l->names[i]);
     dg_text_printf(&t, "\t%s", l->vocabulary ? l->vocabulary : "");

@@ -15,6 +15,7 @@ typedef struct {
     const char *format; /* of dates */
     bool picture;       /* the words are paths of pictures in this form */
     dg_picture_form form;
+    double memory;            /* MiB of them that are kept */
     bool whole, whole_second; /* the first, the second value takes whole numbers: masks */
 } dg_asked;
 
@@ -30,6 +31,7 @@ typedef struct {
     int words_of;     /* the column of the source that has them */
     dg_array second;  /* what column 1 is of, if it is another array */
     dg_album album;   /* of pictures; where they are not kept, array is empty */
+    dg_album partner; /* of pairs: those of column 1; where they are not kept, second is empty */
     char hex[65];     /* SHA-256 of what was read, "": that of the file */
     uint64_t size;    /* its bytes */
 } dg_loaded;
@@ -43,6 +45,7 @@ typedef struct {
     char *const *names;
     const char *vocabulary; /* that is known already, or NULL */
     const char *path;       /* read instead of the file that the attributes name; or NULL */
+    int column;             /* of the source, that path is read for */
     void (*say)(void *user, const char *text); /* may be NULL */
     void *user;
 } dg_loading;

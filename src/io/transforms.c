@@ -42,6 +42,7 @@ static const dg_attr_spec fill_attrs[] = {
 static const dg_attr_spec image_attrs[] = {
     {"size", DG_ATTR_INT, 2, 1, 1 << 15, "", NULL, "[height, width]; that of the first"},
     {"channels", DG_ATTR_INT, 1, 1, 3, "3", NULL, "1 or 3"},
+    {"memory", DG_ATTR_REAL, 1, 0, 1e9, "1024", NULL, "MiB of pictures that are kept"},
 };
 static const dg_attr_spec time_attrs[] = {
     {"format", DG_ATTR_TEXT, 1, 0, 0, NULL, NULL, "as strptime's: \"%Y-%m-%d %H:%M\""},
@@ -382,6 +383,7 @@ const dg_transform dg_transforms[] = {
      .run = run_nothing},
     {{"image", "paths become their pictures, bytes of 0 to 255", ATTRS(image_attrs), 1, 0},
      .cells = DG_CELLS_WORDS,
+     .values = 2,
      .run = run_nothing},
     {{"crop", "the middle of a picture", ATTRS(crop_attrs), 1, 0},
      .plan = plan_crop,

@@ -363,11 +363,15 @@ static void test_pairs(void **state)
 {
     (void)state;
     dg_diag why;
-    dg_dataset *d = fill("pairs", 2, "x", "y", NULL, &why);
-    assert_int_equal(why.code, DG_OK);
-    rows_are(d, "x", 2, (float[]){1, 2});
-    rows_are(d, "y", 2, (float[]){3, 4});
-    dg_dataset_free(d);
+    const dg_attr keep = {.name = "memory", .number = none, .count = 1};
+    dg_dataset *d;
+    for (int kept = 0; kept < 2; kept++) {
+        d = fill("pairs", 2, "x", "y", kept ? NULL : &keep, &why);
+        assert_int_equal(why.code, DG_OK);
+        rows_are(d, "x", 2, (float[]){1, 2});
+        rows_are(d, "y", 2, (float[]){3, 4});
+        dg_dataset_free(d);
+    }
     put("x/u.png", 4, 4, 9);
     dg_store_free(store);
     store = dg_store_new(folder, 0, NULL);
@@ -399,22 +403,79 @@ static void test_broken(void **state)
     dg_dataset_free(d);
 }
 
+/* Of a pair with a broken picture both are left out, kept or not. */
+static void test_broken_pairs(void **state)
+{
+    (void)state;
+    dg_diag why = {0};
+    char path[200];
+    put("x/r.png", 4, 4, 5);
+    io_write(io_path(folder, "y/r.png", path), "\x89PNG\r\n\x1a\n", 8);
+    for (int kept = 0; kept < 2; kept++) {
+        const dg_attr attr[] = {{.word = "x"},
+                                {.word = "y"},
+                                {.name = "channels", .number = one, .count = 1},
+                                {.name = "broken", .word = "skip"},
+                                {.name = "memory", .number = none, .count = 1}};
+        const dg_io_call call = {"pairs", kept ? 4 : 5, attr, 1, 2};
+        const dg_io_pipe pipes[] = {{.name = "x"}, {.name = "y", .column = 1}};
+        dg_dataset *d = dg_dataset_new(store);
+        dg_dataset_fill(d, 2, pipes, &call, NULL, &why);
+        dg_dataset_seal(d, 0, 1, NULL, &why);
+        assert_int_equal(why.code, DG_OK);
+        rows_are(d, "x", 2, (float[]){1, 2});
+        rows_are(d, "y", 2, (float[]){3, 4});
+        dg_dataset_free(d);
+    }
+}
+
+/* Each of both has its channels, also where a file is given for the second alone. */
+static void test_channels_of_pairs(void **state)
+{
+    (void)state;
+    dg_diag why = {0};
+    static const double three_one[] = {3, 1};
+    char path[200];
+    const dg_attr attr[] = {
+        {.word = "x"}, {.word = "y"}, {.name = "channels", .number = three_one, .count = 2}};
+    const dg_io_call call = {"pairs", 3, attr, 1, 2};
+    const dg_io_pipe pipes[] = {{.name = "x"}, {.name = "y", .column = 1}};
+    dg_dataset *d = dg_dataset_new(store);
+    dg_dataset_fill(d, 2, pipes, &call, NULL, &why);
+    assert_int_equal(dg_column_shape(dg_dataset_find(d, "x")).dim[3], 3);
+    assert_int_equal(dg_column_shape(dg_dataset_find(d, "y")).dim[3], 1);
+    dg_dataset_free(d);
+    d = dg_dataset_new(store);
+    dg_dataset_fill(d, 1, &pipes[1], &call, io_path(folder, "p/a/2.png", path), &why);
+    dg_dataset_seal(d, 0, 1, NULL, &why);
+    assert_int_equal(why.code, DG_OK);
+    assert_int_equal(dg_column_shape(dg_dataset_find(d, "y")).dim[3], 1);
+    assert_int_equal(dg_dataset_rows(d), 1);
+    dg_dataset_free(d);
+}
+
 static void test_paths(void **state)
 {
     (void)state;
     dg_diag why = {0};
     const dg_attr attr[] = {{.word = "t.csv"}, {.name = "columns", .word = "file", .count = 1}};
     const dg_attr form[] = {{.name = "size", .number = four, .count = 2},
-                            {.name = "channels", .number = one, .count = 1}};
-    const dg_io_call source = {"csv", 2, attr, 1, 2}, image = {"image", 2, form, 1, 2};
-    const dg_io_pipe pipe = {.name = "x", .n = 1, .transforms = &image};
-    dg_dataset *d = dg_dataset_new(store);
-    dg_dataset_fill(d, 1, &pipe, &source, NULL, &why);
-    dg_dataset_seal(d, 0, 1, NULL, &why);
-    if (why.code != DG_OK)
-        fail_msg("%s: %s", why.file, why.text);
-    rows_are(d, "x", 3, (float[]){20, 2, 20});
-    dg_dataset_free(d);
+                            {.name = "channels", .number = one, .count = 1},
+                            {.name = "memory", .number = none, .count = 1}};
+    for (int kept = 0; kept < 2; kept++) {
+        const dg_io_call source = {"csv", 2, attr, 1, 2}, image = {"image", 3 - kept, form, 1, 2};
+        const dg_io_pipe pipe = {.name = "x", .n = 1, .transforms = &image};
+        dg_dataset *d = dg_dataset_new(store);
+        dg_dataset_fill(d, 1, &pipe, &source, NULL, &why);
+        dg_dataset_seal(d, 0, 1, NULL, &why);
+        if (why.code != DG_OK)
+            fail_msg("%s: %s", why.file, why.text);
+        assert_string_equal(dg_column_pipe(dg_dataset_find(d, "x")), "image(4 4, 1)");
+        rows_are(d, "x", 3, (float[]){20, 2, 20});
+        assert_int_equal(strstr(said, "more than memory=") != NULL, !kept);
+        *said = 0;
+        dg_dataset_free(d);
+    }
 }
 
 #define OF_FILES(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -426,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_scaled), cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_jpeg),   OF_FILES(test_folder),
         OF_FILES(test_pairs),          OF_FILES(test_broken),
+        OF_FILES(test_broken_pairs),   OF_FILES(test_channels_of_pairs),
         OF_FILES(test_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
