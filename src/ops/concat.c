@@ -18,7 +18,8 @@ static const dg_attr_spec concat_attrs[] = {
 };
 
 static const dg_attr_spec split_attrs[] = {
-    {"parts", DG_ATTR_INT, 1, 1, DG_MAX_OUT, NULL, NULL, "how many pieces of equal size"},
+    {"parts", DG_ATTR_INT, DG_MAX_NUMBERS, 1, 1e15, NULL, NULL,
+     "how many pieces of equal size, or a list of their sizes"},
     {"axis", DG_ATTR_INT, 1, -DG_MAX_RANK, DG_MAX_RANK - 1, "-1", NULL, "along which z is split"},
 };
 
@@ -55,31 +56,51 @@ static dg_status concat_shape(const dg_attrs *a, int n_in, const dg_shape in[], 
     return DG_OK;
 }
 
+static int split_outputs(const dg_attrs *a)
+{
+    const dg_attr_value *parts = &a->v[PARTS];
+    return parts->count > 1                    ? parts->count
+           : parts->number[0] > DG_MAX_OUT + 1 ? DG_MAX_OUT + 1 /* refused, whatever it is */
+                                               : (int)parts->number[0];
+}
+
+/* Whether the pieces make up an axis of n. */
+static dg_status check_pieces(const dg_attr_value *parts, const dg_shape *x, int axis, dg_diag *why)
+{
+    char text[128];
+    int64_t n = x->dim[axis];
+    double sum = 0;
+    dg_shape_text(x, text, sizeof text);
+    if (parts->count == 1)
+        return n % (int64_t)parts->number[0] == 0
+                   ? DG_OK
+                   : dg_diag_set(why, DG_EMODEL,
+                                 "split: axis %d of %s does not split into %d equal parts", axis,
+                                 text, (int)parts->number[0]);
+    for (int k = 0; k < parts->count; k++)
+        sum += parts->number[k];
+    if (sum == (double)n)
+        return DG_OK;
+    return dg_diag_set(why, DG_EMODEL, "split: pieces of %.0f in all, axis %d of %s has %lld", sum,
+                       axis, text, (long long)n);
+}
+
 static dg_status split_shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shape out[],
                              dg_diag *why)
 {
-    char text[128];
-    int axis, parts = (int)dg_attr_int(a, PARTS);
+    const dg_attr_value *parts = &a->v[PARTS];
+    int axis, n = split_outputs(a);
     (void)n_in;
     dg_status s = dg_axis_check("split", &in[0], dg_attr_int(a, AXIS), &axis, why);
     if (s == DG_OK)
         s = dg_axis_not_batch("split", &in[0], axis, "along", why);
-    if (s != DG_OK)
-        return s;
-    if (in[0].dim[axis] % parts != 0)
-        return dg_diag_set(why, DG_EMODEL,
-                           "split: axis %d of %s does not split into %d equal parts", axis,
-                           dg_shape_text(&in[0], text, sizeof text), parts);
-    for (int k = 0; k < parts; k++) {
+    if (s == DG_OK)
+        s = check_pieces(parts, &in[0], axis, why);
+    for (int k = 0; k < n && s == DG_OK; k++) {
         out[k] = in[0];
-        out[k].dim[axis] = in[0].dim[axis] / parts;
+        out[k].dim[axis] = parts->count > 1 ? (int64_t)parts->number[k] : in[0].dim[axis] / n;
     }
-    return DG_OK;
-}
-
-static int split_outputs(const dg_attrs *a)
-{
-    return (int)dg_attr_int(a, PARTS);
+    return s;
 }
 
 static const dg_case concat_cases[] = {
@@ -97,6 +118,8 @@ static const dg_case split_cases[] = {
     {"4a,b", "parts=4, axis=0", "uniform(-2,2)", HUGE_VAL},
     {"n,a", "parts=1", "uniform(-2,2)", HUGE_VAL},
     {"n,a,5b", "parts=5", "uniform(-2,2)", HUGE_VAL},
+    {"n,6,a", "parts=[2, 3, 1], axis=1", "uniform(-2,2)", HUGE_VAL},
+    {"n,70", "parts=[1, 69]", "uniform(-2,2)", HUGE_VAL},
 };
 
 const dg_node_type dg_op_concat = {

@@ -24,19 +24,30 @@ static const char *name_of(const dg_shape *x, int i)
     return is_series(x) ? "places" : AXIS[i];
 }
 
-/* A number or [h, w]; of a series the one number, and 1 for its row. */
+dg_status dg_picture_pair(const char *of, const char *name, const dg_attr_value *v,
+                          const dg_shape *x, double pair[2], dg_diag *why)
+{
+    int most = is_series(x) ? 1 : 2;
+    if (v->count > most)
+        return dg_diag_set(why, DG_EMODEL, "%s: %s takes a number%s, found %d numbers", of, name,
+                           most == 1 ? " for series [N, T, C]" : " or [h, w]", v->count);
+    for (int i = 0; i < 2 && v->count > 0; i++)
+        pair[i] = v->number[i < v->count ? i : 0];
+    if (is_series(x))
+        pair[0] = 1;
+    return DG_OK;
+}
+
+/* Attribute k, the preset where it is not given. */
 static dg_status two(const char *of, const char *name, const dg_attrs *a, int k, int64_t preset,
                      const dg_shape *x, int64_t v[2], dg_diag *why)
 {
-    int count = k < 0 ? 0 : a->v[k].count, most = is_series(x) ? 1 : 2;
-    if (count > most)
-        return dg_diag_set(why, DG_EMODEL, "%s: %s takes a number%s, found %d numbers", of, name,
-                           most == 1 ? " for series [N, T, C]" : " or [h, w]", count);
+    static const dg_attr_value absent = {.word = -1};
+    double pair[2] = {(double)preset, (double)preset};
+    dg_status s = dg_picture_pair(of, name, k < 0 ? &absent : &a->v[k], x, pair, why);
     for (int i = 0; i < 2; i++)
-        v[i] = count == 0 ? preset : (int64_t)a->v[k].number[i < count ? i : 0];
-    if (is_series(x))
-        v[0] = 1;
-    return DG_OK;
+        v[i] = (int64_t)pair[i];
+    return s;
 }
 
 static dg_status given_padding(const char *of, const dg_attr_value *p, const dg_shape *x,
@@ -96,7 +107,7 @@ static dg_status find_given(const char *of, const dg_shape *x, int ceil, dg_wind
     return DG_OK;
 }
 
-static dg_status check_picture(const char *of, const dg_shape *x, dg_diag *why)
+dg_status dg_picture_check(const char *of, const dg_shape *x, dg_diag *why)
 {
     char text[128];
     if (x->rank != 4 && x->rank != 3)
@@ -115,7 +126,7 @@ static dg_status read_attrs(const char *of, const dg_attrs *a, dg_window_attrs a
                             const dg_shape *x, dg_window *w, dg_diag *why)
 {
     *w = (dg_window){0};
-    dg_status s = check_picture(of, x, why);
+    dg_status s = dg_picture_check(of, x, why);
     if (s == DG_OK)
         s = two(of, "kernel", a, at.kernel, 1, x, w->kernel, why);
     if (s == DG_OK)

@@ -22,6 +22,14 @@ typedef struct dg_window_attrs {
     int kernel, stride, dilation, padding, ceil;
 } dg_window_attrs;
 
+/* Refuses what is neither a picture nor a series, by the name of the node `of`. */
+dg_status dg_picture_check(const char *of, const dg_shape *x, dg_diag *why);
+
+/* An attribute that is a number or [h, w], for rows and columns; of a series the one number, and 1
+ * for its row. pair stays as it is where nothing is given. */
+dg_status dg_picture_pair(const char *of, const char *name, const dg_attr_value *v,
+                          const dg_shape *x, double pair[2], dg_diag *why);
+
 enum { DG_WINDOW_MOST = 32768 }; /* the largest kernel, stride, dilation, padding */
 
 /* Finds the window over pictures of shape x. DG_EMODEL, with a text that names the node `of`, where

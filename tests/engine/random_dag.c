@@ -229,6 +229,11 @@ static dg_value pool(world *w, const char *type)
     static const char *const forms[] = {"kernel=2", "kernel=3 stride=2 padding=1", "kernel=2,1",
                                         "kernel=2 stride=1 padding=same", "kernel=3 padding=same"};
     dg_value v = with_rank(w, 3 + dg_random_below(w->r, 2));
+    if (!strcmp(type, "upsample"))
+        return apply(w, type, 1, &v,
+                     dg_random_below(w->r, 2) ? "scale=2 mode=linear" : "scale=1.5");
+    if (!strcmp(type, "adaptive_avgpool"))
+        return apply(w, type, 1, &v, dg_random_below(w->r, 2) ? "size=2" : "size=3");
     if (shape_of(w, v).rank == 3 && strcmp(type, "global_avgpool"))
         return apply(w, type, 1, &v, "kernel=2 padding=same");
     return apply(w, type, 1, &v,
@@ -263,15 +268,21 @@ static dg_value shaping(world *w, const char *type)
         }
         if (s.rank < 2 || last % 2) {
             v = apply(w, "linear", 1, (dg_value[]){with_rank(w, 2)}, "units=6");
+            last = 6;
         }
-        dg_value first = apply(w, type, 1, &v, "parts=2 axis=-1");
+        if (last > 2 && dg_random_below(w->r, 2))
+            snprintf(attrs, sizeof attrs, "parts=1,%d axis=-1", (int)last - 1);
+        dg_value first = apply(w, type, 1, &v, *attrs ? attrs : "parts=2 axis=-1");
         put(w, dg_value_part(w->g, first, 1));
         return first;
     } else if (!strcmp(type, "slice")) {
         if (s.rank < 2)
             return bounded(w, v);
-        snprintf(attrs, sizeof attrs, "axis=%d start=%d end=%d", s.rank - 1, last > 1 ? 1 : 0,
-                 (int)last);
+        if (dg_random_below(w->r, 2))
+            snprintf(attrs, sizeof attrs, "axis=%d start=-1 step=-2", s.rank - 1);
+        else
+            snprintf(attrs, sizeof attrs, "axis=%d start=%d end=%d", s.rank - 1, last > 1 ? 1 : 0,
+                     (int)last);
     } else if (!strcmp(type, "pad")) {
         static const char *const pads[] = {"", "", "pads=0,1,0,2", "pads=0,1,0,0,1,2",
                                            "pads=0,1,0,1,0,2,1,0 value=0.5"};
@@ -279,7 +290,8 @@ static dg_value shaping(world *w, const char *type)
         int rank = shape_of(w, v).rank;
         if (rank < 2 || rank > 4)
             return bounded(w, v);
-        snprintf(attrs, sizeof attrs, "%s", pads[rank]);
+        snprintf(attrs, sizeof attrs, "%s%s", pads[rank],
+                 dg_random_below(w->r, 2) ? " mode=replicate" : "");
     }
     return apply(w, type, 1, &v, attrs);
 }
@@ -311,6 +323,8 @@ static dg_value norm(world *w, const char *type)
     if (!strcmp(type, "batchnorm"))
         return apply(w, type, 1, &v,
                      dg_random_below(w->r, 3) ? "epsilon=0.1" : "epsilon=0.1 running=true");
+    if (!strcmp(type, "lrn"))
+        return apply(w, type, 1, &v, "size=3 alpha=0.5");
     return apply(w, type, 1, &v,
                  !strcmp(type, "groupnorm") ? "groups=1 epsilon=0.1" : "epsilon=0.1");
 }
@@ -408,7 +422,7 @@ static dg_value make(world *w, const dg_node_type *t)
         return loss(w, t->name, any(w));
     if (is_one_of(t->name, "linear matmul conv conv_transpose"))
         return product(w, t->name);
-    if (is_one_of(t->name, "maxpool avgpool global_avgpool"))
+    if (is_one_of(t->name, "maxpool avgpool global_avgpool upsample adaptive_avgpool"))
         return pool(w, t->name);
     if (is_one_of(t->name, "where")) {
         dg_value v = any(w), in[3] = {partner(w, v), v, partner(w, v)};
@@ -424,7 +438,7 @@ static dg_value make(world *w, const dg_node_type *t)
         return recurrent(w, t->name);
     if (is_one_of(t->name, "attention"))
         return attention(w);
-    if (is_one_of(t->name, "layernorm rmsnorm groupnorm batchnorm"))
+    if (is_one_of(t->name, "layernorm rmsnorm groupnorm batchnorm lrn"))
         return norm(w, t->name);
     if (is_one_of(t->name, "reshape flatten transpose concat split slice pad"))
         return shaping(w, t->name);

@@ -17,6 +17,7 @@ typedef struct {
         const char *name;
         int n;
         double number[16];
+        const char *word;  /* instead of numbers */
     } attr[3];             /* n 0: the word true */
     const char *in, *want; /* shapes of the outputs, or the message */
 } rule;
@@ -135,9 +136,23 @@ static const rule RULES[] = {
      "[N, 6]",
      "split along axis 0 of [N, 6], the batch: its rows stay apart"},
 
+    {"split", {{"parts", 3, {2, 3, 1}}}, "[N, 6]", "[N, 2] [N, 3] [N, 1]"},
+    {"split", {{"parts", 2, {1, 3}}, {"axis", 1, {0}}}, "[4]", "[1] [3]"},
+    {"split",
+     {{"parts", 2, {4, 3}}},
+     "[N, 6]",
+     "split: pieces of 7 in all, axis 1 of [N, 6] has 6"},
+
     {"slice", {{"axis", 1, {1}}, {"start", 1, {1}}, {"end", 1, {-1}}}, "[N, 6]", "[N, 4]"},
     {"slice", {{"axis", 1, {-1}}, {"start", 1, {-2}}}, "[N, 6]", "[N, 2]"},
     {"slice", {{"axis", 1, {0}}, {"start", 1, {5}}, {"end", 1, {99}}}, "[3]", "[0]"},
+    {"slice", {{"axis", 1, {1}}, {"start", 1, {0}}, {"step", 1, {2}}}, "[N, 7]", "[N, 4]"},
+    {"slice", {{"axis", 1, {1}}, {"start", 1, {-1}}, {"step", 1, {-3}}}, "[N, 7]", "[N, 3]"},
+    {"slice", {{"axis", 1, {1}}, {"start", 1, {0}}, {"step", 1, {-1}}}, "[N, 7]", "[N, 1]"},
+    {"slice",
+     {{"axis", 1, {1}}, {"start", 1, {0}}, {"step", 1, {0}}},
+     "[N, 7]",
+     "slice: a step of 0 goes nowhere"},
     {"slice",
      {{"axis", 1, {0}}, {"start", 1, {0}}},
      "[N, 6]",
@@ -152,6 +167,44 @@ static const rule RULES[] = {
      {{"pads", 2, {1, 1}}},
      "[N, 6]",
      "pad: [N, 6] takes 4 pads, before each axis and then after each, found 2"},
+
+    {"pad", {{"pads", 4, {0, 5, 0, 2}}, {"mode", 1, {0}, "reflect"}}, "[N, 6]", "[N, 13]"},
+    {"pad",
+     {{"pads", 4, {0, 1, 0, 6}}, {"mode", 1, {0}, "reflect"}},
+     "[N, 6]",
+     "pad: axis 1 of [N, 6] gives at most 5 elements to repeat with mode=reflect, found 6 pads"},
+    {"pad",
+     {{"pads", 4, {0, 7, 0, 6}}, {"mode", 1, {0}, "circular"}},
+     "[N, 6]",
+     "pad: axis 1 of [N, 6] gives at most 6 elements to repeat with mode=circular, found 7 pads"},
+    {"pad",
+     {{"pads", 2, {1, 0}}, {"mode", 1, {0}, "replicate"}},
+     "[0]",
+     "pad: axis 0 of [0] gives at most 0 elements to repeat with mode=replicate, found 1 pads"},
+
+    {"upsample", {{"scale", 1, {2}}}, "[N, 3, 5, 4]", "[N, 6, 10, 4]"},
+    {"upsample", {{"scale", 2, {1, 2.5}}}, "[N, 3, 5, 4]", "[N, 3, 12, 4]"},
+    {"upsample", {{"scale", 1, {3}}}, "[N, 5, 4]", "[N, 15, 4]"},
+    {"upsample",
+     {{"scale", 2, {3, 2}}},
+     "[N, 5, 4]",
+     "upsample: scale takes a number for series [N, T, C], found 2 numbers"},
+    {"upsample",
+     {{"scale", 1, {2}}},
+     "[N, 5]",
+     "upsample takes pictures [N, H, W, C] or series [N, T, C], found [N, 5]"},
+    {"upsample",
+     {{"scale", 1, {2}}, {"align_corners", 0, {0}}},
+     "[N, 5, 4]",
+     "upsample: align_corners is for mode=linear"},
+    {"adaptive_avgpool", {{"size", 2, {3, 1}}}, "[N, 7, 5, 4]", "[N, 3, 1, 4]"},
+    {"adaptive_avgpool", {{"size", 1, {9}}}, "[N, 7, 4]", "[N, 9, 4]"},
+    {"adaptive_avgpool",
+     {{"size", 1, {1}}},
+     "[N, 0, 5, 4]",
+     "adaptive_avgpool: nothing to average in [N, 0, 5, 4]"},
+    {"lrn", {{"size", 1, {5}}}, "[N, 7, 6]", "[N, 7, 6]"},
+    {"lrn", {{"size", 1, {5}}}, "[N]", "lrn takes x [N, .., C], found [N]"},
 
     {"sum", {{0}}, "[N, 3]", "[]"},
     {"sum", {{"keepdims", 0, {0}}}, "[N, 3]", "[1, 1]"},
@@ -291,7 +344,7 @@ static void check(const rule *r)
         given[n] = (dg_attr){.name = r->attr[n].name,
                              .count = r->attr[n].n,
                              .number = r->attr[n].number,
-                             .word = r->attr[n].n ? NULL : "true"};
+                             .word = r->attr[n].n ? r->attr[n].word : "true"};
     if (dg_attrs_check(&table, n, given, &arena, &attrs, &why) != DG_OK)
         fail_msg("%s: %s", r->node, why.text);
     if (type->shape(attrs, n_in, in, out, &why) == DG_OK) {
