@@ -229,6 +229,15 @@ static dg_status sum_slot(dg_program *p, dg_plan *q, int item)
     return p->diag.code;
 }
 
+/* Does the adjoint of a leaf go on from what is there? It does so for inputs without rows; those
+ * that would have rows, were there a batch, are written. */
+static int obeys_add(const dg_graph *g, const dg_node *n, int input)
+{
+    int by_rows = n->type->flags & DG_ROWS && !dg_has_rows(g, n->out);
+    return n->type->flags & DG_ACCUMULATES &&
+           !(by_rows && !(dg_input_spec_of(n, input)->flags & DG_IN_PARAMETER));
+}
+
 /* One adjoint item for the inputs in want (bits: by index), and the additions after it. */
 static dg_status push_adjoint(dg_program *p, dg_plan *q, dg_uses *u, int32_t k, const uint8_t *want,
                               int input)
@@ -255,7 +264,7 @@ static dg_status push_adjoint(dg_program *p, dg_plan *q, dg_uses *u, int32_t k, 
     q->items[item].deferred = leaf;
     if (leaf && sum_slot(p, q, item) != DG_OK)
         return p->diag.code;
-    if (leaf && (n->type->flags & DG_ACCUMULATES || q->items[item].sum != DG_NONE))
+    if (leaf && (obeys_add(g, n, input) || q->items[item].sum != DG_NONE))
         q->items[item].adds = ADDS_ITSELF;
     for (int i = 0; i < n->n_in; i++) {
         int32_t to = q->items[item].delta[i];
