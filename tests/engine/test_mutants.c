@@ -228,7 +228,7 @@ static void hunt(const char *name, int (*spoil)(subject *, dg_item *), uint64_t 
     }
     print_message("%-18s %d of %d killed, %d change nothing\n", name, all - alive - equal, all,
                   equal);
-    assert_true(equal * 20 <= all + 40);
+    assert_true(equal * 10 <= all + 20); /* else the graphs drawn show too little */
     assert_true(all >= least);
     assert_int_equal(alive, 0);
 }
@@ -240,7 +240,7 @@ static void wrong_items(void **state)
     hunt("add that writes", add_that_writes, 24, 10);
     hunt("lost fan-out", lost_fan_out, 24, 10);
     hunt("doubled fan-out", doubled_fan_out, 24, 10);
-    hunt("wrong seed", wrong_seed, 12, 10);
+    hunt("wrong seed", wrong_seed, 48, 10);
     hunt("forgotten item", forgotten, 12, 100);
 }
 
