@@ -25,13 +25,28 @@ static char *gradient(const dg_program *p, int32_t id)
     return dg_slot_address(p, q, q->gradient[id - 1]);
 }
 
+/* Adam and its relatives square the gradient. */
+static int squares_gradient(const dg_program *p)
+{
+    return p->graph->real == DG_F32 && p->optimizer_step.kind != DG_GD &&
+           p->optimizer_step.kind != DG_SGD;
+}
+
+/* And this much of the parameter in it. */
+static double decay_of(const dg_program *p)
+{
+    return squares_gradient(p) && p->optimizer_step.kind != DG_ADAMW ? p->optimizer_step.decay : 0;
+}
+
 static void square_block(const dg_program *p, int64_t b)
 {
     int32_t id;
     int64_t first, n;
     block_bounds(p, b, &id, &first, &n);
-    size_t unit = dg_type_bytes(p->graph->real);
-    p->squares[b] = p->kernels->sum_squares(n, gradient(p, id) + (size_t)first * unit);
+    size_t at = (size_t)first * dg_type_bytes(p->graph->real);
+    p->squares[b] = p->kernels->sum_squares(n, gradient(p, id) + at);
+    if (decay_of(p) > 0)
+        p->sizes[b] = p->kernels->sum_squares(n, (char *)p->graph->values[id - 1].data + at);
 }
 
 static void step_block(const dg_program *p, const dg_optimizer_step *d, int64_t b)
@@ -61,30 +76,34 @@ static double scale_of(const dg_program *p, double norm)
     return p->clip > 0 && norm > p->clip ? p->clip / norm : 1;
 }
 
-/* The largest element of a block's gradient. */
-static float largest(const dg_program *p, int64_t b)
+/* The largest element of what is squared in a block. */
+static double largest(const dg_program *p, int64_t b, double scale)
 {
     int32_t id;
     int64_t first, n;
     block_bounds(p, b, &id, &first, &n);
     const float *g = (const float *)(const void *)gradient(p, id) + first;
-    float most = 0;
-    for (int64_t i = 0; i < n; i++)
-        most = fabsf(g[i]) > most ? fabsf(g[i]) : most;
+    const float *theta = (const float *)p->graph->values[id - 1].data + first;
+    double most = 0, decay = decay_of(p);
+    for (int64_t i = 0; i < n; i++) {
+        double x = fabs(scale * (double)g[i] + decay * (double)theta[i]);
+        most = x > most ? x : most;
+    }
     return most;
 }
 
-/* Adam and its relatives square the gradient, and where f32 cannot hold that they would not move at
- * all. The block of the first parameter with such an element, or -1. (In f64 the norm of such a
- * gradient is not finite.) */
+/* Where f32 cannot hold the square of a gradient its parameter would not move at all. The block of
+ * the first parameter with such an element, or -1. (In f64 the norm of such a gradient is not
+ * finite.) */
 static int64_t too_large(const dg_program *p, double norm)
 {
-    const double scale = scale_of(p, norm), most = (double)FLT_MAX / (scale * scale);
-    if (p->graph->real != DG_F32 || p->optimizer_step.kind == DG_GD ||
-        p->optimizer_step.kind == DG_SGD)
+    const double scale = scale_of(p, norm), decay = decay_of(p), most = (double)FLT_MAX;
+    if (!squares_gradient(p))
         return -1;
     for (int64_t b = p->n_blocks - 1; b >= 0; b--) { /* the first parameter has the last blocks */
-        double x = p->squares[b] > most ? (double)largest(p, b) : 0;
+        double bound = scale * sqrt(p->squares[b]);
+        bound += decay > 0 ? decay * sqrt(p->sizes[b]) : 0;
+        double x = bound * bound > most ? largest(p, b, scale) : 0;
         if (x * x > most)
             return b;
     }
@@ -99,7 +118,10 @@ static void commit(void *user, int thread)
         square_block(p, b);
     dg_team_barrier(p->team);
     double norm = norm_of(p);
-    if (!isfinite(norm) || too_large(p, norm) >= 0)
+    int64_t large = isfinite(norm) ? too_large(p, norm) : -1;
+    if (thread == 0)
+        p->large = large;
+    if (!isfinite(norm) || large >= 0)
         return;
     dg_optimizer_step d = p->optimizer_step;
     d.scale = scale_of(p, norm);
@@ -125,14 +147,15 @@ static dg_status refuse(dg_program *p, double rate, uint64_t step)
                            (unsigned long long)step);
 }
 
-static dg_status refuse_large(dg_program *p, int64_t b, uint64_t step)
+static dg_status refuse_large(dg_program *p, double norm, uint64_t step)
 {
-    const dg_vertex *v = &p->graph->values[p->block_value[b] - 1];
+    const dg_vertex *v = &p->graph->values[p->block_value[p->large] - 1];
     return dg_program_fail(
         p, NULL, DG_EFINITE,
         "the gradient of '%s' has an element of size %g at step %llu, whose square f32 does not "
         "hold (rate %g); the weights are those of the step before",
-        v->name, (double)largest(p, b), (unsigned long long)step, p->optimizer_step.rate);
+        v->name, largest(p, p->large, scale_of(p, norm)), (unsigned long long)step,
+        p->optimizer_step.rate);
 }
 
 static dg_optimizer_step step_of(const dg_optimizer *o, uint64_t step)
@@ -205,15 +228,15 @@ dg_status dg_commit(dg_program *p, const dg_optimizer *o, uint64_t step)
         return p->diag.code;
     p->optimizer_step = step_of(&whole, step);
     p->clip = whole.clip;
+    p->large = -1;
     if (p->n_blocks > 0 && dg_team_run(p->team, commit, p) != DG_OK)
         return dg_program_fail(p, NULL, DG_EUSAGE, "the threads of this program are gone");
     p->backs = 0;
     double norm = norm_of(p);
     if (!isfinite(norm))
         return refuse(p, p->optimizer_step.rate, step);
-    int64_t large = too_large(p, norm);
-    if (large >= 0)
-        return refuse_large(p, large, step);
+    if (p->large >= 0)
+        return refuse_large(p, norm, step);
     move_states(p);
     return DG_OK;
 }

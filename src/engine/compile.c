@@ -127,10 +127,11 @@ static dg_status make_blocks(dg_program *p)
             p->n_blocks += (dg_shape_count(&g->values[i].shape) + DG_BLOCK - 1) / DG_BLOCK;
     size_t n = (size_t)p->n_blocks + 1;
     p->squares = dg_arena_array(&p->lists, n, sizeof *p->squares);
+    p->sizes = dg_arena_array(&p->lists, n, sizeof *p->sizes);
     p->block_value = dg_arena_array(&p->lists, n, sizeof *p->block_value);
     p->block_start = dg_arena_array(&p->lists, n, sizeof *p->block_start);
     p->moment_at = dg_arena_array(&p->lists, (size_t)g->n_values * 2 + 1, sizeof *p->moment_at);
-    if (!p->squares || !p->block_value || !p->block_start || !p->moment_at)
+    if (!p->squares || !p->sizes || !p->block_value || !p->block_start || !p->moment_at)
         return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
     int64_t b = 0; /* last parameter first, as the adjoint goes: a thread finds what it made */
     for (int i = g->n_values - 1; i >= 0; i--) {

@@ -216,6 +216,8 @@ struct dg_program {
     dg_optimizer_step optimizer_step; /* of the step that dg_commit makes */
     double clip;
     double *squares; /* by block of gradient: partial sums */
+    double *sizes;   /* the same of the parameters, where a decay is added to their gradients */
+    int64_t large;   /* the block that the last commit refused as too large, or -1 */
     int64_t n_blocks;
     int32_t *block_value;  /* parameter of each block */
     int64_t *block_start;  /* its first element */

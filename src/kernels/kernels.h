@@ -139,7 +139,7 @@ typedef struct {
     size_t (*scratch)(const dg_conv *s);
 } DG_T(dg_conv_input);
 
-/* All `images` images, one part of dw. */
+/* All `images` images, one part of dw: of no images its elements become 0, unless `add`. */
 typedef struct {
     const char *name;
     void (*run)(const dg_conv *s, int part, int64_t images, const real *x, const real *dy, int add,

@@ -7,6 +7,7 @@
  *     B^t eps: for W[r,s,c,k] the sum over n,i,j of x[...] eps[n,i,j,k]; for b the sum of eps
  *     dy = conv(dx, W) + conv(x, dW) + db
  *
+ * The gradients of a large batch are sums of blocks of pictures (DG_SUM_ROWS in ops/op.h).
  * x is 0 outside the picture. x [N,H,W,C], W [kh,kw,C/groups,channels], b [channels]; a series
  * x [N,T,C], W [k,C/groups,channels] is a picture of one row. */
 #include "ops/op.h"
@@ -50,6 +51,13 @@ static int describe(const dg_attrs *a, const dg_shape in[], int exact, dg_conv *
 static size_t picture_scratch(const dg_conv *s, size_t element)
 {
     size_t bytes = (size_t)(s->oh * s->ow * s->k) * element;
+    return (bytes + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN;
+}
+
+/* Bytes of a number for each element of W, up to the next alignment. */
+static size_t weight_scratch(const dg_shape *weight, size_t element)
+{
+    size_t bytes = (size_t)dg_shape_count(weight) * element;
     return (bytes + DG_ALIGN - 1) / DG_ALIGN * DG_ALIGN;
 }
 
@@ -156,23 +164,28 @@ static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shap
     return s;
 }
 
-/* The tangent needs one picture of the result before the kernel's own scratch. */
+/* Before the kernel's own scratch the tangent needs one picture of the result, and a sum over many
+ * pictures a number for each element of W. */
 static void bytes(const dg_sizes *of, dg_bytes *bytes)
 {
     dg_conv s;
-    if (describe(of->attrs, of->in, of->exact, &s))
-        bytes->scratch =
-            picture_scratch(&s, dg_type_bytes(of->real)) + dg_conv_scratch(of->real, &s);
+    const size_t element = dg_type_bytes(of->real);
+    if (!describe(of->attrs, of->in, of->exact, &s))
+        return;
+    size_t picture = picture_scratch(&s, element);
+    size_t weight = of->in[X].dim[0] > DG_SUM_ROWS ? weight_scratch(&of->in[WEIGHT], element) : 0;
+    bytes->scratch = (picture > weight ? picture : weight) + dg_conv_scratch(of->real, &s);
 }
 
-/* Of b a pair, see ops/op.h. */
+/* W's gradient, what its roundings lost, and the block under way; of b a pair. */
 static size_t sum(const dg_sizes *of, int input)
 {
     dg_conv s;
-    if (input != BIAS || of->in[X].dim[0] <= DG_SUM_ROWS ||
+    if (input == X || of->in[X].dim[0] <= DG_SUM_ROWS ||
         !describe(of->attrs, of->in, of->exact, &s))
         return 0;
-    return 2 * (size_t)s.k * dg_type_bytes(of->real);
+    return (size_t)dg_shape_count(&of->in[input]) * (input == WEIGHT ? 3 : 2) *
+           dg_type_bytes(of->real);
 }
 
 static int parts(const dg_sizes *of, int input)
@@ -380,6 +393,64 @@ static void weight_gradient(const dg_call *c, const dg_conv *s)
                   c->scratch);
 }
 
+/* What is done with the elements of W's sum, n from `at` on. */
+typedef void on_run(real *sum, int64_t size, int64_t at, int64_t n);
+
+static void begin_sum(real *sum, int64_t size, int64_t at, int64_t n)
+{
+    for (int k = 0; k < 3; k++)
+        DG_T(dg_fill)(n, 0, sum + k * size + at);
+}
+
+static void add_block(real *sum, int64_t size, int64_t at, int64_t n)
+{
+    dg_end_block(sum + at, sum + size + at, sum + 2 * size + at, n);
+}
+
+/* Those elements that are a part's own, where `others` is 0. */
+static void each_run(const real *others, real *sum, int64_t size, on_run *run)
+{
+    for (int64_t i = 0, n; i < size; i += n + 1) {
+        n = 0;
+        while (i + n < size && !(others[i + n] > 0))
+            n++;
+        if (n > 0)
+            run(sum, size, i, n);
+    }
+}
+
+/* One part of a kernel in blocks of pictures, counted from the first one of the whole batch. Which
+ * elements of W it makes the kernel says itself: of no pictures they are 0. */
+static void sum_part(const dg_call *c, const dg_conv *s, const DG_T(dg_conv_weight) * pass,
+                     int part)
+{
+    const int64_t size = dg_shape_count(&c->in_shape[WEIGHT]), all = c->in_shape[X].dim[0];
+    const real *x = c->in[X], *eps = c->eps[0];
+    real *sum = c->sum, *others = c->scratch;
+    void *scratch = (char *)c->scratch + weight_scratch(&c->in_shape[WEIGHT], sizeof(real));
+    DG_T(dg_fill)(size, 1, others);
+    pass->run(s, part, 0, x, eps, 0, others, scratch);
+    if (!c->add)
+        each_run(others, sum, size, begin_sum);
+    for (int64_t n = 0; n < all;) {
+        const int64_t left = DG_SUM_BLOCK - (c->first + n) % DG_SUM_BLOCK;
+        const int64_t images = all - n < left ? all - n : left;
+        pass->run(s, part, images, x + n * s->h * s->w * s->c, eps + n * s->oh * s->ow * s->k, 1,
+                  sum + 2 * size, scratch);
+        if (images == left)
+            each_run(others, sum, size, add_block);
+        n += images;
+    }
+}
+
+static void weight_sum(const dg_call *c, const dg_conv *s)
+{
+    const DG_T(dg_conv_weight) *pass = DG_T(dg_conv_choose_weight)(s);
+    int parts = pass->parts(s);
+    for (int part = c->part; part < parts; part += c->parts)
+        sum_part(c, s, pass, part);
+}
+
 static void bias_gradient(const dg_call *c, const dg_conv *s)
 {
     real *sum = c->sum;
@@ -417,7 +488,9 @@ static dg_status adjoint(const dg_call *c)
     else if (c->delta[X])
         DG_T(dg_conv_choose_input)
     (&s)->run(&s, c->row0, c->row1, c->eps[0], c->in[WEIGHT], c->delta[X], c->scratch);
-    if (c->delta[WEIGHT])
+    if (c->delta[WEIGHT] && c->sum)
+        weight_sum(c, &s);
+    else if (c->delta[WEIGHT])
         weight_gradient(c, &s);
     if (c->delta[BIAS])
         bias_gradient(c, &s);
@@ -453,7 +526,10 @@ static dg_status tangent(const dg_call *c)
 
 static dg_status finish(const dg_call *c)
 {
-    dg_finish_pair(c, BIAS);
+    if (c->delta[BIAS])
+        dg_finish_pair(c, BIAS);
+    if (c->delta[WEIGHT])
+        dg_finish_blocks(c, WEIGHT);
     return DG_OK;
 }
 

@@ -10,7 +10,6 @@
 #include "ops/op.h"
 
 enum { X, WEIGHT, BIAS, INPUTS };
-enum { SUM_BLOCK = 512 }; /* rows of products in one chain of a sum */
 
 #ifndef DG_REAL
 #include "ops/sizes.h"
@@ -82,7 +81,7 @@ static void bytes(const dg_sizes *of, dg_bytes *bytes)
     int64_t rows = rows_of(&of->in[X]), k = of->in[WEIGHT].dim[0], n = of->in[WEIGHT].dim[1];
     size_t pass = dg_linear_scratch(of->real, rows, k, n),
            add = dg_gemm_scratch(of->real, rows, n, k, 1);
-    size_t block = dg_gemm_scratch(of->real, k, n, SUM_BLOCK, 1);
+    size_t block = dg_gemm_scratch(of->real, k, n, DG_SUM_BLOCK, 1);
     bytes->scratch = pass > add ? pass : add;
     if (of->in[X].dim[0] > DG_SUM_ROWS && block > bytes->scratch)
         bytes->scratch = block;
@@ -224,19 +223,6 @@ static void weight_gradient(const dg_call *c, sizes s)
     (part, s.all, s.in, s.units, c->in[X], c->eps[0], c->add, c->delta[WEIGHT], c->scratch);
 }
 
-/* Elements i .. i+n-1 of the block into the sum; the block is 0 then. */
-static void end_block(real *high, real *low, real *block, int64_t n)
-{
-    for (int64_t i = 0; i < n; i += VEC_N) {
-        const int m = n - i < VEC_N ? (int)(n - i) : VEC_N;
-        vec h = vec_load_n(high + i, m), l = vec_load_n(low + i, m);
-        vec_add_pair(&h, &l, vec_load_n(block + i, m));
-        vec_store_n(high + i, m, h);
-        vec_store_n(low + i, m, l);
-        vec_store_n(block + i, m, vec_set1(0));
-    }
-}
-
 /* The same in blocks, counted from the first row of the whole batch; a part is some features. */
 static void weight_sum(const dg_call *c, sizes s)
 {
@@ -249,13 +235,13 @@ static void weight_sum(const dg_call *c, sizes s)
     for (int k = 0; k < 3 && !c->add; k++)
         DG_T(dg_fill)(n, 0, high + k * size);
     for (int64_t r = 0; r < s.all && n > 0;) {
-        const int64_t left = SUM_BLOCK - (before + r) % SUM_BLOCK;
+        const int64_t left = DG_SUM_BLOCK - (before + r) % DG_SUM_BLOCK;
         const int64_t rows = s.all - r < left ? s.all - r : left;
         DG_T(dg_gemm)
         (DG_CONTINUE, i1 - i0, s.units, rows, x + r * s.in, 1, s.in, eps + r * s.units, s.units, 1,
          NULL, block, s.units, c->scratch);
         if (rows == left)
-            end_block(high, low, block, n);
+            dg_end_block(high, low, block, n);
         r += rows;
     }
 }
@@ -295,13 +281,8 @@ static dg_status finish(const dg_call *c)
 {
     if (c->delta[BIAS])
         dg_finish_pair(c, BIAS);
-    if (!c->delta[WEIGHT])
-        return DG_OK;
-    const int64_t n = dg_shape_count(&c->in_shape[WEIGHT]);
-    const real *high = c->sum, *low = high + n, *block = low + n;
-    real *delta = c->delta[WEIGHT];
-    for (int64_t j = n * c->part / c->parts; j < n * (c->part + 1) / c->parts; j++)
-        delta[j] = high[j] + (low[j] + block[j]);
+    if (c->delta[WEIGHT])
+        dg_finish_blocks(c, WEIGHT);
     return DG_OK;
 }
 

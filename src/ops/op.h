@@ -26,6 +26,9 @@
  * where roundings are made up for; below them a chain over the rows is good enough. */
 enum { DG_SUM_ROWS = 4096 };
 
+/* Rows of such a sum that are one chain, a block. */
+enum { DG_SUM_BLOCK = 512 };
+
 #ifdef DG_REAL
 #include "base/elem.h"
 #include "base/real.h"
@@ -40,6 +43,29 @@ DG_INLINE void dg_finish_pair(const dg_call *c, int input)
     real *delta = c->delta[input];
     for (int64_t j = n * c->part / c->parts; j < n * (c->part + 1) / c->parts; j++)
         delta[j] = sum[j] + sum[n + j];
+}
+
+/* n elements of a block into the sum, a pair; those of the block are 0 then. */
+DG_INLINE void dg_end_block(real *high, real *low, real *block, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += VEC_N) {
+        const int m = n - i < VEC_N ? (int)(n - i) : VEC_N;
+        vec h = vec_load_n(high + i, m), l = vec_load_n(low + i, m);
+        vec_add_pair(&h, &l, vec_load_n(block + i, m));
+        vec_store_n(high + i, m, h);
+        vec_store_n(low + i, m, l);
+        vec_store_n(block + i, m, vec_set1(0));
+    }
+}
+
+/* finish of a sum in blocks: a pair and the block under way, [n] each. */
+DG_INLINE void dg_finish_blocks(const dg_call *c, int input)
+{
+    const int64_t n = dg_shape_count(&c->in_shape[input]);
+    const real *high = c->sum, *low = high + n, *block = low + n;
+    real *delta = c->delta[input];
+    for (int64_t j = n * c->part / c->parts; j < n * (c->part + 1) / c->parts; j++)
+        delta[j] = high[j] + (low[j] + block[j]);
 }
 
 /* The product, and 0 where the error vector e is 0, also at a pole. */

@@ -110,6 +110,87 @@ static void sums_over_rows(void **state)
     free(x);
 }
 
+/* ---- Convolution over many pictures ---------------------------------------------------------- */
+
+/* A convolution of pictures of side x side, of those sizes in f32 and f64; the kernels by which
+ * its weight gradient goes are all there are. */
+typedef struct {
+    const char *kernel;
+    int64_t side, from, to, groups, rows;
+} convolution;
+
+enum { MOST_WEIGHTS = 3 * 3 * 16 * 16 };
+
+/* The gradient of W, of the whole batch or of its two halves, one after the other. */
+static void conv_gradient(const convolution *c, dg_type real, const void *data, int halves,
+                          double *out, float *bits)
+{
+    dg_graph *g = dg_graph_new(NULL, real);
+    dg_value x =
+        dg_input(g, "x", real, dg_shape_make(4, (int64_t[]){DG_N, c->side, c->side, c->from}));
+    int64_t w_shape[4] = {3, 3, c->from / c->groups, c->to};
+    dg_value w = dg_parameter(g, "w", dg_shape_make(4, w_shape), "ones");
+    double to = (double)c->to, kernel = 3, groups = (double)c->groups, axes[3] = {1, 2, 3};
+    dg_attr a[4] = {{.name = "channels", .count = 1, .number = &to},
+                    {.name = "kernel", .count = 1, .number = &kernel},
+                    {.name = "groups", .count = 1, .number = &groups},
+                    {.name = "weight", .value = &w}};
+    dg_value y = dg_apply(g, "conv", NULL, 1, &x, 4, a);
+    dg_attr axis = {.name = "axis", .count = 3, .number = axes};
+    dg_loss(g, NULL, dg_apply(g, "sum", NULL, 1, &y, 1, &axis), 1);
+    const int64_t size = c->side * c->side * c->from, rows = c->rows / (halves ? 2 : 1);
+    dg_options o = dg_options_default(DG_RUN_TRAIN, rows);
+    dg_program *p = dg_compile(g, &o);
+    assert_int_equal(dg_program_status(p, NULL), DG_OK);
+    for (int64_t first = 0; first < c->rows; first += rows) {
+        dg_tensor t = {real, dg_shape_make(4, (int64_t[]){rows, c->side, c->side, c->from}),
+                       (char *)(uintptr_t)data + (size_t)(first * size) * dg_type_bytes(real),
+                       (size_t)(rows * size) * dg_type_bytes(real)};
+        dg_batch b = {.size = sizeof b, .rows = rows, .first = first};
+        assert_int_equal(dg_set(p, x, DG_VALUE, &t), DG_OK);
+        assert_int_equal(dg_forward(p, &b), DG_OK);
+        assert_int_equal(dg_adjoint(p, &c->rows, first > 0), DG_OK);
+    }
+    size_t n = (size_t)(9 * w_shape[2] * c->to);
+    dg_tensor t = {real, dg_shape_make(4, w_shape), real == DG_F64 ? (void *)out : bits,
+                   n * dg_type_bytes(real)};
+    assert_int_equal(dg_get(p, w, DG_GRADIENT, &t), DG_OK);
+    dg_program_free(p);
+    dg_graph_free(g);
+}
+
+static void sums_over_pictures(void **state)
+{
+    (void)state;
+    static const convolution all[] = {{"thin", 3, 1, 2, 1, ROWS},
+                                      {"depthwise", 3, 2, 2, 2, ROWS / 2},
+                                      {"direct", 2, 3, 3, 1, ROWS / 4},
+                                      {"winograd", 4, 16, 16, 1, ROWS / 40}};
+    static double truth[MOST_WEIGHTS];
+    static float whole[MOST_WEIGHTS], parts[MOST_WEIGHTS];
+    for (int i = 0; i < 8; i++) {
+        const convolution *c = &all[i / 2];
+        int64_t n = c->rows * c->side * c->side * c->from;
+        float *x = malloc((size_t)n * sizeof *x);
+        double *wide = malloc((size_t)n * sizeof *wide);
+        for (int64_t k = 0; k < n; k++)
+            wide[k] = (double)(x[k] = i % 2 ? (float)(k * 7919 % 1000003) / 1000003 : 0.1F);
+        conv_gradient(c, DG_F64, wide, 0, truth, NULL);
+        free(wide);
+        conv_gradient(c, DG_F32, x, 0, NULL, whole);
+        conv_gradient(c, DG_F32, x, 1, NULL, parts);
+        double worst = 0;
+        int64_t weights = 9 * c->from / c->groups * c->to;
+        for (int64_t k = 0; k < weights; k++)
+            worst = fmax(worst, fabs((double)whole[k] / truth[k] - 1));
+        printf("weight of conv, %-9s %-10s %9.1e\n", c->kernel, i % 2 ? "uniform" : "constant",
+               worst);
+        assert_true(worst <= (i % 2 ? 1e-6 : 2e-5));
+        assert_memory_equal(whole, parts, (size_t)weights * sizeof *whole);
+        free(x);
+    }
+}
+
 /* One picture, all 0.1: means of it, and the gradient of the bias of a convolution. */
 static void sums_over_pixels(void **state)
 {
@@ -220,10 +301,41 @@ static void optimizers(void **state)
     }
 }
 
+/* With a decay that is part of the gradient, of parameters that are large. */
+static void decay_is_squared_too(void **state)
+{
+    (void)state;
+    for (int kind = DG_ADAM; kind <= DG_RMSPROP; kind++) {
+        dg_graph *g = dg_graph_new(NULL, DG_F32);
+        dg_value x = dg_input(g, "x", DG_F32, dg_shape_make(2, (int64_t[]){DG_N, 5}));
+        dg_value in[2] = {x,
+                          dg_parameter(g, "large", dg_shape_make(1, (int64_t[]){5}), "fill(1e21)")};
+        dg_loss(g, NULL, dg_apply(g, "mul", NULL, 2, in, 0, NULL), 1);
+        dg_optimizer o = dg_optimizer_default((dg_optimizer_kind)kind);
+        o.decay = 0.1;
+        dg_options options = dg_options_default(DG_RUN_TRAIN, 1);
+        options.optimizer = &o;
+        dg_program *p = dg_compile(g, &options);
+        float one[5] = {1, 1, 1, 1, 1};
+        dg_tensor t = {DG_F32, dg_shape_make(2, (int64_t[]){1, 5}), one, sizeof one};
+        dg_batch b = {.size = sizeof b, .rows = 1};
+        dg_diag why = {0};
+        assert_int_equal(dg_set(p, x, DG_VALUE, &t), DG_OK);
+        assert_int_equal(dg_forward(p, &b), DG_OK);
+        assert_int_equal(dg_adjoint(p, NULL, 0), DG_OK);
+        assert_int_equal(dg_commit(p, &o, 0), kind == DG_ADAMW ? DG_OK : DG_EFINITE);
+        dg_program_status(p, &why);
+        assert_true(kind == DG_ADAMW || strstr(why.text, "'large' has an element of size 1e+20"));
+        dg_program_free(p);
+        dg_graph_free(g);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sums_over_rows),
-                                       cmocka_unit_test(sums_over_pixels),
-                                       cmocka_unit_test(optimizers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_over_rows), cmocka_unit_test(sums_over_pictures),
+        cmocka_unit_test(sums_over_pixels), cmocka_unit_test(optimizers),
+        cmocka_unit_test(decay_is_squared_too)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
