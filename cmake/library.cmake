@@ -39,7 +39,7 @@ if(DG_HAVE_IO)
             -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
         DEPENDS ${digits} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
     dg_storey(data -O2 ${PROJECT_BINARY_DIR}/digits_gz.c)
-    foreach(storey io train cli)
+    foreach(storey io train report cli)
         if(TARGET dg_${storey})
             target_link_libraries(dg_${storey} PRIVATE ZLIB::ZLIB PkgConfig::JANSSON
                 ${DG_PICTURES})

@@ -36,7 +36,7 @@ typedef struct dg_command {
 
 extern const dg_command dg_command_train, dg_command_eval, dg_command_predict, dg_command_show,
     dg_command_bench, dg_command_convert, dg_command_nodes, dg_command_check, dg_command_grad,
-    dg_command_generate;
+    dg_command_generate, dg_command_report;
 
 /* Parses argv[1..]; up to n_places values without a dash go to place[] (NULL: not given). Returns
  * -1 to go on, else the exit code: --help (printed to standard output), or a mistake (told). */

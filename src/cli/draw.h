@@ -39,5 +39,7 @@ dg_status dg_drawing_reverse(dg_drawing *d, const dg_program *p, dg_diag *why);
 /* Both are atomic; path "-": standard output. name: of the drawing. */
 dg_status dg_draw_dot(const dg_drawing *d, const char *name, const char *path, dg_diag *why);
 dg_status dg_draw_svg(const dg_drawing *d, const char *name, const char *path, dg_diag *why);
+/* The SVG of a model's graph, appended; nothing where that fails. */
+void dg_draw_into(dg_text *svg, const dg_dag *m);
 
 #endif

@@ -299,23 +299,43 @@ static void put_svg(dg_writer *w, const layout *l, const char *name)
     dg_writer_print(w, "</g>\n</svg>\n");
 }
 
-dg_status dg_draw_svg(const dg_drawing *d, const char *name, const char *path, dg_diag *why)
+/* Ends w. */
+static dg_status draw(const dg_drawing *d, const char *name, dg_writer *w, dg_diag *why)
 {
-    dg_writer *w = NULL;
     layout l = {.d = d};
     dg_status s = make_points(&l, why);
-    if (s == DG_OK)
-        s = dg_writer_open(&w, path, why);
     if (s == DG_OK) {
         fill_layers(&l);
         place(&l);
         put_svg(w, &l, name);
-        s = dg_writer_end(w, DG_OK);
     }
     free(l.points);
     free(l.links);
     free(l.order);
     free(l.left);
     free(l.start);
-    return s;
+    return dg_writer_end(w, s);
+}
+
+dg_status dg_draw_svg(const dg_drawing *d, const char *name, const char *path, dg_diag *why)
+{
+    dg_writer *w = NULL;
+    dg_status s = dg_writer_open(&w, path, why);
+    return s == DG_OK ? draw(d, name, w, why) : s;
+}
+
+void dg_draw_into(dg_text *svg, const dg_dag *m)
+{
+    dg_writer *w = NULL;
+    dg_drawing d;
+    dg_diag why = {.code = DG_OK};
+    size_t before = svg->length;
+    dg_status s = dg_drawing_make(&d, m, &why);
+    if (s == DG_OK)
+        s = dg_writer_to_text(&w, svg, &why);
+    if (s == DG_OK)
+        s = draw(&d, m->name, w, &why);
+    if (s != DG_OK)
+        svg->data[svg->length = before] = 0;
+    dg_drawing_free(&d);
 }

@@ -1,7 +1,8 @@
-/* dagrad eval: loss by term and metrics of a part of the data, and the samples with the largest
- * loss. */
+/* dagrad eval: loss by term and metrics of a part of the data, what was taken for what, and the
+ * samples with the largest loss; or the figures of several runs in a table. */
 #include "cli/columns.h"
 #include "cli/command.h"
+#include "cli/mistakes.h"
 #include "cli/plugin.h"
 #include "cli/worst.h"
 #include "train/json.h"
@@ -40,13 +41,6 @@ static int choose_part(const dg_experiment *e, const char *name)
             fprintf(stderr, "%s%s", n++ ? ", " : "", dg_part_names[i]);
     fprintf(stderr, "%s\n", n ? "" : "no data at all");
     return -1;
-}
-
-/* The batch of training, so that figures have the bits of those that training told. */
-static int64_t batch_of(const dg_experiment *e, dg_part_rows part)
-{
-    int64_t rows = e->part[DG_TRAIN_PART].data ? e->part[DG_TRAIN_PART].rows : part.rows;
-    return e->settings.batch == 0 || e->settings.batch > rows ? rows : e->settings.batch;
 }
 
 static json_t *figures_json(const dg_experiment *e, const dg_figures *f, int part, dg_diag *why)
@@ -101,68 +95,152 @@ static dg_status print_json(const json_t *j, dg_diag *why)
     return why->code;
 }
 
-static dg_status print_result(dg_experiment *e, const dg_figures *f, int part,
-                              const double *loss_of, const eval_options *o, dg_diag *why)
+static dg_status print_result(const dg_survey *s, const eval_options *o, void *user, dg_diag *why)
 {
-    dg_worst w = {.row = NULL};
-    json_t *j = o->json ? figures_json(e, f, part, why) : NULL;
-    dg_status s = why->code;
-    if (s == DG_OK && o->worst > 0)
-        s = dg_worst_find(&w, e, e->part[part], loss_of, o->worst, (int)o->threads, why);
-    int found = s == DG_OK && o->worst > 0;
-    if (s == DG_OK && !j)
-        s = print_figures(e, f, part, why);
-    if (found && s == DG_OK && !j)
-        dg_worst_print(&w);
+    (void)user;
+    dg_samples worst = {.row = NULL};
+    json_t *j = o->json ? figures_json(s->e, &s->figures, s->part, why) : NULL;
+    dg_status status = why->code;
+    if (status == DG_OK && o->worst > 0)
+        status = dg_samples_worst(&worst, s, o->worst, (int)o->threads, why);
+    int found = status == DG_OK && o->worst > 0;
+    if (status == DG_OK && !j)
+        status = print_figures(s->e, &s->figures, s->part, why);
+    if (status == DG_OK && !j)
+        dg_mistakes_print(s);
+    if (status == DG_OK && j)
+        dg_json_set(j, "mistakes", dg_mistakes_json(s), why);
+    if (found && status == DG_OK && !j)
+        dg_worst_print(&worst);
     if (found && j)
-        dg_json_set(j, "worst", dg_worst_json(&w), why);
-    dg_worst_free(&w);
+        dg_json_set(j, "worst", dg_worst_json(&worst), why);
+    dg_samples_free(&worst);
     if (j && why->code == DG_OK)
         print_json(j, why);
     json_decref(j);
     return why->code;
 }
 
-static int evaluate(dg_experiment *e, int part, const eval_options *o)
+typedef dg_status printer(const dg_survey *s, const eval_options *o, void *user, dg_diag *why);
+
+/* Opens a run, goes over its part, hands the survey to `print`. */
+static int survey_run(const char *run, const eval_options *o, const dg_plugins *plugins,
+                      printer *print, void *user)
 {
+    int code = EXIT_DONE;
     dg_diag why = {.code = DG_OK};
-    dg_evaluator v;
-    dg_figures f = {.x = NULL};
-    dg_part_rows rows = e->part[part];
-    double *loss_of = o->worst > 0 ? calloc((size_t)rows.rows, sizeof *loss_of) : NULL;
-    dg_status s = dg_evaluator_make(&v, e, rows, batch_of(e, rows), (int)o->threads, &why);
-    if (s == DG_OK)
-        s = dg_figures_make(&f, e, &why);
-    if (s == DG_OK && o->worst > 0 && !loss_of)
-        s = dg_diag_set(&why, DG_EMEMORY, "out of memory");
-    if (s == DG_OK)
-        s = dg_evaluator_run(&v, &f, loss_of, NULL, &why);
-    dg_evaluator_free(&v);
-    if (s == DG_OK)
-        s = print_result(e, &f, part, loss_of, o, &why);
-    if (s == DG_OK)
-        s = dg_figures_sound(&f, e, &why);
-    dg_figures_free(&f);
-    free(loss_of);
-    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_eval, &why);
+    dg_survey s = {.e = NULL};
+    dg_experiment_options eo = {
+        .dirs = o->data.item, .n_dirs = o->data.n, .types = plugins->type, .n_types = plugins->n};
+    dg_experiment *e = dg_open_either(&dg_command_eval, run, o->weights, &eo, &code);
+    int part = e ? choose_part(e, o->part) : -1;
+    if (part < 0) {
+        dg_experiment_free(e);
+        return e ? EXIT_USAGE : code;
+    }
+    dg_status status = dg_survey_run(&s, e, part, (int)o->threads, &why);
+    if (status == DG_OK)
+        status = print(&s, o, user, &why);
+    if (status == DG_OK)
+        status = dg_figures_sound(&s.figures, e, &why);
+    dg_survey_free(&s);
+    dg_experiment_free(e);
+    return status == DG_OK ? EXIT_DONE : dg_tell(&dg_command_eval, &why);
 }
 
-static int check_usage(const char *run, const eval_options *o)
+/* ---- Several runs ---------------------------------------------------------------------------- */
+
+/* What is printed once all of them were seen: of each its figures. */
+typedef struct comparison {
+    const char *run;
+    dg_text names, line; /* of the figures; a line of the table */
+    json_t *json;
+} comparison;
+
+static dg_status take_figures(const dg_survey *s, const eval_options *o, void *user, dg_diag *why)
+{
+    comparison *now = user;
+    const dg_experiment *e = s->e;
+    if (o->json) {
+        now->json = figures_json(e, &s->figures, s->part, why);
+        if (now->json)
+            dg_json_set(now->json, "run", json_string(now->run), why);
+        return why->code;
+    }
+    dg_text_add(&now->names, "run\tpart\tweights\tstep\tloss");
+    dg_text_printf(&now->line, "%s\t%s\t%s\t%lld\t%.6g", now->run, dg_part_names[s->part],
+                   e->weights.which ? e->weights.which : "", (long long)e->weights.step,
+                   dg_figures_loss(&s->figures, e));
+    for (int i = 0; i < e->model->n_metrics; i++) {
+        dg_text_printf(&now->names, "\t%s", e->model->metrics[i].name);
+        dg_text_printf(&now->line, "\t%.6g", dg_figures_metric(&s->figures, e, i));
+    }
+    return now->names.failed || now->line.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory")
+                                                 : DG_OK;
+}
+
+/* Runs with the same figures stand under one line of names. */
+static void print_table(int n, comparison c[])
+{
+    dg_text t = dg_text_make(NULL);
+    for (int i = 0; i < n; i++) {
+        int again = i > 0 && strcmp(c[i].names.data, c[i - 1].names.data) == 0;
+        if (!again)
+            dg_text_printf(&t, "%s\n", c[i].names.data);
+        dg_text_printf(&t, "%s\n", c[i].line.data);
+    }
+    dg_columns_print(stdout, &t, "", ~7u);
+    dg_text_free(&t);
+}
+
+static int compare_runs(int n, const char *const run[], const eval_options *o,
+                        const dg_plugins *plugins)
+{
+    comparison c[DG_MOST_LIST];
+    int code = EXIT_DONE, seen = 0;
+    dg_diag why = {.code = DG_OK};
+    json_t *list = json_array();
+    for (; seen < n && code == EXIT_DONE; seen++) {
+        comparison *now = &c[seen];
+        *now = (comparison){run[seen], dg_text_make(NULL), dg_text_make(NULL), NULL};
+        code = survey_run(run[seen], o, plugins, take_figures, now);
+        if (now->json)
+            dg_json_append(list, now->json, &why);
+    }
+    if (code == EXIT_DONE && o->json)
+        print_json(list, &why);
+    else if (code == EXIT_DONE)
+        print_table(n, c);
+    for (int i = 0; i < seen; i++) {
+        dg_text_free(&c[i].names);
+        dg_text_free(&c[i].line);
+    }
+    json_decref(list);
+    return code == EXIT_DONE && why.code != DG_OK ? dg_tell(&dg_command_eval, &why) : code;
+}
+
+static int check_usage(int n, const char *const run[], const eval_options *o)
 {
     char text[512];
-    if (!run)
+    if (n == 0)
         return dg_usage(&dg_command_eval, "a run is missing");
+    if (n > 1 && o->worst > 0)
+        return dg_usage(&dg_command_eval, "--worst goes with one run");
     if (o->part && find_part(o->part) < 0) {
         dg_format(text, sizeof text, "--part is '%s', it takes train, validation or test", o->part);
         return dg_usage(&dg_command_eval, text);
     }
-    return dg_need_run(&dg_command_eval, run);
+    int code = EXIT_DONE;
+    for (int i = 0; i < n && code == EXIT_DONE; i++)
+        code = dg_need_run(&dg_command_eval, run[i]);
+    return code;
 }
 
 static int eval(int argc, char **argv)
 {
     eval_options o = {.weights = NULL};
-    const char *place[1] = {NULL};
+    const char *run[DG_MOST_LIST] = {NULL};
+    int n = 0;
     const dg_flag flags[] = {
         {"part", FLAG_TEXT, &o.part, "PART", "train, validation or test; the last there is"},
         {"weights", FLAG_TEXT, &o.weights, "FILE",
@@ -173,27 +251,22 @@ static int eval(int argc, char **argv)
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
     };
-    int code = dg_flags_read(&dg_command_eval, flags, sizeof flags / sizeof flags[0], place, 1,
-                             argc, argv);
+    int code = dg_flags_read(&dg_command_eval, flags, sizeof flags / sizeof flags[0], run,
+                             DG_MOST_LIST, argc, argv);
     if (code >= 0)
         return code;
-    code = check_usage(place[0], &o);
+    while (n < DG_MOST_LIST && run[n])
+        n++;
+    code = check_usage(n, run, &o);
     if (code != EXIT_DONE)
         return code;
     dg_plugins plugins;
     code = dg_plugins_load(&dg_command_eval, &o.node, &plugins);
     if (code >= 0)
         return code;
-    dg_experiment_options eo = {
-        .dirs = o.data.item, .n_dirs = o.data.n, .types = plugins.type, .n_types = plugins.n};
-    dg_experiment *e = dg_open_either(&dg_command_eval, place[0], o.weights, &eo, &code);
-    if (!e)
-        return code;
-    int part = choose_part(e, o.part);
-    code = part < 0 ? EXIT_USAGE : evaluate(e, part, &o);
-    dg_experiment_free(e);
-    return code;
+    return n == 1 ? survey_run(run[0], &o, &plugins, print_result, NULL)
+                  : compare_runs(n, run, &o, &plugins);
 }
 
-const dg_command dg_command_eval = {"eval", "RUN [options]",
-                                    "loss and metrics of a run, and its worst samples", eval};
+const dg_command dg_command_eval = {
+    "eval", "RUN... [options]", "loss, metrics, mistakes of a run; several runs compared", eval};

@@ -12,7 +12,7 @@
 static const dg_command *const commands[] = {
     &dg_command_train, &dg_command_eval,     &dg_command_predict, &dg_command_show,
     &dg_command_bench, &dg_command_convert,  &dg_command_nodes,   &dg_command_check,
-    &dg_command_grad,  &dg_command_generate,
+    &dg_command_grad,  &dg_command_generate, &dg_command_report,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

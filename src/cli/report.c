@@ -1,143 +1,117 @@
-/* Progress of a training run; see report.h. */
-#include "cli/report.h"
-#include "base/text.h"
+/* dagrad report: what a run did, or several beside one another, as a page of HTML. */
+#include "report/report.h"
 #include "cli/command.h"
-#include "cli/progress.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
+#include "cli/draw.h"
+#include "cli/plugin.h"
+#include "io/file.h"
+#include "train/lock.h"
+#include "train/rundir.h"
+#include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { USUAL_WIDTH = 80 };
-#define REDRAW_SECONDS 0.1
-#define PLAIN_SECONDS 10.0
+enum { REFRESH = 3 }; /* seconds between two looks of --watch */
 
-/* Asked for at each line: a terminal may be made narrower at any time. The last column stays free,
- * since some terminals go on to the next row after it. */
-static int width(void)
-{
-    struct winsize size;
-    int columns =
-        ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : USUAL_WIDTH;
-    return columns - 1;
-}
+typedef struct report_options {
+    const char *out, *weights;
+    dg_list data, node;
+    int64_t threads;
+    int watch;
+} report_options;
 
-/* Writes over the line that stands there, and erases what is left of it. */
-static void overwrite(dg_progress_line *p, const char *text)
+/* Bytes that all runs have logged: when they grow there is something new. */
+static int64_t logged(int n, const char *const run[])
 {
-    fprintf(stderr, "\r%s\033[K", text);
-    p->drawn = *text != 0;
-}
-
-static void clear(dg_progress_line *p)
-{
-    if (p->drawn)
-        overwrite(p, "");
-}
-
-static uint64_t epochs(const dg_trainer *t)
-{
-    return (t->steps + (uint64_t)t->epoch_steps - 1) / (uint64_t)t->epoch_steps;
-}
-
-static dg_progress_view view(const dg_trainer *t, double speed)
-{
-    const uint64_t step = t->progress.step, each = (uint64_t)t->epoch_steps;
-    const dg_figures *f = &t->progress.figures;
-    const uint64_t within = step > 0 ? (step - 1) % each + 1 : 0; /* of the step just done */
-    dg_progress_view v = {.step = step,
-                          .steps = t->steps,
-                          .epoch = (step + each - 1) / each,
-                          .epochs = epochs(t),
-                          .epoch_step = within,
-                          .epoch_steps = each,
-                          .loss = dg_figures_loss(f, t->e),
-                          .speed = speed,
-                          .left = -1};
-    if (speed > 0)
-        v.left = (double)(t->steps - step) * (double)t->batch / speed;
-    for (; v.metrics < t->e->model->n_metrics && v.metrics < DG_PROGRESS_METRICS; v.metrics++) {
-        v.name[v.metrics] = t->e->model->metrics[v.metrics].name;
-        v.metric[v.metrics] = dg_figures_metric(f, t->e, v.metrics);
+    int64_t bytes = 0;
+    for (int i = 0; i < n; i++) {
+        char file[PATH_MAX];
+        struct stat s;
+        if (stat(dg_run_file(run[i], "metrics.jsonl", file, sizeof file), &s) == 0)
+            bytes += s.st_size;
     }
-    return v;
+    return bytes;
 }
 
-static void draw(dg_progress_line *p, const dg_trainer *t, double speed)
+static int is_trained(int n, const char *const run[])
 {
-    char text[DG_PROGRESS_TEXT];
-    dg_progress_view v = view(t, speed);
-    dg_progress_line_text(&v, width(), text);
-    overwrite(p, text);
+    for (int i = 0; i < n; i++)
+        if (dg_lock_is_held(run[i]))
+            return 1;
+    return 0;
 }
 
-static void print_figures(const dg_trainer *t, const dg_figures *f)
+/* While a run is trained the page is made anew whenever something was logged; then once more. */
+static dg_status watch(int n, const char *const run[], dg_report_options *o, dg_diag *why)
 {
-    fprintf(stderr, "loss %.4f", dg_figures_loss(f, t->e));
-    for (int i = 0; i < t->e->model->n_metrics && i < DG_PROGRESS_METRICS; i++)
-        fprintf(stderr, "  %s %.4f", t->e->model->metrics[i].name, dg_figures_metric(f, t->e, i));
-}
-
-static void print_plain(const dg_trainer *t, double speed)
-{
-    char number[48], left[32];
-    dg_progress_view v = view(t, speed);
-    dg_progress_speed(speed, 3, number, sizeof number);
-    dg_progress_time(v.left, left, sizeof left);
-    fprintf(stderr, "epoch %llu/%llu  step %llu of %llu  ", (unsigned long long)v.epoch,
-            (unsigned long long)v.epochs, (unsigned long long)v.step, (unsigned long long)v.steps);
-    print_figures(t, &t->progress.figures);
-    fprintf(stderr, "  %s samples/s  %s left\n", number, left);
-}
-
-static void step(void *user, const dg_trainer *t, double seconds, double speed)
-{
-    dg_progress_line *p = user;
-    if (p->quiet || seconds - p->last < (p->terminal ? REDRAW_SECONDS : PLAIN_SECONDS))
-        return;
-    p->last = seconds;
-    if (p->terminal && !dg_can_tell(0))
-        return; /* a terminal that is stopped, or far away, does not stop the training */
-    if (p->terminal)
-        draw(p, t, speed);
-    else
-        print_plain(t, speed);
-}
-
-static void epoch(void *user, const dg_trainer *t, const dg_figures *train, const dg_figures *held,
-                  double seconds)
-{
-    dg_progress_line *p = user;
-    uint64_t each = (uint64_t)t->epoch_steps;
-    if (p->quiet || p->terminal)
-        return;
-    p->last = seconds;
-    fprintf(stderr, "epoch %llu/%llu  ", (unsigned long long)((t->progress.step + each - 1) / each),
-            (unsigned long long)epochs(t));
-    print_figures(t, train);
-    if (held) {
-        fputs("  validation ", stderr);
-        print_figures(t, held);
+    int64_t seen = -1;
+    dg_status s = DG_OK;
+    while (s == DG_OK && is_trained(n, run)) {
+        int64_t now = logged(n, run);
+        o->refresh = REFRESH;
+        if (now != seen)
+            s = dg_report_write(n, run, NULL, o, why);
+        seen = now;
+        sleep(REFRESH);
     }
-    fprintf(stderr, "  %.1f s\n", seconds);
+    o->refresh = 0;
+    return s == DG_OK ? dg_report_write(n, run, NULL, o, why) : s;
 }
 
-static void say(void *user, const char *text)
+static int write_report(int n, const char *const run[], const report_options *o,
+                        const dg_plugins *plugins)
 {
-    if (dg_stop_signal && !dg_can_tell(1))
-        return; /* who asked for the end gets it, also if nobody reads */
-    clear(user);
-    fprintf(stderr, "dagrad train: %s\n", text);
+    char room[DG_PATH_SHOWN], file[PATH_MAX];
+    dg_diag why = {.code = DG_OK};
+    const char *out = o->out   ? o->out
+                      : n == 1 ? dg_run_file(run[0], "report.html", file, sizeof file)
+                               : "report.html";
+    dg_report_options ro = {
+        .view = {.experiment = {.dirs = o->data.item,
+                                .n_dirs = o->data.n,
+                                .types = plugins->type,
+                                .n_types = plugins->n},
+                 .weights = o->weights,
+                 .threads = (int)o->threads},
+        .out = out,
+        .draw = dg_draw_into,
+    };
+    dg_status s = o->watch ? watch(n, run, &ro, &why) : dg_report_write(n, run, NULL, &ro, &why);
+    if (s != DG_OK)
+        return dg_tell(&dg_command_report, &why);
+    if (*out != '-' || out[1])
+        printf("%s\n", dg_path_shown(out, room));
+    return EXIT_DONE;
 }
 
-dg_report dg_report_make(dg_progress_line *p)
+static int report(int argc, char **argv)
 {
-    p->terminal = dg_terminal();
-    return (dg_report){.user = p, .step = step, .epoch = epoch, .say = say};
+    report_options o = {.out = NULL};
+    const char *run[DG_MOST_LIST] = {NULL};
+    int n = 0;
+    const dg_flag flags[] = {
+        {"out", FLAG_TEXT, &o.out, "FILE",
+         "report.html in the run; of several runs here (-: standard output)"},
+        {"watch", FLAG_ON, &o.watch, NULL, "again and again while a run is trained"},
+        {"weights", FLAG_TEXT, &o.weights, "FILE",
+         "last, best (the default where there is a validation part), or a file"},
+        {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
+        {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
+        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+    };
+    int code = dg_flags_read(&dg_command_report, flags, sizeof flags / sizeof flags[0], run,
+                             DG_MOST_LIST, argc, argv);
+    while (n < DG_MOST_LIST && run[n])
+        n++;
+    if (code < 0 && n == 0)
+        return dg_usage(&dg_command_report, "a run is missing");
+    for (int i = 0; i < n && code < 0; i++)
+        code = dg_need_run(&dg_command_report, run[i]) == EXIT_DONE ? -1 : EXIT_USAGE;
+    if (code >= 0)
+        return code;
+    dg_plugins plugins;
+    code = dg_plugins_load(&dg_command_report, &o.node, &plugins);
+    return code >= 0 ? code : write_report(n, run, &o, &plugins);
 }
 
-void dg_report_end(dg_progress_line *p)
-{
-    clear(p);
-}
+const dg_command dg_command_report = {"report", "RUN... [--out FILE] [--watch]",
+                                      "a page of curves, mistakes, samples, layers", report};

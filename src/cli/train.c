@@ -2,9 +2,11 @@
  * hash. */
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/draw.h"
 #include "cli/plugin.h"
-#include "cli/report.h"
+#include "cli/live.h"
 #include "io/file.h"
+#include "report/report.h"
 #include "train/checkpoint.h"
 #include "train/json.h"
 #include "train/loop.h"
@@ -17,7 +19,7 @@ typedef struct train_options {
     const char *model, *out, *resume, *weights;
     dg_list set, data, require, allow, node;
     int64_t epochs, steps, batch, seed, threads;
-    int quiet, json;
+    int quiet, json, no_report;
     char made[4][64]; /* --epochs 5 as "epochs=5" */
 } train_options;
 
@@ -178,6 +180,18 @@ static dg_status last_line(const dg_trainer *t, const train_options *o, const ou
     return DG_OK;
 }
 
+/* report.html in the run. What is trained is saved already, so a failure is a warning. */
+static void write_report(dg_trainer *t, const outcome *r, const char *run)
+{
+    dg_diag why = {.code = DG_OK};
+    const dg_report_options o = {.view = {.threads = t->threads}, .draw = dg_draw_into};
+    t->e->weights.which = r->which;
+    t->e->weights.step = (int64_t)r->step;
+    if (dg_report_write(1, &run, t->e, &o, &why) != DG_OK)
+        fprintf(stderr, "dagrad train: warning: report.html was not written: %s\n",
+                why.text[0] ? why.text : dg_status_text(why.code));
+}
+
 /* Until the run is there nothing is to be saved, and a signal ends the program whatever it waits
  * for. */
 static dg_status start(dg_trainer *t, dg_run_dir *r, const train_options *o, dg_diag *why)
@@ -204,6 +218,7 @@ static int run_trainer(dg_experiment *e, dg_run_dir *r, const train_options *o)
     dg_status s = dg_trainer_make(&t, e, (int)o->threads, &why);
     if (s == DG_OK)
         s = start(&t, r, o, &why);
+    int ended = s == DG_OK && dg_trainer_is_finished(&t);
     if (s == DG_OK && !o->quiet)
         fprintf(stderr, "run %s\n", r->path);
     if (s == DG_OK)
@@ -217,6 +232,8 @@ static int run_trainer(dg_experiment *e, dg_run_dir *r, const train_options *o)
         dg_release_signals(); /* all is saved */
     if (s == DG_OK)
         s = last_line(&t, o, &result, r->path, &why);
+    if (s == DG_OK && !o->no_report && !ended)
+        write_report(&t, &result, r->path);
     int code = s == DG_OK ? meet_requirements(e, &o->require, &result) : EXIT_DONE;
     if (s == DG_OK)
         s = dg_figures_sound(&result.figures, e, &why);
@@ -309,6 +326,7 @@ static int train(int argc, char **argv)
         {"require", FLAG_LIST, &o.require, "METRIC>=X", "exit code 5 if it is missed"},
         {"quiet", FLAG_ON, &o.quiet, NULL, "the last line only"},
         {"json", FLAG_ON, &o.json, NULL, "the last line as JSON"},
+        {"no-report", FLAG_ON, &o.no_report, NULL, "no report.html in the run"},
     };
     int code = dg_flags_read(&dg_command_train, flags, sizeof flags / sizeof flags[0], place, 1,
                              argc, argv);

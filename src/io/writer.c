@@ -20,6 +20,7 @@ struct dg_writer {
     int fd, keep_open;
     int keep_mode; /* the old file's mode */
     mode_t mode;
+    dg_text *text;     /* what is written, if it is no file */
     uint64_t at;       /* bytes put */
     unsigned long crc; /* of them */
     size_t held;       /* bytes of block that are not written yet */
@@ -151,6 +152,10 @@ static dg_status open_path(dg_writer *w)
 
 static dg_status write_all(dg_writer *w, const unsigned char *bytes, size_t n)
 {
+    if (w->status == DG_OK && w->text) {
+        dg_text_add_bytes(w->text, (const char *)bytes, n);
+        return w->text->failed ? fail_text(w, DG_EMEMORY, "out of memory") : DG_OK;
+    }
     if (w->status == DG_OK && dg_write_all(w->fd, bytes, n) != 0)
         fail(w, "write", errno);
     return w->status;
@@ -263,20 +268,39 @@ dg_status dg_writer_end(dg_writer *w, dg_status so_far)
     return status;
 }
 
-dg_status dg_writer_open(dg_writer **out, const char *path, dg_diag *why)
+/* NULL: out of memory. */
+static dg_writer *make(const char *name, dg_diag *why)
 {
     dg_writer *w = calloc(1, sizeof *w);
-    *out = NULL;
     if (!w)
-        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+        return NULL;
     w->why = why;
     w->fd = -1;
     w->crc = crc32_z(0, NULL, 0);
-    w->path = strdup(strcmp(path, "-") == 0 ? "standard output" : path);
+    w->path = strdup(name);
     w->block = malloc(BLOCK);
-    if (!w->path || !w->block)
-        fail_text(w, DG_EMEMORY, "out of memory");
-    else if (strcmp(path, "-") == 0) {
+    if (w->path && w->block)
+        return w;
+    discard(w);
+    return NULL;
+}
+
+dg_status dg_writer_to_text(dg_writer **w, dg_text *to, dg_diag *why)
+{
+    *w = make("a text", why);
+    if (!*w)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    (*w)->text = to;
+    return DG_OK;
+}
+
+dg_status dg_writer_open(dg_writer **out, const char *path, dg_diag *why)
+{
+    dg_writer *w = make(strcmp(path, "-") == 0 ? "standard output" : path, why);
+    *out = NULL;
+    if (!w)
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (strcmp(path, "-") == 0) {
         w->fd = STDOUT_FILENO;
         w->keep_open = 1;
     } else

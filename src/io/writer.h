@@ -13,7 +13,7 @@
 #ifndef DG_IO_WRITER_H
 #define DG_IO_WRITER_H
 
-#include <dagrad/status.h>
+#include "base/text.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +21,8 @@ typedef struct dg_writer dg_writer;
 
 /* why is kept, and may be NULL. */
 dg_status dg_writer_open(dg_writer **w, const char *path, dg_diag *why);
+/* A writer into a text, which is not freed with it. */
+dg_status dg_writer_to_text(dg_writer **w, dg_text *to, dg_diag *why);
 dg_status dg_writer_put(dg_writer *w, const void *bytes, size_t n);
 dg_status dg_writer_print(dg_writer *w, const char *format, ...) DG_PRINTF(2, 3);
 dg_diag *dg_writer_diag(dg_writer *w);

@@ -3,7 +3,7 @@
 #include "base/philox.h"
 #include "base/text.h"
 #include "graph/graph.h"
-#include "train/experiment.h"
+#include "train/draw.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,34 +37,35 @@ static void fill_of(const dg_node_type *t, int k, char fill[FILL_ROOM])
     fill[0] = 0;
 }
 
-/* How an input is drawn: rows that add up to 1, uniform in [low, high], or (neither) normal. */
-typedef struct kind {
-    int simplex, uniform;
-    double low, high;
-} kind;
+dg_draw_kind dg_draw_kind_of(const dg_node_type *t, int k)
+{
+    char fill[FILL_ROOM];
+    dg_draw_kind kind = {0};
+    fill_of(t, k, fill);
+    kind.simplex = strcmp(fill, "simplex") == 0;
+    kind.uniform = sscanf(fill, "uniform(%lf,%lf)", &kind.low, &kind.high) == 2 && kind.low >= 0;
+    return kind;
+}
 
 /* A loss that reads the input itself says what it takes; where numbers below 0 are among it, normal
  * ones will do. */
-static kind kind_of(const dg_graph *g, int id)
+static dg_draw_kind kind_of(const dg_graph *g, int id)
 {
     for (int j = 0; j < g->n_nodes; j++) {
         const dg_node *n = &g->nodes[j];
         for (int i = 0; (n->type->flags & DG_LOSS) && i < n->n_in; i++) {
-            char fill[FILL_ROOM];
-            kind k = {0};
+            dg_draw_kind k = dg_draw_kind_of(n->type, i);
             if (n->in[i] != id)
                 continue;
-            fill_of(n->type, i, fill);
-            k.simplex = strcmp(fill, "simplex") == 0;
-            k.uniform = sscanf(fill, "uniform(%lf,%lf)", &k.low, &k.high) == 2 && k.low >= 0;
             if (k.simplex || k.uniform)
                 return k;
         }
     }
-    return (kind){0};
+    return (dg_draw_kind){0};
 }
 
-static void draw_real(const kind *k, uint64_t seed, uint64_t stream, const dg_shape *s, float *x)
+static void draw_real(const dg_draw_kind *k, uint64_t seed, uint64_t stream, const dg_shape *s,
+                      float *x)
 {
     int64_t n = dg_shape_count(s), last = s->rank > 0 ? s->dim[s->rank - 1] : 1;
     for (int64_t i = 0; i < n; i++) {
@@ -90,7 +91,7 @@ static dg_status draw_input(dg_experiment *e, dg_program *p, int id, int64_t bat
     if (t.shape.rank > 0 && t.shape.dim[0] == DG_N)
         t.shape.dim[0] = batch;
     int64_t n = dg_shape_count(&t.shape), limit = dg_label_limit(p, (dg_value){id});
-    kind k = kind_of(e->model->graph, id);
+    dg_draw_kind k = kind_of(e->model->graph, id);
     t.bytes = (size_t)n * 4;
     t.data = malloc(t.bytes + 1);
     if (!t.data)

@@ -5,15 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The values of the figures, then those that are watched. */
+static dg_value *values_to_keep(const dg_evaluator *v, int *n)
+{
+    dg_value *keep = dg_figures_keep(v->e, n);
+    int more = v->watch ? v->watch->n : 0;
+    dg_value *all = keep ? realloc(keep, ((size_t)*n + (size_t)more + 1) * sizeof *all) : NULL;
+    if (!all)
+        free(keep);
+    for (int i = 0; all && i < more; i++)
+        all[(*n)++] = v->watch->value[i];
+    return all;
+}
+
 dg_status dg_evaluator_make(dg_evaluator *v, dg_experiment *e, dg_part_rows part, int64_t batch,
                             int threads, dg_diag *why)
 {
-    *v = (dg_evaluator){.e = e, .part = part};
+    return dg_evaluator_watched(v, e, part, batch, threads, NULL, why);
+}
+
+dg_status dg_evaluator_watched(dg_evaluator *v, dg_experiment *e, dg_part_rows part, int64_t batch,
+                               int threads, const dg_watch *watch, dg_diag *why)
+{
+    *v = (dg_evaluator){.e = e, .watch = watch, .part = part};
     v->batch = batch < part.rows ? batch : part.rows;
     dg_options o = dg_program_options(e, DG_RUN_INFER, v->batch > 0 ? v->batch : 1);
     o.last = v->batch > 0 ? part.rows % v->batch : 0;
     o.threads = threads;
-    dg_value *keep = dg_figures_keep(e, &o.n_keep);
+    dg_value *keep = values_to_keep(v, &o.n_keep);
     o.keep = keep;
     v->program = keep ? dg_compile(e->model->graph, &o) : NULL;
     free(keep);
@@ -77,6 +96,8 @@ static dg_status run_batch(dg_evaluator *v, dg_figures *f, const dg_batch_rows *
             ? dg_figures_add(f, v->e, v->program, of, why)
             : dg_program_status(v->program, why);
     double loss = 0;
+    if (s == DG_OK && v->watch)
+        s = v->watch->see(v->watch->user, v->program, of, why);
     if (s == DG_OK)
         dg_loss_value(v->program, -1, NULL, &loss);
     if (s == DG_EDATA)

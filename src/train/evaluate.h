@@ -5,8 +5,17 @@
 #include "train/figures.h"
 #include <signal.h>
 
+/* Who looks at each batch of a pass, and at which values. */
+typedef struct dg_watch {
+    const dg_value *value;
+    int n;
+    dg_status (*see)(void *user, dg_program *p, const dg_batch_rows *of, dg_diag *why);
+    void *user;
+} dg_watch;
+
 typedef struct dg_evaluator {
     dg_experiment *e;
+    const dg_watch *watch; /* NULL: nobody */
     dg_part_rows part;
     dg_program *program;
     int64_t batch;
@@ -18,6 +27,9 @@ typedef struct dg_evaluator {
  * given back by dg_evaluator_free, also after a failure. */
 dg_status dg_evaluator_make(dg_evaluator *v, dg_experiment *e, dg_part_rows part, int64_t batch,
                             int threads, dg_diag *why);
+/* The same with one who looks, who outlives v. */
+dg_status dg_evaluator_watched(dg_evaluator *v, dg_experiment *e, dg_part_rows part, int64_t batch,
+                               int threads, const dg_watch *watch, dg_diag *why);
 void dg_evaluator_free(dg_evaluator *v);
 
 /* f is made by the caller, and holds this part's figures alone afterwards. loss_of, if not NULL,

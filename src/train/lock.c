@@ -69,3 +69,19 @@ void dg_lock_drop(int fd)
     dg_calls->ftruncate(fd, 0); /* if that fails a name is left, which holds nothing */
     dg_calls->close(fd);
 }
+
+/* The file is empty where nobody trains, so that only one that a killed process left is locked for
+ * a moment to find out. */
+int dg_lock_is_held(const char *run)
+{
+    char file[PATH_MAX];
+    struct stat s;
+    dg_format(file, sizeof file, "%s/lock", run);
+    int fd = dg_open(file, O_RDONLY, 0);
+    if (fd < 0)
+        return 0;
+    int signed_by = dg_calls->fstat(fd, &s) == 0 && s.st_size > 0;
+    int held = signed_by && dg_calls->lock(fd) != 0 && errno == EWOULDBLOCK;
+    dg_calls->close(fd);
+    return held;
+}

@@ -22,5 +22,7 @@ static inline void dg_say_text(const dg_say *say, const char *text)
 /* *fd: the descriptor that holds it, -1 where there are no locks. Held by another: DG_EUSAGE. */
 dg_status dg_lock_take(const char *run, int *fd, const dg_say *say, dg_diag *why);
 void dg_lock_drop(int fd);
+/* 1: a process trains in this run now. */
+int dg_lock_is_held(const char *run);
 
 #endif

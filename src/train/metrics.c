@@ -445,6 +445,18 @@ dg_status dg_metric_check(const dg_metric *m, dg_type target_type, const dg_shap
     return DG_OK;
 }
 
+int dg_metric_of_classes(const dg_metric *m)
+{
+    return of_classes(m);
+}
+
+int dg_metric_of_sides(const dg_metric *m, double *threshold)
+{
+    if (of_sides(m))
+        *threshold = dg_attr_real(&m->clause.attrs, 0);
+    return of_sides(m);
+}
+
 int dg_metric_rises(const dg_metric *m)
 {
     return word(m) != MSE && word(m) != MAE && word(m) != PERPLEXITY;

@@ -43,6 +43,9 @@ dg_status dg_metric_check(const dg_metric *m, dg_type target_type, const dg_shap
                           const dg_shape *estimate, dg_diag *why);
 /* The index of attribute ignore; -1: the metric takes none. */
 int dg_metric_ignore(const dg_metric *m);
+/* 1: it is of classes that exclude one another; of yes-or-no components, and *threshold. */
+int dg_metric_of_classes(const dg_metric *m);
+int dg_metric_of_sides(const dg_metric *m, double *threshold);
 /* 1: a larger value is better. */
 int dg_metric_rises(const dg_metric *m);
 /* 1: target and estimate may change places. */

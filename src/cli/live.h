@@ -1,8 +1,8 @@
 /* Progress of a training run, on standard error. On a terminal one line, redrawn, never wider than
  * the terminal is at that moment; else (a pipe, TERM=dumb) a plain line an epoch, and one every ten
  * seconds within a long one. */
-#ifndef DG_CLI_REPORT_H
-#define DG_CLI_REPORT_H
+#ifndef DG_CLI_LIVE_H
+#define DG_CLI_LIVE_H
 
 #include "train/loop.h"
 
