@@ -27,8 +27,9 @@ static void put_part(dg_text *line, const dg_sheet_part *p, int64_t row)
         dg_csv_put_text(line, p->text[row * p->step]);
     }
     for (int64_t k = 0; k < n; k++) {
-        const char *word =
-            p->ids ? dg_legend_class(p->legend, dg_tensor_number(p->numbers, row * n + k)) : NULL;
+        char room[DG_DATE_TEXT];
+        double x = dg_tensor_number(p->numbers, row * n + k);
+        const char *word = dg_legend_word(p->legend, p->ids, x, room);
         dg_text_add(line, ",");
         if (word)
             dg_csv_put_text(line, word);

@@ -11,7 +11,8 @@ static void add_values(dg_text *out, const dg_sample_pair *p, int estimate, int6
     int64_t n = dg_sample_count(p, estimate, &labels);
     for (int64_t i = 0; i < n && i < SHORT; i++) {
         double x = dg_sample_value(p, estimate, row, i);
-        const char *word = dg_sample_word(p, estimate, x);
+        char room[DG_DATE_TEXT];
+        const char *word = dg_sample_word(p, estimate, x, room);
         dg_text_add(out, i ? " " : "");
         if (word)
             dg_text_add(out, word);
@@ -55,7 +56,8 @@ static json_t *values_json(const dg_sample_pair *p, int estimate, int64_t row)
     int64_t n = dg_sample_count(p, estimate, &labels);
     for (int64_t i = 0; i < n; i++) {
         double x = dg_sample_value(p, estimate, row, i);
-        const char *word = dg_sample_word(p, estimate, x);
+        char room[DG_DATE_TEXT];
+        const char *word = dg_sample_word(p, estimate, x, room);
         json_array_append_new(list, word          ? json_string(word)
                                     : labels      ? json_integer((json_int_t)x)
                                     : isfinite(x) ? json_real(x)

@@ -1,7 +1,9 @@
 /* Dates by a format, as days since 1970-01-01 of the Gregorian calendar. */
 #include "io/dates.h"
 
+#include "base/text.h"
 #include <ctype.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -41,12 +43,13 @@ static bool seconds(rest *r, double *out)
     return true;
 }
 
+static const char *const names[] = {"January",   "February", "March",    "April",
+                                    "May",       "June",     "July",     "August",
+                                    "September", "October",  "November", "December"};
+
 /* The whole name of a month, or its first three letters. */
 static bool month(rest *r, int *out)
 {
-    static const char *const names[] = {"January",   "February", "March",    "April",
-                                        "May",       "June",     "July",     "August",
-                                        "September", "October",  "November", "December"};
     for (int k = 0; k < 12; k++) {
         size_t n = strlen(names[k]), left = (size_t)(r->end - r->p);
         if (left < 3 || strncasecmp(r->p, names[k], 3) != 0)
@@ -167,9 +170,11 @@ static int64_t days_before(int year)
            (year == 0); /* -1 / n is 0 here */
 }
 
+/* Days of a common year before each month. */
+static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
+
 bool dg_date_read(const char *text, size_t n, const char *format, double *days)
 {
-    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
     date d = {.year = 1970, .month = 1, .day = 1, .afternoon = -1};
     rest r = {text, text + n};
     skip_blanks(&r);
@@ -192,4 +197,115 @@ const char *dg_date_check(const char *format)
         if (*format == '%' && (!format[1] || !strchr("YymdebBjHIpMSzFT%", *++format)))
             return format;
     return NULL;
+}
+
+/* ---- Written --------------------------------------------------------------------------------- */
+
+/* The date of a whole number of seconds since 1970. */
+static bool split(double seconds, date *d)
+{
+    double day = floor(seconds / 86400);
+    if (!(day >= (double)days_before(0) && day < (double)days_before(10000)))
+        return false;
+    int time = (int)(seconds - 86400 * day);
+    int year = 1970 + (int)floor(day / 365.2425);
+    year += days_before(year + 1) <= (int64_t)day;
+    year -= days_before(year) > (int64_t)day;
+    int at = (int)((int64_t)day - days_before(year)), leap = is_leap(year), month = 1;
+    while (month < 12 && at >= before[month] + (leap && month >= 2))
+        month++;
+    *d = (date){.year = year, .month = month, .of_year = at + 1};
+    d->day = at - before[month - 1] - (leap && month > 2) + 1;
+    d->hour = time / 3600;
+    d->minute = time / 60 % 60;
+    d->second = time % 60;
+    return true;
+}
+
+static void write_format(dg_text *t, const char *format, const date *d);
+
+/* The number that a letter of a format shows; -1: it shows none. */
+static int number_of(const date *d, char letter)
+{
+    switch (letter) {
+    case 'Y':
+        return d->year;
+    case 'y':
+        return d->year % 100;
+    case 'm':
+        return d->month;
+    case 'd':
+    case 'e':
+        return d->day;
+    case 'j':
+        return d->of_year;
+    case 'H':
+        return d->hour;
+    case 'I':
+        return (d->hour + 11) % 12 + 1;
+    case 'M':
+        return d->minute;
+    case 'S':
+        return (int)d->second;
+    default:
+        return -1;
+    }
+}
+
+static void write_one(dg_text *t, char letter, const date *d)
+{
+    int x = number_of(d, letter), width = letter == 'Y' ? 4 : letter == 'j' ? 3 : 2;
+    if (x >= 0)
+        dg_text_printf(t, letter == 'e' ? "%*d" : "%0*d", width, x);
+    else if (letter == 'b')
+        dg_text_printf(t, "%.3s", names[d->month - 1]);
+    else if (letter == 'B')
+        dg_text_add(t, names[d->month - 1]);
+    else if (letter == 'p')
+        dg_text_add(t, d->hour < 12 ? "AM" : "PM");
+    else if (letter == 'F' || letter == 'T')
+        write_format(t, letter == 'F' ? "%Y-%m-%d" : "%H:%M:%S", d);
+    else
+        dg_text_add(t, letter == 'z' ? "+0000" : "%");
+}
+
+static void write_format(dg_text *t, const char *format, const date *d)
+{
+    for (; *format; format++)
+        if (*format == '%' && format[1])
+            write_one(t, *++format, d);
+        else
+            dg_text_printf(t, "%c", *format);
+}
+
+/* In seconds. */
+static double smallest_unit(const char *format)
+{
+    double unit = 86400;
+    for (; *format; format++) {
+        if (*format != '%' || !format[1])
+            continue;
+        char letter = *++format;
+        double here = letter == 'S' || letter == 'T'   ? 1
+                      : letter == 'M'                  ? 60
+                      : letter == 'H' || letter == 'I' ? 3600
+                                                       : 86400;
+        unit = here < unit ? here : unit;
+    }
+    return unit;
+}
+
+bool dg_date_write(double days, const char *format, char text[DG_DATE_TEXT])
+{
+    date d;
+    double unit = smallest_unit(format);
+    if (!split(unit * floor(86400 / unit * days + 0.5), &d))
+        return false;
+    dg_text t = dg_text_make(NULL);
+    write_format(&t, format, &d);
+    bool good = !t.failed && t.length < DG_DATE_TEXT;
+    if (good)
+        memcpy(text, t.data, t.length + 1);
+    dg_text_free(&t);
+    return good;
 }

@@ -10,6 +10,12 @@
  * False: the text is no such date. */
 bool dg_date_read(const char *text, size_t n, const char *format, double *days);
 
+/* Days as such a text, rounded to the smallest unit that the format shows, of day to second: an
+ * estimate of midnight may lie before it. False: the year is none of 0 to 9999, or the text is too
+ * long. */
+enum { DG_DATE_TEXT = 128 };
+bool dg_date_write(double days, const char *format, char text[DG_DATE_TEXT]);
+
 /* The first place of a format that is not one of these; NULL: it is good. */
 const char *dg_date_check(const char *format);
 

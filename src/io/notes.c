@@ -114,6 +114,19 @@ void dg_column_forget(dg_column *c)
 
 /* ---- As text --------------------------------------------------------------------------------- */
 
+/* The format of a column of dates, if its values are given back as days since 1970; NULL: they are
+ * not. */
+static const char *date_format(const dg_column *c)
+{
+    const char *format = NULL;
+    for (int k = 0; k < c->n_stages && c->stage[k].type != dg_standardize; k++)
+        if (c->stage[k].type->cells == DG_CELLS_TIMES)
+            format = c->stage[k].attrs->v[0].text;
+        else if (!c->stage[k].type->gaps && !c->stage[k].type->type.augmenting)
+            return NULL;
+    return format;
+}
+
 int dg_column_note(const dg_column *c, int k, char *key, size_t size, char **text)
 {
     const dg_table *t = &c->from->table;
@@ -129,6 +142,9 @@ int dg_column_note(const dg_column *c, int k, char *key, size_t size, char **tex
     } else if (k - names == c->classes.n && c->from->vocabulary) {
         dg_format(what, sizeof what, "vocabulary");
         *text = strdup(c->from->vocabulary);
+    } else if (k == names + c->classes.n && date_format(c)) {
+        dg_format(what, sizeof what, "dates");
+        *text = strdup(date_format(c));
     } else
         return 0;
     key_of(c->name, what, full);
@@ -166,6 +182,7 @@ dg_status dg_column_check_note(const dg_column *c, int k, const char *stored, dg
                               "the %s of '%s' are no longer those that the model was trained with",
                               strstr(key, ".words.")  ? "words"
                               : strstr(key, ".names") ? "columns"
+                              : strstr(key, ".dates") ? "dates"
                                                       : "characters",
                               c->name);
     return s;

@@ -100,7 +100,8 @@ static void add_values(dg_text *t, const dg_sample_pair *p, int estimate, int64_
     int64_t n = dg_sample_count(p, estimate, &labels);
     for (int64_t i = 0; i < n && i < SHORT; i++) {
         double x = dg_sample_value(p, estimate, row, i);
-        const char *word = dg_sample_word(p, estimate, x);
+        char room[DG_DATE_TEXT];
+        const char *word = dg_sample_word(p, estimate, x, room);
         dg_text_add(t, i ? ", " : "");
         if (word)
             dg_html(t, word);

@@ -217,9 +217,10 @@ double dg_sample_value(const dg_sample_pair *p, int estimate, int64_t row, int64
                        : dg_tensor_number(t, first + i);
 }
 
-const char *dg_sample_word(const dg_sample_pair *p, int estimate, double x)
+const char *dg_sample_word(const dg_sample_pair *p, int estimate, double x,
+                           char room[DG_DATE_TEXT])
 {
     int labels;
     dg_sample_count(p, estimate, &labels);
-    return labels ? dg_legend_class(p->versus->legend, x) : NULL;
+    return dg_legend_word(p->versus->legend, labels, x, room);
 }

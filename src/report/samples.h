@@ -47,7 +47,8 @@ void dg_samples_free(dg_samples *s);
  * 1: they are classes, by their number, and of an estimate the largest entry. */
 int64_t dg_sample_count(const dg_sample_pair *p, int estimate, int *labels);
 double dg_sample_value(const dg_sample_pair *p, int estimate, int64_t row, int64_t i);
-/* The name of what is shown; NULL: it is a number. */
-const char *dg_sample_word(const dg_sample_pair *p, int estimate, double x);
+/* The name of what is shown, or a date; NULL: it is a number. */
+const char *dg_sample_word(const dg_sample_pair *p, int estimate, double x,
+                           char room[DG_DATE_TEXT]);
 
 #endif

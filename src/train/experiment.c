@@ -99,6 +99,15 @@ static dg_status read_array(void *user, const char *name, const dg_clause *sourc
     return read_rows(e, source, type, shape, data, why);
 }
 
+/* A picture that is given to a network of free sizes is not cut as those of training are. */
+static int only_trains(const dg_port *port, const dg_clause *transform)
+{
+    for (int k = 0; port->free[1] && port->free[2] && dg_transform_at(k); k++)
+        if (strcmp(dg_transform_at(k)->name, transform->name) == 0)
+            return dg_transform_at(k)->augmenting;
+    return 0;
+}
+
 dg_status dg_experiment_fill(const dg_dag *m, dg_dataset *d, const dg_binding *b, int only,
                              const char *path, dg_diag *why)
 {
@@ -109,9 +118,10 @@ dg_status dg_experiment_fill(const dg_dag *m, dg_dataset *d, const dg_binding *b
         const dg_pipe *p = &b->pipes[i];
         if (only >= 0 && b->ports[i] != only)
             continue;
-        int k = p->n < DG_MOST_IO_WORDS ? p->n : DG_MOST_IO_WORDS;
-        for (int j = 0; j < k; j++)
-            calls[n][j] = io_call(&p->transforms[j]);
+        int k = 0;
+        for (int j = 0; j < p->n && k < DG_MOST_IO_WORDS; j++)
+            if (!path || !only_trains(&m->ports[b->ports[i]], &p->transforms[j]))
+                calls[n][k++] = io_call(&p->transforms[j]);
         pipes[n] = (dg_io_pipe){m->ports[b->ports[i]].name, i, k, calls[n],
                                 m->ports[b->ports[i]].type == DG_I32};
         n++;

@@ -34,7 +34,11 @@ static dg_status read_one(dg_legend *l, const char *port, dg_recall *recall, voi
     const char *words = recall_of(recall, user, port, "words.0");
     const char *names = recall_of(recall, user, port, "names");
     const char *text = recall_of(recall, user, port, "vocabulary");
+    const char *dates = recall_of(recall, user, port, "dates");
     int single = words && !recall_of(recall, user, port, "words.1");
+    l->dates = dates ? strdup(dates) : NULL;
+    if (dates && !l->dates)
+        return DG_EMEMORY;
     l->classes = single || text;
     if (text)
         return read_characters(l, text);
@@ -58,8 +62,10 @@ dg_status dg_legends_read(dg_experiment *e, dg_recall *recall, void *user, dg_di
 
 void dg_legends_free(dg_experiment *e)
 {
-    for (int i = 0; e->legends && i < e->model->n_ports; i++)
+    for (int i = 0; e->legends && i < e->model->n_ports; i++) {
         dg_texts_free(e->legends[i].n, e->legends[i].name);
+        free(e->legends[i].dates);
+    }
     free(e->legends);
     e->legends = NULL;
 }
@@ -76,4 +82,11 @@ const char *dg_legend_class(const dg_legend *l, double id)
 {
     int64_t k = l && l->classes && id >= 0 && id < l->n ? (int64_t)id : -1;
     return k >= 0 && (double)k >= id ? l->name[k] : NULL;
+}
+
+const char *dg_legend_word(const dg_legend *l, int is_id, double x, char room[DG_DATE_TEXT])
+{
+    if (is_id)
+        return dg_legend_class(l, x);
+    return l && l->dates && dg_date_write(x, l->dates, room) ? room : NULL;
 }

@@ -110,8 +110,28 @@ static void test_bits(void **state)
     put("p/low/8.png", 1, 8);
 }
 
+/* Trained on pieces; a network of free sizes takes a picture that is given as a whole. */
+static void test_whole(void **state)
+{
+    (void)state;
+    static const char pieces[] =
+        "input x[N, H, W, 1]\ntarget t[N, H, W, 1]\nparameter k[1] = ones\n"
+        "y = x * k\noutput y\nloss mse(t, y)\n"
+        "data train {\n"
+        "    x = images(\"p\", channels=1) | crop_random(8, 8) | noise(9)\n"
+        "    t = images(\"p\", channels=1) | crop_random(8, 8)\n"
+        "}\ntrain { optimizer = gd(rate=1e-9); steps = 1 }\n";
+    size_t n = 0;
+    cli_write("c.dag", pieces, sizeof pieces - 1);
+    assert_int_equal(cli_run("train c.dag --out cut --quiet"), 0);
+    assert_int_equal(cli_run("predict cut --input x=new.png --out y.npy"), 0);
+    free(cli_read("y.npy", &n));
+    assert_int_equal(n, 128 + 16 * 16 * 4);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_bits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_bits),
+                                       cmocka_unit_test(test_whole)};
     return cmocka_run_group_tests(tests, trained, leave);
 }

@@ -155,12 +155,37 @@ static void test_text(void **state)
     says("err", "'x' (U+0078) is not in the vocabulary");
 }
 
+/* A target of dates: what is learnt comes back as a date, in the format of the table. */
+static void test_dates(void **state)
+{
+    (void)state;
+    static const char dated[] =
+        "let table = \"d.csv\"\ninput day[N]\ntarget then[N]\nparameter w[1] = ones\n"
+        "guess = day * w\noutput guess\nloss mae(then, guess)\n"
+        "data train {\n"
+        "    day = csv(table, columns=[\"day\"]) | time(\"%d.%m.%Y\") | standardize\n"
+        "    then = csv(table, columns=[\"day\"]) | time(\"%d.%m.%Y\") | standardize\n"
+        "}\ntrain { optimizer = gd(rate=1e-9); steps = 1 }\n";
+    static const char table[] = "day\n29.02.2024\n31.12.1969\n01.01.2025\n";
+    cli_write("d.dag", dated, sizeof dated - 1);
+    cli_write("d.csv", table, sizeof table - 1);
+    assert_int_equal(cli_run("train d.dag --out dated --quiet"), 0);
+    assert_int_equal(cli_run("predict dated --out d.out.csv"), 0);
+    says("d.out.csv", "row,guess\n0,29.02.2024\n1,31.12.1969\n2,01.01.2025\n");
+    assert_int_equal(cli_run("predict dated --input day=d.csv --out d.out.csv"), 0);
+    says("d.out.csv", "1,31.12.1969\n");
+    assert_int_equal(cli_run("eval dated --worst 3"), 0);
+    says("out", "29.02.2024  29.02.2024\n");
+    assert_int_equal(cli_run("eval dated --worst 3 --json"), 0);
+    says("out", "\"guess\":[\"29.02.2024\"]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_remarks), cmocka_unit_test(test_predict),
         cmocka_unit_test(test_names),   cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_text),    cmocka_unit_test(test_dates),
     };
     return cmocka_run_group_tests(tests, trained, leave);
 }

@@ -200,6 +200,11 @@ static void date_is(const char *format, const char *text, double expected)
     double days = NAN;
     if (!dg_date_read(text, strlen(text), format, &days) || days != expected)
         fail_msg("'%s' by '%s' is %.17g, not %.17g", text, format, days, expected);
+    char back[DG_DATE_TEXT];
+    double again = NAN;
+    assert_true(dg_date_write(days, format, back));
+    assert_true(dg_date_read(back, strlen(back), format, &again));
+    assert_true(fabs(again - days) * 86400 < 0.51);
 }
 
 static void test_dates(void **state)
@@ -217,6 +222,17 @@ static void test_dates(void **state)
     date_is("%Y-%j", "2024-061", 19783);
     date_is("%m/%d/%Y %I:%M %p", "03/01/2024 12:00 PM", 19783.5);
     date_is("%S", "43.2", 43.2 / 86400);
+    char text[DG_DATE_TEXT];
+    assert_true(dg_date_write(19783.5, "%e. %B %y, %I:%M %p %j %z %%", text));
+    assert_string_equal(text, " 1. March 24, 12:00 PM 061 +0000 %");
+    static const char *const formats[] = {"%F %T", "%F %H:%M", "%F %H", "%F"};
+    static const char *const rounded[] = {"2024-02-29 13:29:31", "2024-02-29 13:30",
+                                          "2024-02-29 13", "2024-03-01"};
+    for (int i = 0; i < 4; i++) {
+        assert_true(dg_date_write(19782 + 48571.0 / 86400, formats[i], text));
+        assert_string_equal(text, rounded[i]);
+    }
+    assert_false(dg_date_write(1e300, "%F", text) || dg_date_write(NAN, "%F", text));
     double x;
     assert_false(dg_date_read("2023-02-29", 10, "%Y-%m-%d", &x));
     assert_false(dg_date_read("2023-02-2", 9, "%Y-%m-%d x", &x));
