@@ -31,6 +31,22 @@ bool dg_column_is_series(const dg_column *c)
     return c->from->length > 0 && c->from->array.shape.rank > 1;
 }
 
+static bool same_names(const dg_table *a, const dg_table *b)
+{
+    bool same = a->n == b->n;
+    for (int i = 0; i < a->n && same; i++)
+        same = strcmp(a->name[i], b->name[i]) == 0;
+    return same;
+}
+
+int dg_column_same_windows(const dg_column *a, const dg_column *b)
+{
+    const dg_loaded *x = a->from, *y = b->from;
+    return x->length > 0 && x->length == y->length && x->stride == y->stride &&
+           a->offset == b->offset && a->row.dim[0] == b->row.dim[0] && x->path && y->path &&
+           strcmp(x->path, y->path) == 0 && same_names(&x->table, &y->table);
+}
+
 dg_shape dg_column_shape(const dg_column *c)
 {
     dg_shape s = {.rank = c->out.rank + 1, .dim = {DG_N}};

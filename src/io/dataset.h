@@ -187,6 +187,8 @@ dg_status dg_column_inverse(const dg_column *c, int64_t n, dg_type type, void *v
 
 /* The fixed transforms, "scale(0.00392156862745098,0) | standardize"; lives as long as c. */
 const char *dg_column_pipe(const dg_column *c);
+/* 1: both are the same windows of one text or of one series. */
+int dg_column_same_windows(const dg_column *a, const dg_column *b);
 /* The file that the column was read from; NULL: none. */
 const char *dg_column_file(const dg_column *c);
 /* Characters of a chars column as UTF-8, in the order of their ids; else NULL. */

@@ -153,6 +153,25 @@ static void say_dropped(const dg_experiment *e)
     }
 }
 
+/* A target that is what an input is already, since each has a line of its own. */
+static void refuse_copies(dg_experiment *e, const dg_dataset *d, const dg_binding *b)
+{
+    const dg_port *port = &e->model->ports[b->ports[0]];
+    const dg_column *target = dg_dataset_find(d, port->name);
+    for (int i = 0; i < e->model->n_ports && b->n_names == 1 && port->target; i++) {
+        const dg_port *other = &e->model->ports[i];
+        const dg_column *input = other->target ? NULL : dg_dataset_find(d, other->name);
+        if (!input || !dg_column_same_windows(input, target))
+            continue;
+        dg_diags_at(&e->model->diags, b->span, NULL,
+                    "a network that is to copy its input takes the input itself as the target of "
+                    "its loss",
+                    "'%s' is the same as '%s', not what follows it: write %s, %s = %s(..)",
+                    port->name, other->name, other->name, port->name, b->source.name);
+        return;
+    }
+}
+
 static void read_block(dg_experiment *e, const dg_block *b)
 {
     dg_dataset *d = dg_dataset_new(e->store);
@@ -168,6 +187,8 @@ static void read_block(dg_experiment *e, const dg_block *b)
     for (int i = 0; i < b->n_bindings; i++)
         if (add_binding(e, d, &b->bindings[i]) != DG_OK)
             return; /* the first failure sticks to the data set */
+    for (int i = 0; i < b->n_bindings; i++)
+        refuse_copies(e, d, &b->bindings[i]);
     const dg_attr_value *part = &b->head.attrs.v[DG_BLOCK_PART];
     const dg_attr_value *shuffle = &b->head.attrs.v[DG_BLOCK_SHUFFLE];
     uint64_t seed = shuffle->count > 0 ? (uint64_t)shuffle->number[0] : 0;

@@ -155,6 +155,39 @@ static void test_text(void **state)
     says("err", "'x' (U+0078) is not in the vocabulary");
 }
 
+/* Each in a line of its own they would be the same text: the identity is learnt of that. A network
+ * that is to copy has its input as target. */
+static void test_copies(void **state)
+{
+    (void)state;
+    static const char *const said[] = {
+        "'next' is the same as 'x', not what follows it: write x, next "
+        "= chars(..)",
+        "'next' is the same as 'x', not what follows it: write x, next "
+        "= series(..)"};
+    static const char *const source[] = {"chars(\"t.txt\", length=4)",
+                                         "series(\"s.csv\", length=4, horizon=4)"};
+    char dag[600];
+    cli_write("t.txt", "abcabcabcabcabc", 15);
+    cli_write("s.csv", "t\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", 20);
+    for (int k = 0; k < 2; k++) {
+        snprintf(dag, sizeof dag,
+                 "input x[N, 4, 1]\ntarget next[N, 4, 1]\ny = linear(x, 1)\noutput y\n"
+                 "loss mse(next, y)\ndata train { x = %s; next = %s }\n"
+                 "train { optimizer = gd(rate=1e-4); steps = 1 }\n",
+                 source[k], source[k]);
+        cli_write("i.dag", dag, strlen(dag));
+        assert_int_equal(cli_run("train i.dag --out copy --quiet"), 2);
+        says("err", said[k]);
+        snprintf(dag, sizeof dag,
+                 "input x[N, 4, 1]\ny = linear(x, 1)\noutput y\nloss mse(x, y)\n"
+                 "data train { x = %s }\ntrain { optimizer = gd(rate=1e-4); steps = 1 }\n",
+                 source[k]);
+        cli_write("i.dag", dag, strlen(dag));
+        assert_int_equal(cli_run(k ? "train i.dag --out series" : "train i.dag --out text"), 0);
+    }
+}
+
 /* A target of dates: what is learnt comes back as a date, in the format of the table. */
 static void test_dates(void **state)
 {
@@ -186,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_remarks), cmocka_unit_test(test_predict),
         cmocka_unit_test(test_names),   cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_text),    cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_copies),
     };
     return cmocka_run_group_tests(tests, trained, leave);
 }
