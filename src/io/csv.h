@@ -5,8 +5,8 @@
 
 #include "io/formats.h"
 
-/* What is left to read. A line is ended by \n or \r\n; one that begins with `comment` is passed
- * over. */
+/* What is left to read. A line is ended by \n or \r\n; what stands behind `comment`, outside of
+ * quotes, is passed over, and a line that begins with it is none. */
 typedef struct {
     dg_reader *r;
     const char *p, *end; /* *end is 0 */
@@ -32,6 +32,7 @@ dg_status dg_csv_decode(dg_reader *r, char **text, size_t *n);
 /* DG_EDATA at the place of f; columns count characters, from 1. */
 dg_status dg_csv_fail(dg_reader *r, const dg_csv_field *f, const char *what);
 
+bool dg_csv_at_comment(const dg_csv_scan *s);
 dg_csv_field dg_csv_here(const dg_csv_scan *s);
 /* Passes over comment lines and, with `empty`, lines of blanks. False: nothing is left. */
 bool dg_csv_begin_line(dg_csv_scan *s, bool empty);

@@ -12,13 +12,14 @@ enum { LINES = 100 };
 
 /* ---- The separator --------------------------------------------------------------------------- */
 
-/* Fields of the line at p with this separator; *next is after the line. Quotes are minded where a
+/* Fields of the line at s with this separator; s is after the line then. Quotes are minded where a
  * field begins with one. */
-static int count_fields(const char *p, char separator, const char **next)
+static int count_fields(dg_csv_scan *s, char separator)
 {
     bool start = true, in_quotes = false, blanks = separator == ' ';
     int n = 0;
-    for (; *p && (in_quotes || *p != '\n'); p++) {
+    for (; *s->p && (in_quotes || (*s->p != '\n' && !dg_csv_at_comment(s))); s->p++) {
+        const char *p = s->p;
         bool blank = *p == ' ' || *p == '\t';
         if (in_quotes) {
             in_quotes = *p != '"';
@@ -33,7 +34,8 @@ static int count_fields(const char *p, char separator, const char **next)
             start = false;
         }
     }
-    *next = p + (*p == '\n');
+    s->p += strcspn(s->p, "\n");
+    s->p += *s->p == '\n';
     return blanks ? n : n + 1;
 }
 
@@ -44,7 +46,7 @@ static int agreement(const dg_csv_scan *from, char separator)
     dg_csv_scan s = *from;
     int first = 0, second = 0, agree = 2;
     for (int k = 0; k < LINES && dg_csv_begin_line(&s, true); k++, s.line++) {
-        int n = count_fields(s.p, separator, &s.p);
+        int n = count_fields(&s, separator);
         if (k == 0)
             first = second = n;
         else if (k == 1)
@@ -191,8 +193,8 @@ static dg_status ask(const dg_csv_scan *s, const dg_csv_scan *after, int n, cons
 {
     char text[200];
     const dg_csv_field start = dg_csv_here(s);
-    const char *end;
-    int next = after->p < after->end ? count_fields(after->p, after->separator, &end) : n;
+    dg_csv_scan at = *after;
+    int next = at.p < at.end ? count_fields(&at, at.separator) : n;
     if (next != n) {
         dg_format(
             text, sizeof text,

@@ -76,9 +76,15 @@ dg_csv_field dg_csv_here(const dg_csv_scan *s)
     return (dg_csv_field){s->p, 0, s->line, s->line_at, false};
 }
 
+bool dg_csv_at_comment(const dg_csv_scan *s)
+{
+    return s->comment && strncmp(s->p, s->comment, strlen(s->comment)) == 0;
+}
+
 static bool at_line_end(const dg_csv_scan *s)
 {
-    return s->p == s->end || *s->p == '\n' || (*s->p == '\r' && s->p[1] == '\n');
+    return s->p == s->end || *s->p == '\n' || (*s->p == '\r' && s->p[1] == '\n') ||
+           dg_csv_at_comment(s);
 }
 
 static bool is_blank(const dg_csv_scan *s, char c)
@@ -151,6 +157,8 @@ bool dg_csv_more(dg_csv_scan *s)
 
 void dg_csv_end_line(dg_csv_scan *s)
 {
+    if (dg_csv_at_comment(s))
+        s->p += strcspn(s->p, "\n");
     s->p += *s->p == '\r';
     s->p += *s->p == '\n';
     s->line_at = s->p;
@@ -161,15 +169,12 @@ bool dg_csv_begin_line(dg_csv_scan *s, bool empty)
 {
     while (s->p < s->end) {
         const char *start = s->p;
-        size_t blanks = strspn(s->p, " \t");
-        bool comment = s->comment && strncmp(s->p + blanks, s->comment, strlen(s->comment)) == 0;
-        s->p += blanks;
+        s->p += strspn(s->p, " \t");
+        bool comment = dg_csv_at_comment(s);
         if (!comment && !(empty && at_line_end(s))) {
             s->p = start;
             return s->p + strspn(s->p, "\r\n") < s->end;
         }
-        while (!at_line_end(s))
-            s->p++;
         dg_csv_end_line(s);
     }
     return false;

@@ -30,7 +30,7 @@ typedef struct {
     const char *const *except; /* columns that are left out */
     int separator;             /* 0: found by looking; ' ': any number of blanks */
     int skip;                  /* lines before the table */
-    const char *comment;       /* lines that begin with it are no rows; NULL: none */
+    const char *comment;       /* passed over, to the end of its line; NULL: none */
     char decimal;              /* 0: '.' */
     int n_missing;             /* 0: "" and "NA" */
     const char *const *missing;

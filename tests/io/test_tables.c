@@ -73,6 +73,8 @@ static void test_separators(void **state)
     holds("made by hand\nin 1987\na,b\n1.5,2\n3,4\n", (dg_csv_options){.skip = 2}, 2, 2, four);
     holds("# x\na,b\n1.5,2\n# y\n3,4\n", (dg_csv_options){.comment = "#"}, 2, 2, four);
     refuses("a;b\n1,5;2\n", o, "decimal=\",\"");
+    holds("a,b # c\n1.5,2#,\n3, \"4\" # y\n", (dg_csv_options){.comment = "#"}, 2, 2, four);
+    holds("a b // c d\n1.5 2 //e\n3 4\n", (dg_csv_options){.comment = "//"}, 2, 2, four);
     refuses("# made by np.savetxt\n1,2\n", o, "comment=\"#\"");
     refuses("2,3\n1,2,3\n4,5,6\n", o, "skip=1");
     refuses("2,3,a,b\n1,2,3\n4,5,6\n", o, "skip=1");
