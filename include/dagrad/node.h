@@ -189,6 +189,7 @@ enum {
     DG_LOSS = 128,        /* inputs 0, 1 are target and estimate; out[0] is rho, one a pair */
     DG_WHOLE_BATCH = 256, /* results depend on all rows of the batch: it is not given in parts */
     DG_RECTIFIES = 512,   /* he and not glorot is the start of the parameters before it */
+    DG_NORMALISES = 8192, /* what rectifies its result also counts for the node before it */
     DG_FIRST = 1024,      /* of several results the first stands for all where one value is wanted;
                              fewer names than results take the first ones */
     DG_FLAT = 2048,       /* the derivative is 0 wherever there is one: no error vector passes */

@@ -66,6 +66,13 @@ static int64_t node_parameters(const dg_graph *g, const dg_node *n)
     return sum;
 }
 
+/* What a state will be after the step is no result that a model can use. */
+static int is_next_value(const dg_graph *g, const dg_value_info *info, int id)
+{
+    const dg_node *n = info->node ? &g->nodes[g->values[id - 1].node] : NULL;
+    return n && info->part >= n->n_out - dg_next_values(n->type);
+}
+
 static void print_nodes(const dg_experiment *e)
 {
     const dg_graph *g = e->model->graph;
@@ -75,7 +82,8 @@ static void print_nodes(const dg_experiment *e)
     for (int id = 1; id <= dg_graph_values(g); id++) {
         dg_value_info info;
         dg_value_look(g, (dg_value){id}, &info);
-        if (info.kind == DG_PARAMETER || (info.kind == DG_CONSTANT && !info.name))
+        if (info.kind == DG_PARAMETER || (info.kind == DG_CONSTANT && !info.name) ||
+            is_next_value(g, &info, id))
             continue;
         if (info.part > 0)
             dg_text_printf(&t, "  result %d\t\t", info.part + 1);

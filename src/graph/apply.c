@@ -301,6 +301,18 @@ static dg_type result_type(const apply *a)
     return as_is ? a->g->values[a->in[0] - 1].type : a->g->real;
 }
 
+/* A node that rectifies reads this value: of the node that made it, and of that before a norm. */
+static void note_rectifier(dg_graph *g, const dg_vertex *v)
+{
+    while (v->node >= 0) {
+        dg_node *n = &g->nodes[v->node];
+        n->rectified = 1;
+        if (!(n->type->flags & DG_NORMALISES) || n->n_in < 1 || !n->in[0])
+            return;
+        v = &g->values[n->in[0] - 1];
+    }
+}
+
 /* What initialisers ask: who reads a parameter first, and whether a relu follows that node. */
 static void note_reads(dg_graph *g, const apply *a, int node)
 {
@@ -308,8 +320,8 @@ static void note_reads(dg_graph *g, const apply *a, int node)
         dg_vertex *v = a->in[i] ? &g->values[a->in[i] - 1] : NULL;
         if (v && !v->reader)
             v->reader = node + 1;
-        if (v && v->node >= 0 && a->type->flags & DG_RECTIFIES)
-            g->nodes[v->node].rectified = 1;
+        if (v && a->type->flags & DG_RECTIFIES)
+            note_rectifier(g, v);
     }
 }
 

@@ -35,7 +35,7 @@ typedef struct dg_node {
     int n_in, n_out;
     const int32_t *in; /* ids, 0: not given */
     int32_t out;       /* id of the first output; the others follow it */
-    int rectified;     /* a node flagged DG_RECTIFIES reads a result */
+    int rectified;     /* a node flagged DG_RECTIFIES reads a result, maybe by way of norms */
     const dg_attrs *attrs;
     int start, end;
 } dg_node;

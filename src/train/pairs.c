@@ -5,6 +5,8 @@
 #include "train/metrics.h"
 #include <string.h>
 
+enum { MOST_INPUTS = 16 }; /* of a node that takes labels */
+
 static int is_target(const dg_dag *m, int32_t id)
 {
     for (int i = 0; i < m->n_ports; i++)
@@ -90,8 +92,65 @@ static void check_metric(dg_experiment *e, dg_metric *m)
         dg_diags_failure(&e->model->diags, &why, m->span);
 }
 
+/* ---- Classes --------------------------------------------------------------------------------- */
+
+/* How many classes a target of labels has, as its first reader says, which is named. */
+typedef struct {
+    int64_t n; /* 0: none said it yet */
+    const char *by;
+} classes;
+
+/* A reader that takes n classes, where another one took others: only one of both can be right. */
+static void compare(dg_experiment *e, classes *c, const dg_port *port, int64_t n, const char *by,
+                    dg_span at)
+{
+    if (c->n && n && c->n != n)
+        dg_diags_at(&e->model->diags, at, NULL, "one number of classes for one target",
+                    "'%s' has %lld classes here, and %lld in %s", port->name, (long long)n,
+                    (long long)c->n, c->by);
+    else if (n)
+        *c = (classes){n, by};
+}
+
+/* Labels that input k of a node may have; 0: it says nothing. */
+static int64_t limit_of(const dg_graph *g, const dg_node *n, int k)
+{
+    dg_shape in[MOST_INPUTS];
+    dg_sizes of = {
+        .size = sizeof of, .attrs = n->attrs, .n_in = n->n_in, .in = in, .real = g->real};
+    if (!n->type->limit || n->n_in > MOST_INPUTS)
+        return 0;
+    for (int i = 0; i < n->n_in; i++)
+        in[i] = n->in[i] ? g->values[n->in[i] - 1].shape : (dg_shape){.rank = -1};
+    int64_t limit = n->type->limit(&of, k);
+    return limit > 0 ? limit : 0;
+}
+
+static void check_classes(dg_experiment *e, const dg_port *port)
+{
+    const dg_graph *g = e->model->graph;
+    classes c = {0, NULL};
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i].n_in; k++)
+            if (g->nodes[i].in[k] == port->value.id)
+                compare(e, &c, port, limit_of(g, &g->nodes[i], k), g->nodes[i].type->name,
+                        (dg_span){g->nodes[i].start, g->nodes[i].end});
+    for (int i = 0; i < e->model->n_metrics; i++) {
+        const dg_metric *m = &e->model->metrics[i];
+        if (m->target.id != port->value.id || !m->estimate.id)
+            continue;
+        const dg_shape *s = &g->values[m->estimate.id - 1].shape;
+        if (s->rank == port->shape.rank + 1)
+            compare(e, &c, port, s->dim[s->rank - 1], m->name, m->span);
+    }
+}
+
 void dg_experiment_pairs(dg_experiment *e)
 {
+    for (int i = 0; i < e->model->n_ports; i++)
+        if (e->model->ports[i].target && e->model->ports[i].type == DG_I32 &&
+            e->model->ports[i].value.id)
+            check_classes(e, &e->model->ports[i]);
     check_losses(e);
     for (int i = 0; i < e->model->n_metrics; i++)
         check_metric(e, &e->model->metrics[i]);

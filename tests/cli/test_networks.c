@@ -79,6 +79,46 @@ static void test_one_row(void **state)
     free(err);
 }
 
+/* One target cannot have 5 classes in a loss and 7 in another, or in a metric. */
+static void test_two_class_counts(void **state)
+{
+    (void)state;
+    static const char model[] = "input x[N, 4]\ntarget label[N] int\na = linear(x, 5)\n"
+                                "b = linear(x, 7)\noutput a\n"
+                                "loss softmax_cross_entropy(label, a), "
+                                "0.5 * softmax_cross_entropy(label, b, ignore=7)\n"
+                                "metric top(label, b, 2), accuracy(label, a)\n";
+    cli_write("classes.dag", model, sizeof model - 1);
+    assert_int_equal(cli_run("show classes.dag"), 2);
+    char *err = cli_read("err", NULL);
+    assert_non_null(strstr(err, "classes.dag:6:45: error: 'label' has 7 classes here, and 5 in "
+                                "softmax_cross_entropy\n"));
+    assert_non_null(strstr(err, "classes.dag:7:8: error: 'label' has 7 classes here"));
+    assert_null(strstr(err, "7:25: error"));
+    free(err);
+}
+
+/* `show` lists results, of which what a state will be is none; and a convolution that a relu reads
+ * by way of a norm starts as before a relu. */
+static void test_show(void **state)
+{
+    (void)state;
+    cli_write("both.dag", both, sizeof both - 1);
+    assert_int_equal(cli_run("show both.dag"), 0);
+    char *out = cli_read("out", NULL), *norm = strstr(out, "z.batchnorm ");
+    assert_non_null(norm);
+    for (char *line = strtok(norm + 1, "\n"); line; line = strtok(NULL, "\n"))
+        assert_false(strstr(line, "result ") && strstr(line, "[6]"));
+    free(out);
+    out = cli_read("out", NULL);
+    assert_non_null(strstr(out, "[N, 2, 16]")); /* last states, which are results */
+    char *start = strstr(out, "z.conv.weight");
+    assert_non_null(start);
+    *strchr(start, '\n') = 0;
+    assert_non_null(strstr(start, " he"));
+    free(out);
+}
+
 /* One folder for all of them. */
 static int enter(void **state)
 {
@@ -96,8 +136,8 @@ static int leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),
-        cmocka_unit_test(test_same_weights),
+        cmocka_unit_test(test_examples), cmocka_unit_test(test_two_class_counts),
+        cmocka_unit_test(test_show),     cmocka_unit_test(test_same_weights),
         cmocka_unit_test(test_one_row),
     };
     return cmocka_run_group_tests(tests, enter, leave);

@@ -297,6 +297,28 @@ static void test_auto(void **state)
     }
 }
 
+/* A norm between a node and the relu that reads it changes nothing: its input starts with he. */
+static void test_auto_past_norms(void **state)
+{
+    (void)state;
+    static const char *const norms[] = {"layernorm", "rmsnorm", "batchnorm"};
+    for (int i = 0; i < COUNT(norms); i++)
+        for (int rectified = 0; rectified < 2; rectified++) {
+            dg_graph *g = dg_graph_new(NULL, DG_F64);
+            double units = 40;
+            dg_attr attr = {.name = "units", .count = 1, .number = &units};
+            dg_value z = dg_input(g, "x", DG_F64, shape2(DG_N, 30));
+            z = dg_apply(g, "linear", "h", 1, &z, 1, &attr);
+            z = dg_apply(g, norms[i], NULL, 1, &z, 0, NULL);
+            z = dg_apply(g, "rmsnorm", NULL, 1, &z, 0, NULL);
+            dg_apply(g, rectified ? "relu" : "tanh", NULL, 1, &z, 0, NULL);
+            assert_int_equal(dg_graph_status(g, NULL), DG_OK);
+            assert_string_equal(dg_init_resolved(g, dg_value_find(g, "h.weight").id),
+                                rectified ? "he" : "glorot");
+            dg_graph_free(g);
+        }
+}
+
 static void test_messages(void **state)
 {
     (void)state;
@@ -339,11 +361,11 @@ static void test_messages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_distributions), cmocka_unit_test(test_constants),
-        cmocka_unit_test(test_orthogonal),    cmocka_unit_test(test_haar),
-        cmocka_unit_test(test_order),         cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_again),         cmocka_unit_test(test_auto),
-        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_distributions),   cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_orthogonal),      cmocka_unit_test(test_haar),
+        cmocka_unit_test(test_order),           cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_again),           cmocka_unit_test(test_auto),
+        cmocka_unit_test(test_auto_past_norms), cmocka_unit_test(test_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
