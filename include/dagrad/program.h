@@ -27,7 +27,8 @@ typedef struct {
     dg_mode mode;
     int64_t batch;       /* rows of a batch (DG_N), >= 1; 1 for a graph without inputs */
     int64_t last;        /* rows of a second, smaller batch; 0: none */
-    int threads;         /* 0: one for each processor the process may use */
+    int threads;         /* 0: one for each processor the process may use, or one alone where a
+                            step is too short to be shared (under 300,000 operations) */
     uint64_t seed;       /* of chance, and of parameters that have not been initialised */
     const dg_value *wrt; /* gradients wanted; n_wrt 0: all parameters that are not frozen */
     int n_wrt;

@@ -4,6 +4,8 @@
 #include "graph/init.h"
 #include <string.h>
 
+enum { SHARED = 300000 }; /* operations of a step that several threads are worth */
+
 dg_options dg_options_default(dg_mode mode, int64_t batch)
 {
     return (dg_options){.size = sizeof(dg_options), .mode = mode, .batch = batch, .seed = 1};
@@ -203,6 +205,18 @@ static dg_status start_threads(dg_program *p)
                       : dg_program_fail(p, NULL, s, "%d threads could not be started", p->threads);
 }
 
+/* A step that is done before a second thread has woken up. What a node of the user's costs is not
+ * known unless it says so. */
+static int is_small(const dg_program *p)
+{
+    for (int k = 0; k < p->n_order; k++) {
+        const dg_node *n = &p->graph->nodes[p->order[k]];
+        if (n->builtin < 0 && !n->type->flops)
+            return 0;
+    }
+    return dg_step_flops(p) < SHARED;
+}
+
 static dg_status compile(dg_program *p)
 {
     dg_graph *g = p->graph;
@@ -222,6 +236,8 @@ static dg_status compile(dg_program *p)
         return dg_program_fail(p, NULL, g->diag.code, "%s", g->diag.text);
     if (run_passes(p) != DG_OK || p->stop_after)
         return p->diag.code;
+    if (p->options.threads == 0 && is_small(p))
+        p->threads = 1;
     if (make_blocks(p) != DG_OK || place_moments(p) != DG_OK || make_arena(p) != DG_OK)
         return p->diag.code;
     for (int i = 0; i < p->n_plans; i++)

@@ -243,6 +243,9 @@ dg_status dg_pass_fuse(dg_program *p, dg_plan *q);
 dg_status dg_pass_save(dg_program *p, dg_plan *q);
 dg_status dg_pass_plan(dg_program *p, dg_plan *q);
 dg_status dg_pass_bind(dg_program *p, dg_plan *q);
+
+/* Operations of a step with the first plan: forward, error vectors, gradients. */
+double dg_step_flops(const dg_program *p);
 dg_status dg_pass_verify(dg_program *p, dg_plan *q);
 
 /* ---- items and slots (items.c) --------------------------------------------------------------- */

@@ -29,7 +29,7 @@ static double node_flops(const dg_program *p, const dg_plan *q, int32_t k, int p
     return sum;
 }
 
-static double step_flops(const dg_program *p)
+double dg_step_flops(const dg_program *p)
 {
     double sum = 0;
     for (int k = 0; k < p->n_order; k++) {
@@ -63,7 +63,7 @@ void dg_program_look(const dg_program *p, dg_program_info *info)
                            .views = q->views,
                            .pruned = p->pruned,
                            .threads = p->threads,
-                           .flops = p->diag.code == DG_OK ? step_flops(p) : 0,
+                           .flops = p->diag.code == DG_OK ? dg_step_flops(p) : 0,
                            .isa = p->isa ? p->isa->name : ""};
     memcpy(info, &all, size < sizeof all ? size : sizeof all);
 }
