@@ -1,11 +1,12 @@
 /* Runs that are killed and taken up again end with the last line of the run that was not: killed by
  * SIGKILL at random moments, and around their end, some several times, with checkpoints every 7
- * steps and every 30 seconds, to the last step and to an early stop; killed at each call of one
+ * steps and every 30 seconds, to the last step and to an early stop, on data of each kind; killed at each call of one
  * save; ended by SIGTERM, which saves and exits with 143. 200 kills with DAGRAD_LONGTEST
  * (longtest: 3 min). */
 #include "base/text.h"
 #include "cli/cli_tools.h"
 #include "io/file.h"
+#include "io/pictures.h"
 #include "train/loop.h"
 #include "train/run_tools.h"
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,6 +58,86 @@ static const char early_text[] =
     "train { optimizer = sgd(rate=2e-4); batch = 4; epochs = 9000; stop = patience(40); "
     "save_every = 7 }\n";
 
+/* Words, gaps and dates of a table; windows of a table; a text; pictures that are read again. */
+static const char words_text[] =
+    "input size[N, 2]\n"
+    "input place[N, 3]\n"
+    "input day[N]\n"
+    "target kind[N] int\n"
+    "logits = linear(concat(size, place, reshape(day, [N, 1])), 3)\n"
+    "output logits\n"
+    "loss softmax_cross_entropy(kind, logits)\n"
+    "data train {\n"
+    "    size = csv(\"t.csv\", columns=[\"a\", \"b\"]) | fill(median) | standardize\n"
+    "    place = csv(\"t.csv\", columns=[\"place\"]) | onehot\n"
+    "    day = csv(\"t.csv\", columns=[\"day\"]) | time(\"%Y-%m-%d\") | standardize\n"
+    "    kind = csv(\"t.csv\", columns=[\"kind\"]) | drop | classes\n"
+    "}\n"
+    "train { optimizer = adam(rate=1e-3); batch = 8; split = 0.2; save_every = 7 }\n";
+static const char series_text[] =
+    "input past[N, 5, 2]\n"
+    "target next[N, 2, 2]\n"
+    "y = reshape(linear(flatten(past), 4), [N, 2, 2])\n"
+    "output y\n"
+    "loss mse(next, y)\n"
+    "data train {\n"
+    "    past, next = series(\"t.csv\", columns=[\"b\", \"c\"], length=5, horizon=2)\n"
+    "    past | standardize | noise(0.1)\n"
+    "    next | standardize\n"
+    "}\n"
+    "train { optimizer = adam(rate=1e-3); batch = 8; save_every = 7 }\n";
+static const char chars_text[] =
+    "input text[N, T] int\n"
+    "target next[N, T] int\n"
+    "logits = embedding(text, 40, 8) | gru(8) | linear(40)\n"
+    "output logits\n"
+    "loss softmax_cross_entropy(next, logits)\n"
+    "data train { text, next = chars(\"t.csv\", length=16) }\n"
+    "train { optimizer = adam(rate=1e-3); batch = 8; save_every = 7 }\n";
+static const char pictures_text[] =
+    "input image[N, 8, 8, 1]\n"
+    "target label[N] int\n"
+    "logits = flatten(image) | dropout(0.2) | linear(2)\n"
+    "output logits\n"
+    "loss softmax_cross_entropy(label, logits)\n"
+    "data train {\n"
+    "    image, label = images(\"p\", size=[9, 9], channels=1, memory=0)\n"
+    "    image | crop_random(8, 8) | flip | scale(1/255)\n"
+    "}\n"
+    "train { optimizer = adam(rate=1e-3); batch = 4; save_every = 7 }\n";
+
+static void write_table(void)
+{
+    dg_text t = dg_text_make(NULL);
+    dg_text_add(&t, "a,b,c,place,day,kind\n");
+    for (int i = 0; i < 80; i++)
+        dg_text_printf(&t, "%s,%d,%d,%s,2%03d-01-01,%s\n", i % 9 ? "5" : "", i * i % 17, i % 13,
+                       i % 3   ? "fen"
+                       : i % 2 ? "bay"
+                               : "cape",
+                       i, i % 7 ? i % 4 ? "x" : "y" : "z");
+    cli_write("t.csv", t.data, t.length);
+    dg_text_free(&t);
+}
+
+static void write_pictures(void)
+{
+    uint8_t rows[12 * 12];
+    mkdir("p", 0777);
+    mkdir("p/a", 0777);
+    mkdir("p/b", 0777);
+    for (int k = 0; k < 12; k++) {
+        char name[32];
+        dg_text png = dg_text_make(NULL);
+        for (int i = 0; i < 12 * 12; i++)
+            rows[i] = (uint8_t)(i * (k + 3) * 37 >> k % 4);
+        dg_format(name, sizeof name, "p/%c/%d.png", 'a' + k % 2, k);
+        io_png(&(io_picture){12, 12, 8, 0, rows}, &png);
+        cli_write(name, png.data, png.length);
+        dg_text_free(&png);
+    }
+}
+
 static double now(void)
 {
     struct timespec t;
@@ -80,6 +162,12 @@ static int make_model(void **state)
     cli_write("early.dag", early_text, sizeof early_text - 1);
     cli_write("one.csv", "1\n1\n1\n1\n", 8);
     cli_write("two.csv", "2\n2\n2\n2\n", 8);
+    cli_write("words.dag", words_text, sizeof words_text - 1);
+    cli_write("series.dag", series_text, sizeof series_text - 1);
+    cli_write("chars.dag", chars_text, sizeof chars_text - 1);
+    cli_write("pictures.dag", pictures_text, sizeof pictures_text - 1);
+    write_table();
+    write_pictures();
     return 0;
 }
 
@@ -98,13 +186,18 @@ typedef struct kind {
     char epochs[16]; /* of a run that takes some time */
     double takes;
     char *whole; /* the last line */
+    bool short_one;
 } kind;
 
 static kind kinds[] = {
-    {"steps", "kill.dag", "save_every=7", "", 0, NULL},
-    {"seconds", "kill.dag", "save_every=0", "", 0, NULL},
-    {"early-steps", "early.dag", "save_every=7", "9000", 0, NULL},
-    {"early-seconds", "early.dag", "save_every=0", "9000", 0, NULL},
+    {"steps", "kill.dag", "save_every=7", "", 0, NULL, false},
+    {"seconds", "kill.dag", "save_every=0", "", 0, NULL, false},
+    {"early-steps", "early.dag", "save_every=7", "9000", 0, NULL, false},
+    {"early-seconds", "early.dag", "save_every=0", "9000", 0, NULL, false},
+    {"words", "words.dag", "save_every=7", "", 0, NULL, true},
+    {"series", "series.dag", "save_every=7", "", 0, NULL, true},
+    {"text", "chars.dag", "save_every=7", "", 0, NULL, true},
+    {"pictures", "pictures.dag", "save_every=7", "", 0, NULL, true},
 };
 
 /* Starts the program on run, resumes it if it is one. Its standard output goes to run.out. */
@@ -201,9 +294,9 @@ static void killed_at_random(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         kind *k = &kinds[i];
         int landed = 0, runs = 0, several = 0;
-        run_whole(k, 0.3);
+        run_whole(k, k->short_one ? 0.1 : 0.3);
         print_message("%s: seed %u, a run takes %.2f s: %s", k->name, seed, k->takes, k->whole);
-        for (; landed < want; runs++) {
+        for (; landed < (k->short_one && want < 50 ? 2 : want); runs++) {
             char run[64];
             dg_format(run, sizeof run, "%s-%d", k->name, runs);
             int n = killed_run(k, run, runs % 3 == 2 ? 3 : 1, runs % 2, &seed);
