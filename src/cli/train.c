@@ -11,6 +11,7 @@
 #include "train/json.h"
 #include "train/loop.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ static int read_requirement(const char *text, char *name, size_t size, int *rise
     snprintf(name, size, "%.*s", (int)n, text);
     *rises = *sign == '>';
     const char *end = dg_read_f64(sign + 2, bound);
-    return end && !*end;
+    return end && !*end && !isnan(*bound);
 }
 
 static int find_metric(const dg_experiment *e, const char *name)
@@ -253,6 +254,8 @@ static int check_usage(const train_options *o)
         wrong = "a model is missing";
     else if (o->resume && (o->out || o->weights))
         wrong = "--resume goes without --out and --weights";
+    else if (o->out && !*o->out)
+        wrong = "--out is empty, it takes the name of a folder";
     else if (o->out && strcmp(o->out, "-") == 0)
         wrong = "--out is '-', and a run is a folder (./- if it is to have that name)";
     else if (o->model && dg_is_onnx(o->model))

@@ -367,7 +367,7 @@ int dg_probe_depends_on_garbage(dg_probe *p, int input, int tangent)
 
 /* ---- differences ----------------------------------------------------------------------------- */
 
-enum { LEVELS = 3, STEPS = 20 };
+enum { LEVELS = 3, STEPS = 25 };
 
 /* The steps, of which the first `usual` are enough where they agree, and what rounding may add: to
  * a second difference (flat), to a result (noise), by the size of the results. In f32 a step soon
@@ -379,11 +379,13 @@ typedef struct ruler {
     double flat, noise, doubt;
 } ruler;
 
-/* Smaller ones for what bends sharply, then larger ones for what hardly changes. */
-static const ruler ruler_f64 = {{0x1p-5, 0x1p-8, 0x1p-11, 0x1p-15, 0x1p-20, 0x1p-25, 0x1p-30,
-                                 0x1p1,  0x1p6,  0x1p12,  0x1p18,  0x1p24,  0x1p30,  0x1p40,
-                                 0x1p60, 0x1p90, 0x1p120, 0x1p160, 0x1p200, 0x1p240},
-                                20,
+/* Smaller ones for what bends sharply, then larger ones for what hardly changes; so near to each
+ * other that one of them lies between what rounding hides and where a function bends. */
+static const ruler ruler_f64 = {{0x1p-5,  0x1p-8,  0x1p-11, 0x1p-15, 0x1p-20, 0x1p-25, 0x1p-30,
+                                 0x1p1,   0x1p6,   0x1p12,  0x1p18,  0x1p24,  0x1p30,  0x1p48,
+                                 0x1p66,  0x1p84,  0x1p102, 0x1p120, 0x1p138, 0x1p156, 0x1p174,
+                                 0x1p192, 0x1p210, 0x1p228, 0x1p246},
+                                STEPS,
                                 3,
                                 1e-12,
                                 0x1p-52,
@@ -418,6 +420,7 @@ static int smooth(double s, double half, double room)
 typedef struct ladder {
     double *x, *zero, *up, *down, *d[LEVELS], *s[LEVELS];
     double *fd, *trust, *known;
+    double *rounding; /* what rounding was seen to do to a result */
     double typical;
     double terms; /* what rounding makes of a sum of many terms, against a result of one */
 } ladder;
@@ -463,11 +466,17 @@ static void weigh(const ruler *r, ladder *l, int64_t i, double h)
         return;
     }
     double last = (4 * l->d[2][i] - l->d[1][i]) / 3, best = richardson(l, i);
-    double doubt = fabs(best - last) + 4 * l->terms * r->noise * scale / h;
+    double doubt = fabs(best - last) + 4 * l->terms * r->noise * (scale + fabs(best)) / h +
+                   4 * l->rounding[i] / h;
     if (!smooth(l->s[0][i], l->s[1][i], r->flat * scale) ||
         !smooth(l->s[1][i], l->s[2][i], r->flat * scale) || !isfinite(best))
         return;
-    int agrees = l->known[i] > UNKNOWN && fabs(best - l->fd[i]) <= 8 * (doubt + l->trust[i]);
+    double apart = fabs(best - l->fd[i]), both = doubt + l->trust[i];
+    int agrees = l->known[i] > UNKNOWN && apart <= 8 * both;
+    if (agrees && apart > both) { /* so much either is off that said less */
+        doubt *= apart / both;
+        l->trust[i] *= apart / both;
+    }
     if (agrees)
         l->known[i] = TWICE;
     else
@@ -478,11 +487,13 @@ static void weigh(const ruler *r, ladder *l, int64_t i, double h)
     l->trust[i] = doubt;
 }
 
-/* What is not known well by now; the others keep their estimates. */
-static int64_t count_unknown(const ladder *l, int64_t m, double doubt)
+/* What is not known well by now; the others keep their estimates. *open: what more steps may tell.
+ */
+static int64_t count_unknown(const ladder *l, int64_t m, double doubt, int64_t *open)
 {
     double sum = 0;
     int64_t known = 0, unknown = 0;
+    *open = 0;
     for (int64_t i = 0; i < m; i++)
         if (l->known[i] >= TWICE) {
             sum += l->fd[i] * l->fd[i];
@@ -493,6 +504,7 @@ static int64_t count_unknown(const ladder *l, int64_t m, double doubt)
         int good = l->known[i] >= TWICE &&
                    (l->trust[i] <= doubt * (fabs(l->fd[i]) + size) || l->trust[i] <= 0);
         unknown += !good;
+        *open += !good && l->known[i] >= UNKNOWN;
         l->down[i] = good ? 0 : 1;
     }
     return unknown;
@@ -506,10 +518,21 @@ static double spread_of(const dg_probe *p, int64_t m)
     return terms > 64 ? sqrt(terms) / 4 : 1;
 }
 
+/* Second differences over steps so small that a result does not bend: only rounding is left, which
+ * a chain of steep nodes inside makes larger than that of the results. */
+static void look_at_rounding(dg_probe *p, int input, const double *v, ladder *l)
+{
+    climb(p, input, v, p->real == DG_F64 ? 0x1p-44 : 0x1p-20, l);
+    for (int64_t i = 0, m = dg_probe_out(p); i < m; i++)
+        for (int k = 0; k < LEVELS; k++)
+            if (fabs(l->s[k][i]) > l->rounding[i])
+                l->rounding[i] = fabs(l->s[k][i]);
+}
+
 static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, double *bad)
 {
     const ruler *r = p->real == DG_F64 ? &ruler_f64 : &ruler_f32;
-    int64_t m = dg_probe_out(p), unknown = m, finite = 0;
+    int64_t m = dg_probe_out(p), unknown = m, open = m, finite = 0;
     double all = 0;
     for (int64_t i = 0; i < m; i++)
         if (isfinite(l->zero[i])) {
@@ -518,11 +541,13 @@ static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, d
         }
     l->terms = spread_of(p, m);
     l->typical = finite > 0 ? sqrt(all / (double)finite) : 0; /* what cancels rounds as its terms */
-    for (int k = 0; k < r->steps && (k < r->usual || unknown > 0); k++) {
+    if (p->careful)
+        look_at_rounding(p, input, v, l);
+    for (int k = 0; k < r->steps && (k < r->usual || open > 0); k++) {
         climb(p, input, v, r->step[k], l);
         for (int64_t i = 0; i < m; i++)
             weigh(r, l, i, r->step[k]);
-        unknown = count_unknown(l, m, r->doubt);
+        unknown = count_unknown(l, m, r->doubt, &open);
     }
     for (int64_t i = 0; i < m; i++) {
         /* what the input's own size hardly changes is flat there: it saturates */
@@ -539,7 +564,7 @@ int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd,
                             double *trust)
 {
     int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
-    double *all = calloc((size_t)(n + 10 * m) + 1, sizeof *all);
+    double *all = calloc((size_t)(n + 11 * m) + 1, sizeof *all);
     if (!all) {
         p->failed = DG_EMEMORY;
         return 0;
@@ -550,7 +575,8 @@ int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd,
                 .down = all + n + 2 * m,
                 .fd = fd,
                 .trust = trust,
-                .known = all + n + 9 * m};
+                .known = all + n + 9 * m,
+                .rounding = all + n + 10 * m};
     for (int k = 0; k < LEVELS; k++) {
         l.d[k] = all + n + (3 + k) * m;
         l.s[k] = all + n + (6 + k) * m;
@@ -564,6 +590,22 @@ int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd,
     moved(p, input, l.x, v, 0, l.up); /* back to the point */
     free(all);
     return unknown;
+}
+
+void dg_probe_tangent_at(dg_probe *p, int input, double share, const double *v, double *jv)
+{
+    int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
+    double *x = calloc((size_t)(n + m) + 1, sizeof *x);
+    if (!x) {
+        p->failed = DG_EMEMORY;
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        x[i] = dg_number_get(p->real, p->in[input], i);
+    moved(p, input, x, x, share - 1, x + n);
+    dg_probe_tangent(p, input, v, jv);
+    moved(p, input, x, x, 0, x + n);
+    free(x);
 }
 
 double dg_probe_scale(const dg_probe *p, int input, double *scale)

@@ -15,6 +15,7 @@ typedef struct dg_probe {
     const dg_math *math;
     dg_type real;
     int has_tangent;
+    int careful; /* differences look first at what rounding does near the point */
     int in_rows[DG_PROBE_MOST], out_rows; /* have the batch as axis 0 */
     int n_results;                        /* without the next values of states */
     size_t carried;                       /* its bytes */
@@ -45,6 +46,8 @@ int dg_probe_differentiable(const dg_probe *p, int input); /* real, given, and n
 const char *dg_probe_input_name(const dg_probe *p, int input);
 
 void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv);
+/* The same at the input times `share`, where terms that cancel at the point itself may not. */
+void dg_probe_tangent_at(dg_probe *p, int input, double share, const double *v, double *jv);
 /* The same over memory that held 0, so that only what is not finite itself is found to be so. */
 void dg_probe_tangent_over_zeros(dg_probe *p, int input, const double *v, double *jv);
 void dg_probe_adjoint(dg_probe *p, int input, const double *w, double *jtw);

@@ -2,6 +2,7 @@
 #include "onnx/import.h"
 
 #include "graph/graph.h"
+#include "io/utf8.h"
 #include "onnx/onnx.h"
 #include <math.h>
 #include <stdarg.h>
@@ -90,7 +91,7 @@ const char *dg_onnx_list(dg_import *m, int n, const int64_t x[])
 
 /* ---- Statements ------------------------------------------------------------------------------ */
 
-/* A text of the file in a comment: no control characters, not too long. */
+/* A text of the file in a comment: UTF-8, no control characters, not too long. */
 static const char *comment_text(dg_import *m, const char *text)
 {
     size_t n = strlen(text), most = 72;
@@ -100,6 +101,9 @@ static const char *comment_text(dg_import *m, const char *text)
             *p = '?';
     while (n > most && (copy[most - 1] & 0xC0) == 0x80) /* not within a character */
         copy[--most] = 0;
+    n = strlen(copy);
+    for (size_t at; (at = dg_utf8_check(copy, n)) < n;)
+        copy[at] = '?';
     return copy;
 }
 

@@ -177,8 +177,9 @@ static int is_meant(const char *key, const dg_experiment *e, const dg_change *c)
     return 0;
 }
 
+/* advice: what is to be said of it, behind the difference. */
 static dg_status compare_network(const json_t *was, const json_t *is, const char *path,
-                                 dg_diag *why)
+                                 const char *advice, dg_diag *why)
 {
     size_t i = 0;
     const char *old, *now;
@@ -190,9 +191,9 @@ static dg_status compare_network(const json_t *was, const json_t *is, const char
         return DG_OK;
     return dg_diag_set(why, DG_EUSAGE,
                        "the network is not the one of the run in '%.100s': that has `%.150s`, this "
-                       "%s%.150s%s; --out begins a run of its own, --weights from these weights",
+                       "%s%.150s%s; %s",
                        path, old ? old : "no more", now ? "has `" : "ends there", now ? now : "",
-                       now ? "`" : "");
+                       now ? "`" : "", advice);
 }
 
 /* The next file from *k on whose bytes are not those of one before. */
@@ -209,7 +210,6 @@ static const json_t *next_file(const json_t *list, size_t *k)
     return NULL;
 }
 
-/* advice: what is to be said of it, behind the difference. */
 static dg_status compare_data(const json_t *was, const json_t *is, const char *path,
                               const char *advice, dg_diag *why)
 {
@@ -236,29 +236,50 @@ static dg_status compare_data(const json_t *was, const json_t *is, const char *p
         then ? then : "", then ? "..." : "", advice);
 }
 
-dg_status dg_identity_same_data(const json_t *run, const dg_experiment *e, const char *path,
-                                dg_diag *why)
+/* A key that was and is; either may be NULL. advice: as above. */
+static dg_status differs(const char *key, const json_t *was, const json_t *is, const char *path,
+                         const char *advice, dg_diag *why)
 {
-    json_t *is = data_files(e, why);
-    if (why->code == DG_OK)
-        compare_data(json_object_get(run, "data"), is, path,
-                     "the figures are those of the data now", why);
-    json_decref(is);
+    dg_text a = dg_text_make(NULL), b = dg_text_make(NULL);
+    dg_json_write(was, JSON_ENCODE_ANY | JSON_COMPACT, &a);
+    dg_json_write(is, JSON_ENCODE_ANY | JSON_COMPACT, &b);
+    dg_diag_set(why, DG_EUSAGE, "%s of the run in '%.100s' was %.150s and is %.150s now; %s", key,
+                path, was ? a.data : "nothing", is ? b.data : "nothing", advice);
+    dg_text_free(&a);
+    dg_text_free(&b);
     return why->code;
 }
 
 static dg_status refuse(const char *key, const json_t *was, const json_t *is, const char *path,
                         const char *option, dg_diag *why)
 {
-    dg_text a = dg_text_make(NULL), b = dg_text_make(NULL);
-    dg_json_write(was, JSON_ENCODE_ANY | JSON_COMPACT, &a);
-    dg_json_write(is, JSON_ENCODE_ANY | JSON_COMPACT, &b);
-    dg_diag_set(why, DG_EUSAGE, "%s of the run in '%.100s' was %.150s and is %.150s now%s%s%s", key,
-                path, was ? a.data : "nothing", is ? b.data : "nothing", option ? "; --set " : "",
-                option ? option : "; --out begins a run of its own",
-                option ? "=... says that this is meant" : "");
-    dg_text_free(&a);
-    dg_text_free(&b);
+    char advice[128] = "--out begins a run of its own";
+    if (option)
+        dg_format(advice, sizeof advice, "--set %s=... says that this is meant", option);
+    return differs(key, was, is, path, advice, why);
+}
+
+dg_status dg_identity_same(const json_t *run, const dg_experiment *e, const char *path,
+                           dg_diag *why)
+{
+    static const char advice[] = "the figures are those of the model and the data now";
+    const json_t *was = json_object_get(run, "columns");
+    json_t *network = network_lines(e->model->graph, why), *data = data_files(e, why);
+    json_t *columns = column_lines(e, why), *value;
+    const char *key;
+    if (why->code == DG_OK)
+        compare_network(json_object_get(run, "network"), network, path, advice, why);
+    json_object_foreach(columns, key, value)
+    {
+        const json_t *then = json_object_get(was, key);
+        if (why->code == DG_OK && was && !json_equal(then, value))
+            differs(key, then, value, path, advice, why);
+    }
+    if (why->code == DG_OK)
+        compare_data(json_object_get(run, "data"), data, path, advice, why);
+    json_decref(network);
+    json_decref(data);
+    json_decref(columns);
     return why->code;
 }
 
@@ -301,7 +322,8 @@ dg_status dg_identity_compare(const json_t *was, const json_t *is, const char *p
               "--out begins a run of its own, --weights %.100s/last.safetensors from its weights",
               path);
     dg_status s =
-        compare_network(json_object_get(was, "network"), json_object_get(is, "network"), path, why);
+        compare_network(json_object_get(was, "network"), json_object_get(is, "network"), path,
+                        "--out begins a run of its own, --weights from these weights", why);
     if (s == DG_OK && !is_meant("data", e, c))
         s = compare_data(json_object_get(was, "data"), json_object_get(is, "data"), path, advice,
                          why);

@@ -30,9 +30,10 @@ json_t *dg_identity(const dg_trainer *t, dg_diag *why);
 dg_status dg_identity_compare(const json_t *was, const json_t *is, const char *path,
                               const dg_experiment *e, const dg_change *change, dg_diag *why);
 
-/* DG_EDATA: the files that the experiment has read are not those of a run; why names the first. */
-dg_status dg_identity_same_data(const json_t *run, const dg_experiment *e, const char *path,
-                                dg_diag *why);
+/* For who reads a run. DG_EUSAGE: the network, or what the data go through, is another one; DG_EDATA:
+ * the files are; why names the first difference. */
+dg_status dg_identity_same(const json_t *run, const dg_experiment *e, const char *path,
+                           dg_diag *why);
 
 /* 1: the figures by which weights are the best are not those of before: another validation part. */
 int dg_identity_judges_anew(const json_t *was, const json_t *is);

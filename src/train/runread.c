@@ -59,6 +59,11 @@ json_t *dg_run_json(const char *path, dg_diag *why)
         dg_diag_set(why, DG_EMEMORY, "out of memory");
     else if (s == DG_OK && !j)
         dg_file_fail(why, DG_EDATA, file, e.line, e.column, "%s", e.text);
+    else if (j && !json_is_object(json_object_get(j, "run"))) {
+        dg_file_fail(why, DG_EDATA, file, 0, 0, "it describes no run of dagrad");
+        json_decref(j);
+        j = NULL;
+    }
     dg_text_free(&text);
     return j;
 }
@@ -132,11 +137,12 @@ static int find_places(const json_t *j, const dg_experiment_options *o, const ch
     return n;
 }
 
-/* Other data than those of the training are no failure, but their figures are others. */
-static void tell_changed_data(const dg_experiment *e, const json_t *run, const char *path,
-                              dg_diag *why)
+/* Another network or other data than those of the training are no failure, but their figures are
+ * others. */
+static void tell_changes(const dg_experiment *e, const json_t *run, const char *path, dg_diag *why)
 {
-    if (dg_identity_same_data(run, e, path, why) != DG_EDATA)
+    const dg_status s = dg_identity_same(run, e, path, why);
+    if (s != DG_EDATA && s != DG_EUSAGE)
         return;
     if (e->options.say)
         e->options.say(e->options.user, why->text);
@@ -158,7 +164,7 @@ dg_experiment *dg_run_open(const char *path, const char *weights, const dg_exper
     all.path = dg_run_file(path, "model.dag", model, sizeof model);
     dg_experiment *e = why->code == DG_OK ? dg_experiment_open(&all) : NULL;
     if (e && dg_experiment_status(e) == DG_OK && !o->without_data)
-        tell_changed_data(e, json_object_get(j, "run"), path, why);
+        tell_changes(e, json_object_get(j, json_object_get(j, "next") ? "next" : "run"), path, why);
     json_decref(j);
     for (int i = own; i < all.n_dirs; i++)
         free((char *)(uintptr_t)place[i]);

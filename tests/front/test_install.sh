@@ -68,10 +68,10 @@ fi
 
 # README: the line as it stands, with a home folder of its own.
 unset PKG_CONFIG_PATH
-export HOME=$folder/home
+export HOME="$folder/hömé of one"
 install "$HOME/.local"
 awk '$0 == "```" { on = 0 } on; $0 == "```c" { on = 1 }' "$source/README.md" >xor.c
-line=$(grep -m1 '^    cc xor\.c ' "$source/README.md")
+line=$(grep -m1 ' xargs cc xor\.c$' "$source/README.md")
 eval "$line"
 ./a.out | grep -c ' xor ' | grep -qx 4 || { echo "README: $line" && exit 1; }
 echo "built in five ways, nodes by g++, and as README says; it prints"

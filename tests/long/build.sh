@@ -39,7 +39,7 @@ needs() { # needs COMMAND...: ends the step if one is missing
 }
 
 copy=$folder/a\ cöpy\ of\ dagrad
-mkdir "$copy" "$folder/home"
+mkdir "$copy" "$folder/hömé of one"
 tar -C "$root" --exclude=./build --exclude=./.git --exclude=./runs -cf - . | tar -C "$copy" -xf -
 
 # README's program in C.
@@ -47,12 +47,12 @@ program() { awk '$0 == "```" { on = 0 } on; $0 == "```c" { on = 1 }' "$copy/READ
 
 # The lines of README that build a program in C, as they stand.
 readme() {
-    export HOME=$folder/home
+    export HOME="$folder/hömé of one"
     cd "$copy"
     eval "$(grep -m1 '^    make && make install ' README.md)"
-    cd "$folder/home"
+    cd "$HOME"
     program >xor.c
-    eval "$(grep -m1 '^    cc xor\.c ' "$copy/README.md")"
+    eval "$(grep -m1 ' xargs cc xor\.c$' "$copy/README.md")"
     ./a.out
     .local/bin/dagrad --version
     [ "$(./a.out | grep -cE '^(0 xor 0|1 xor 1) = -?0\.0|^(0 xor 1|1 xor 0) = (0\.9|1\.0)')" = 4 ]

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "io/io_tools.h"
+#include "io/utf8.h"
 #include "onnx/import.h"
 #include "onnx/onnx_make.h"
 #include "onnx/onnx_tools.h"
@@ -212,6 +213,27 @@ static void test_external(void **state)
     io_folder_remove(folder);
 }
 
+/* Names are bytes of any kind and length; the text made of them is UTF-8. */
+static void test_names_in_comments(void **state)
+{
+    (void)state;
+    static const char latin[] = "\x08\x08\x12\x04"
+                                "caf\xe9\x3a\x00\x42\x04\x0a\x00\x10\x0d";
+    char cut[110] = "\x08\x08\x12\x62"; /* 98 bytes: 71 letters, then letters of two bytes */
+    memset(cut + 4, 'a', 71);
+    for (int i = 75; i < 101; i += 2)
+        memcpy(cut + i, "\xc3\xa9", 2);
+    memcpy(cut + 101, "a\x3a\x00\x42\x04\x0a\x00\x10\x0d", 9);
+    dg_onnx *n = attempt(latin, sizeof latin - 1, "latin");
+    assert_non_null(n);
+    assert_non_null(strstr(n->text, "by caf? "));
+    dg_onnx_free(n);
+    n = attempt(cut, sizeof cut, "cut");
+    assert_non_null(n);
+    assert_int_equal(dg_utf8_check(n->text, strlen(n->text)), strlen(n->text));
+    dg_onnx_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cut_at_every_byte),
@@ -219,6 +241,7 @@ int main(void)
                                        cmocka_unit_test(test_nested),
                                        cmocka_unit_test(test_huge_counts),
                                        cmocka_unit_test(test_memory_is_limited),
-                                       cmocka_unit_test(test_external)};
+                                       cmocka_unit_test(test_external),
+                                       cmocka_unit_test(test_names_in_comments)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -468,6 +468,26 @@ static void changed_data_are_told(void **state)
     shell("mv same.csv d.csv");
 }
 
+/* A model.dag that was edited is not taken for what was trained. */
+static void edited_models_are_told(void **state)
+{
+    (void)state;
+    write_line("own.dag", "optimizer = sgd(rate=0.1); batch = 8; epochs = 2");
+    free(output("train own.dag --out own --quiet"));
+    run(0, "eval own", NULL);
+    shell("test ! -s err; cp own/model.dag kept; sed -i 's/| tanh/| relu/' own/model.dag");
+    run(0, "eval own", "that has `tanh#1");
+    shell("sed 's/\"a\".)/& | scale(2)/' kept >own/model.dag");
+    run(0, "eval own", "the figures are those of the model and the data now");
+    shell("cp kept own/model.dag; sed -i 's/metric/# &/' own/model.dag");
+    run(0, "eval own", NULL);
+    shell("test ! -s err; echo '{}' >own/run.json");
+    run(3, "eval own", "own/run.json: it describes no run of dagrad");
+    run(3, "train --resume own", "own/run.json: it describes no run of dagrad");
+    run(2, "train own.dag --out ''", "--out is empty");
+    run(2, "train own.dag --out new --require 'mse<=nan'", "it takes METRIC>=NUMBER");
+}
+
 /* steps and epochs take each other's place, also in the model that the run keeps. */
 static void steps_take_the_place_of_epochs(void **state)
 {
@@ -591,6 +611,7 @@ int main(void)
         cmocka_unit_test(data_may_move_but_not_change),
         cmocka_unit_test(one_trains_the_others_are_told),
         cmocka_unit_test(changed_data_are_told),
+        cmocka_unit_test(edited_models_are_told),
         cmocka_unit_test(steps_take_the_place_of_epochs),
         cmocka_unit_test(readers_neither_lock_nor_write),
         cmocka_unit_test(a_begun_folder_is_taken_over),
