@@ -24,6 +24,7 @@ END
 }
 
 for page in "$@"; do
+    [ -f "$page" ] || { complain "$page: not there"; continue; }
     page=$(realpath "$page")
     name=$(basename "$(dirname "$page")")-$(basename "$page" .html)
     [ "$(stat -c %s "$page")" -lt 2000000 ] || complain "$name: over 2 MB"

@@ -6,6 +6,7 @@
 #include "cli/plugin.h"
 #include "cli/live.h"
 #include "io/file.h"
+#include "report/events.h"
 #include "report/report.h"
 #include "train/checkpoint.h"
 #include "train/json.h"
@@ -17,7 +18,7 @@
 #include <string.h>
 
 typedef struct train_options {
-    const char *model, *out, *resume, *weights;
+    const char *model, *out, *resume, *weights, *tensorboard;
     dg_list set, data, require, allow, node;
     int64_t epochs, steps, batch, seed, threads;
     int quiet, json, no_report;
@@ -181,6 +182,63 @@ static dg_status last_line(const dg_trainer *t, const train_options *o, const ou
     return DG_OK;
 }
 
+/* Progress goes to the line of the terminal, and what was logged to TensorBoard. */
+typedef struct watchers {
+    dg_report line;
+    dg_events *events; /* NULL: not asked for, or given up */
+} watchers;
+
+/* What cannot be written there is told once; the training goes on. */
+static void follow(watchers *w)
+{
+    dg_diag why = {.code = DG_OK}, again = why;
+    if (!w->events || dg_events_follow(w->events, &why) == DG_OK)
+        return;
+    fprintf(stderr, "dagrad train: warning: no more events for TensorBoard: %s\n", why.text);
+    dg_events_close(w->events, &again);
+    w->events = NULL;
+}
+
+static void watch_step(void *user, const dg_trainer *t, double seconds, double samples_per_second)
+{
+    watchers *w = user;
+    follow(w);
+    if (w->line.step)
+        w->line.step(w->line.user, t, seconds, samples_per_second);
+}
+
+static void watch_epoch(void *user, const dg_trainer *t, const dg_figures *train,
+                        const dg_figures *held, double seconds)
+{
+    watchers *w = user;
+    follow(w);
+    if (w->line.epoch)
+        w->line.epoch(w->line.user, t, train, held, seconds);
+}
+
+static void watch_say(void *user, const char *text)
+{
+    watchers *w = user;
+    if (w->line.say)
+        w->line.say(w->line.user, text);
+}
+
+/* The loop, watched. A folder for TensorBoard that cannot be made is a failure before step 1. */
+static dg_status run_loop(dg_trainer *t, dg_run_dir *r, const train_options *o,
+                          const dg_report *line, dg_diag *why)
+{
+    watchers w = {.line = *line};
+    const dg_report all = {&w, watch_step, watch_epoch, watch_say};
+    dg_diag ignored = {.code = DG_OK};
+    dg_status s = DG_OK;
+    if (o->tensorboard)
+        s = dg_events_open(&w.events, o->tensorboard, r->path, t->progress.step + 1, why);
+    if (s == DG_OK)
+        s = dg_train_loop(t, r, &dg_stop_signal, &all, why);
+    dg_events_close(w.events, &ignored);
+    return s;
+}
+
 /* report.html in the run. What is trained is saved already, so a failure is a warning. */
 static void write_report(dg_trainer *t, const outcome *r, const char *run)
 {
@@ -223,7 +281,7 @@ static int run_trainer(dg_experiment *e, dg_run_dir *r, const train_options *o)
     if (s == DG_OK && !o->quiet)
         fprintf(stderr, "run %s\n", r->path);
     if (s == DG_OK)
-        s = dg_train_loop(&t, r, &dg_stop_signal, &report, &why);
+        s = run_loop(&t, r, o, &report, &why);
     dg_report_end(&line);
     if (s == DG_OK)
         s = choose_weights(&t, r, &result, &why);
@@ -329,6 +387,7 @@ static int train(int argc, char **argv)
         {"require", FLAG_LIST, &o.require, "METRIC>=X", "exit code 5 if it is missed"},
         {"quiet", FLAG_ON, &o.quiet, NULL, "the last line only"},
         {"json", FLAG_ON, &o.json, NULL, "the last line as JSON"},
+        {"tensorboard", FLAG_TEXT, &o.tensorboard, "DIR", "event files for TensorBoard there"},
         {"no-report", FLAG_ON, &o.no_report, NULL, "no report.html in the run"},
     };
     int code = dg_flags_read(&dg_command_train, flags, sizeof flags / sizeof flags[0], place, 1,

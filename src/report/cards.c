@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CARDS = 6, MOST_NUMBERS = 10, MOST_LETTERS = 280, SHORT = 6 };
+enum { CARDS = 8, WIDE_CARDS = 5, MOST_NUMBERS = 10, MOST_LETTERS = 280, SHORT = 6 };
 
 /* Ranges of the values of all samples, so that cards compare. */
 typedef struct deck {
@@ -42,7 +42,7 @@ static void add_text(dg_text *t, const dg_tensor *x, int64_t row, const dg_legen
                      const char *name)
 {
     int64_t n = x->shape.dim[1];
-    dg_text_add(t, "<div class=\"soft\">");
+    dg_text_add(t, "<div>");
     dg_html(t, name);
     dg_text_add(t, "</div><div class=\"text\">");
     for (int64_t i = 0; i < n && i < MOST_LETTERS; i++)
@@ -53,9 +53,9 @@ static void add_text(dg_text *t, const dg_tensor *x, int64_t row, const dg_legen
 /* The estimated letters, those marked that are not the target's. */
 static void add_estimated_text(dg_text *t, const dg_sample_pair *p, int64_t row, int64_t n)
 {
-    dg_text_add(t, "<div class=\"soft\">");
+    dg_text_add(t, "<div>");
     dg_html(t, p->versus->estimate_name);
-    dg_text_add(t, ", <span class=\"wrong\">other</span> letters marked</div><div class=\"text\">");
+    dg_text_add(t, "</div><div class=\"text\">");
     for (int64_t i = 0; i < n && i < MOST_LETTERS; i++) {
         int64_t a = (int64_t)dg_sample_value(p, 0, row, i);
         int64_t b = (int64_t)dg_sample_value(p, 1, row, i);
@@ -72,7 +72,7 @@ static void add_numbers(dg_text *t, const dg_sample_input *in, int64_t row)
 {
     int64_t n = dg_shape_row(&in->values.shape);
     int named = in->legend && in->legend->n == n && !in->legend->classes;
-    dg_text_add(t, "<dl>");
+    dg_text_add(t, n > SHORT ? "<dl class=\"many\">" : "<dl>");
     for (int64_t i = 0; i < n && i < MOST_NUMBERS; i++) {
         double x = dg_tensor_number(&in->values, row * n + i);
         const char *word = in->values.type == DG_I32 ? dg_legend_class(in->legend, x) : NULL;
@@ -214,7 +214,15 @@ static void add_result(deck *d, int i, int64_t row)
     }
 }
 
-static void add_card(deck *d, int64_t row)
+/* How cards are laid out: texts under one another and curves side by side want the whole width. */
+typedef enum { PLAIN, SMALL, TEXTS, SERIES } layout;
+
+static int is_result_text(const dg_sample_pair *p)
+{
+    return is_text(&p->targets, p->versus->legend);
+}
+
+static void add_card(deck *d, int64_t row, layout how)
 {
     const dg_sample_row *r = &d->s->row[row];
     dg_text_add(d->t, "<div class=\"card\"><div class=\"head\"><span>");
@@ -226,21 +234,34 @@ static void add_card(deck *d, int64_t row)
     dg_html_number(d->t, r->loss);
     dg_text_add(d->t, "</span></div>\n");
     add_pictures(d, row);
+    dg_text_add(d->t, how == TEXTS    ? "<div class=\"texts\">\n"
+                      : how == SERIES ? "<div class=\"series\">\n"
+                                      : "<div>\n");
     for (int i = 0; i < d->s->n_inputs; i++)
         add_input(d, i, row);
     for (int i = 0; i < d->s->n_pairs; i++)
-        add_result(d, i, row);
+        if (how != TEXTS || is_result_text(&d->s->pair[i]))
+            add_result(d, i, row);
+    dg_text_add(d->t, "</div>\n");
+    for (int i = 0; how == TEXTS && i < d->s->n_pairs; i++)
+        if (!is_result_text(&d->s->pair[i]))
+            add_result(d, i, row);
     dg_text_add(d->t, "</div>\n");
 }
 
-/* Texts and curves want the whole width. */
-static int is_wide(const dg_samples *s)
+static layout layout_of(const dg_samples *s)
 {
-    int wide = 0;
-    for (int i = 0; i < s->n_inputs; i++)
-        wide |= is_text(&s->input[i].values, s->input[i].legend) ||
-                dg_thumb_is_series(&s->input[i].values);
-    return wide;
+    int texts = 0, series = 0, pictures = 0, results = 0;
+    for (int i = 0; i < s->n_inputs; i++) {
+        texts += is_text(&s->input[i].values, s->input[i].legend);
+        series += dg_thumb_is_series(&s->input[i].values);
+        pictures += dg_thumb_is_picture(&s->input[i].values);
+    }
+    for (int i = 0; i < s->n_pairs; i++)
+        results += is_picture_pair(&s->pair[i]) + is_map_pair(&s->pair[i]);
+    if (texts > 0 && texts == s->n_inputs)
+        return TEXTS;
+    return series > 0 ? SERIES : pictures == 1 && s->n_inputs == 1 && results == 0 ? SMALL : PLAIN;
 }
 
 static int make_deck(deck *d)
@@ -265,10 +286,15 @@ static int make_deck(deck *d)
 static void add_cards(dg_text *t, const dg_samples *s, const char *heading)
 {
     deck d = {.t = t, .s = s};
-    dg_text_printf(t, "<h3>%s</h3>\n<div class=\"cards%s\">\n", heading, is_wide(s) ? " wide" : "");
+    layout how = layout_of(s);
+    int wide = how == TEXTS || how == SERIES;
+    dg_text_printf(t, "<h3>%s</h3>\n<div class=\"cards%s\">\n", heading,
+                   wide           ? " wide"
+                   : how == SMALL ? " small"
+                                  : "");
     if (make_deck(&d))
-        for (int64_t k = 0; k < s->n; k++)
-            add_card(&d, k);
+        for (int64_t k = 0; k < s->n && k < (wide ? WIDE_CARDS : CARDS); k++)
+            add_card(&d, k, how);
     else
         t->failed = true;
     dg_text_add(t, "</div>\n");
@@ -287,7 +313,9 @@ dg_status dg_section_samples(dg_text *t, const dg_view *v, int threads, dg_diag 
         s = dg_samples_any(&any, &v->survey, CARDS, threads, why);
     if (s == DG_OK) {
         dg_section_begin(t, "samples", "Samples");
-        dg_text_printf(t, "<p class=\"soft\">Of the %s part.</p>\n", v->part);
+        dg_text_printf(
+            t, "<p class=\"soft\">Of the %s part%s.</p>\n", v->part,
+            layout_of(&worst) == TEXTS ? "; letters that are not the target's are underlined" : "");
         add_cards(t, &worst, "The largest loss");
         add_cards(t, &any, "Drawn at random");
         dg_section_end(t);

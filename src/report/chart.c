@@ -185,7 +185,7 @@ static void begin(dg_text *t, const char *title, const char *y)
 
 static plot measure(dg_text *t, const dg_chart *c)
 {
-    axis none = {.low = INFINITY, .high = -INFINITY};
+    axis none = {.low = HUGE_VAL, .high = -HUGE_VAL};
     plot p = {.t = t, .x = none, .y = none};
     p.y.logarithmic = c->logarithmic;
     for (int k = 0; k < c->n; k++)
@@ -218,7 +218,7 @@ void dg_chart_draw(dg_text *t, const dg_chart *c)
         if (c->line[k].look != DG_LINE_POINTS)
             draw_path(&p, &c->line[k]);
         if (c->line[k].look == DG_LINE_POINTS ||
-            (c->line[k].look != DG_LINE_THIN && c->line[k].n <= FEW))
+            (c->line[k].look != DG_LINE_THIN && c->line[k].n <= FEW && !c->bare))
             draw_dots(&p, &c->line[k]);
     }
     draw_names(&p, c->x);
@@ -230,7 +230,7 @@ void dg_chart_draw(dg_text *t, const dg_chart *c)
 
 int dg_chart_wants_logarithm(int n, const dg_line *line)
 {
-    double least = INFINITY, most = 0;
+    double least = HUGE_VAL, most = 0;
     for (int k = 0; k < n; k++)
         for (int i = 0; i < line[k].n; i++) {
             double y = line[k].at[i][1];

@@ -22,6 +22,7 @@ typedef struct dg_chart {
     int logarithmic; /* the axis of y */
     int diagonal;    /* the line x = y, both axes alike */
     int whole;       /* ticks of x are whole numbers */
+    int bare;        /* lines without dots */
 } dg_chart;
 
 void dg_chart_draw(dg_text *t, const dg_chart *c);

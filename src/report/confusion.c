@@ -16,8 +16,12 @@ static void add_name(dg_text *t, const dg_versus *v, int64_t k)
 static void add_cell(dg_text *t, int64_t count, int64_t of, int hit)
 {
     double share = of > 0 ? (double)count / (double)of : 0;
+    if (count == 0) {
+        dg_text_add(t, "<td class=\"z\">0</td>");
+        return;
+    }
     dg_text_printf(t, "<td style=\"background:rgb(%s/%.2f)\">", hit ? "47 125 79" : "205 70 50",
-                   count ? 0.08 + 0.55 * share : 0);
+                   0.08 + 0.55 * share);
     dg_html_count(t, count);
     dg_text_add(t, "</td>");
 }

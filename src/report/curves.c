@@ -25,12 +25,13 @@ static int lines_of_one(const dg_record *r, const char *name, dg_line line[])
     const dg_series *step = dg_record_find(r, "step", name);
     const dg_series *epoch = dg_record_find(r, "epoch", name);
     const dg_series *held = dg_record_find(r, "validation", name);
+    int is_rate = strcmp(name, "rate") == 0; /* a function of the step */
     int n = 0;
     if (step && step->n > 1)
-        line[n++] = line_of(step, "batches", DG_LINE_THIN, 0);
-    if (epoch && epoch->n > 0 && !(epoch->n == 1 && n))
+        line[n++] = line_of(step, "batches", is_rate ? DG_LINE_PLAIN : DG_LINE_THIN, 0);
+    if (epoch && !is_rate && epoch->n > 0 && !(epoch->n == 1 && n))
         line[n++] = line_of(epoch, "training", DG_LINE_PLAIN, 0);
-    if (held && held->n > 0)
+    if (held && !is_rate && held->n > 0)
         line[n++] = line_of(held, "validation", DG_LINE_PLAIN, 1);
     return n;
 }
@@ -39,8 +40,8 @@ static int lines_of_one(const dg_record *r, const char *name, dg_line line[])
 static int lines_of_many(int n, const dg_view *v, const char *name, const char **kind,
                          dg_line line[])
 {
-    int found = 0;
-    for (int k = 0; k < 3 && found == 0; k++) {
+    int found = 0, first = strcmp(name, "rate") == 0 ? 2 : 0;
+    for (int k = first; k < 3 && found == 0; k++) {
         int all = 1;
         *kind = kinds[k];
         for (int i = 0; i < n; i++) {
@@ -70,6 +71,7 @@ static void add_chart(dg_text *t, int n, const dg_view *v, const char *name)
 {
     dg_line line[MOST_LINES];
     const char *kind = "";
+    int is_loss = strcmp(name, "loss") == 0 || strncmp(name, "term ", 5) == 0;
     int lines =
         n == 1 ? lines_of_one(&v->record, name, line) : lines_of_many(n, v, name, &kind, line);
     if (lines == 0)
@@ -79,8 +81,9 @@ static void add_chart(dg_text *t, int n, const dg_view *v, const char *name)
                   .n = lines,
                   .line = line,
                   .whole = 1,
-                  .logarithmic = dg_chart_wants_logarithm(lines, line)};
-    if (n > 1)
+                  .bare = strcmp(name, "rate") == 0,
+                  .logarithmic = is_loss && dg_chart_wants_logarithm(lines, line)};
+    if (n > 1 && !c.bare)
         c.y = strcmp(kind, "epoch") == 0  ? "training"
               : strcmp(kind, "step") == 0 ? "batches"
                                           : kind;

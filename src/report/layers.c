@@ -28,29 +28,44 @@ static void add_name(dg_text *t, const char *name)
     dg_text_add(t, "</code>");
 }
 
-/* The last node whose error vector is beyond the bound; -1: none. */
-static int find_beyond(const double *x, int last, double bound)
+/* The last of the first nodes that all have less than the bound; -1: none. A result that nothing
+ * reads has an error vector of 0, which says nothing by itself. */
+static int find_vanished(const double *x, int last)
 {
-    for (int k = last - 1; k >= 0; k--)
-        if (x[last] > 0 && (bound < 1 ? x[k] < bound * x[last] : x[k] > bound * x[last]))
-            return k;
-    return -1;
+    int at = -1, nonzero = 0;
+    for (int k = 0; k < last && x[k] < vanished * x[last]; k++) {
+        nonzero |= x[k] > 0;
+        at = nonzero || k > 0 ? k : at;
+    }
+    return at;
+}
+
+static int find_exploded(const double *x, int last)
+{
+    int at = 0;
+    for (int k = 1; k < last; k++)
+        at = x[k] > x[at] ? k : at;
+    return last > 0 && x[last] > 0 && x[at] > exploded * x[last] ? at : -1;
+}
+
+static void say_found(dg_text *t, const dg_layers *l, const double *x, int low, int at, int last)
+{
+    dg_text_add(t, low ? "the error vector vanishes. From " : "the error vector explodes. At ");
+    add_name(t, l->name[at]);
+    dg_text_add(t, low ? " back to the input its rms is below 10<sup>-6</sup> of the last layer's, "
+                       : " its rms is more than 10<sup>6</sup> times the last layer's, ");
+    add_name(t, l->name[last]);
+    dg_text_printf(t, " (%.3g against %.3g).</p>\n", x[at], x[last]);
 }
 
 static void say_step(dg_text *t, const dg_layers *l, int s)
 {
     const double *x = &l->x[(size_t)s * (size_t)l->nodes];
-    int last = last_layer(l), low = find_beyond(x, last, vanished);
-    int high = find_beyond(x, last, exploded), at = low >= 0 ? low : high;
-    dg_text_printf(t, "<p%s>Step %.0f: ", at >= 0 ? " class=\"note\"" : "", l->step[s]);
-    if (at >= 0) {
-        dg_text_add(t, low >= 0 ? "the error vector vanishes. From "
-                                : "the error vector explodes. From ");
-        add_name(t, l->name[at]);
-        dg_text_printf(t, " back to the input its rms is %s of the last layer's, ",
-                       low >= 0 ? "below 10<sup>-6</sup>" : "above 10<sup>6</sup> times that");
-        add_name(t, l->name[last]);
-        dg_text_printf(t, " (%.3g against %.3g).</p>\n", x[at], x[last]);
+    int last = last_layer(l), low = find_vanished(x, last), high = find_exploded(x, last);
+    int found = low >= 0 || high >= 0;
+    dg_text_printf(t, "<p%s>Step %.0f: ", found ? " class=\"note\"" : "", l->step[s]);
+    if (found) {
+        say_found(t, l, x, low >= 0, low >= 0 ? low : high, last);
         return;
     }
     dg_text_add(t, "from the last layer, ");
@@ -79,7 +94,7 @@ static void colour_of(double x, uint8_t rgb[3])
 /* The range of a map in decades: its largest number, and DECADES below at most. */
 static void find_range(const dg_layers *l, double *low, double *high)
 {
-    double least = INFINITY, most = 0;
+    double least = HUGE_VAL, most = 0;
     for (size_t i = 0, n = (size_t)l->steps * (size_t)l->nodes; i < n; i++)
         if (isfinite(l->x[i]) && l->x[i] > 0) {
             least = l->x[i] < least ? l->x[i] : least;
@@ -117,11 +132,11 @@ static void add_scale(dg_text *t, double low, double high)
     for (int i = 0; i < WIDE; i++)
         colour_of((double)i / (WIDE - 1), pixel + 3 * i);
     dg_text_printf(t,
-                   "<div class=\"key\"><span>1e%.0f <img alt=\"\" style=\"width:9rem;height:.7em;"
+                   "<div class=\"key\"><span>%.0e <img alt=\"\" style=\"width:9rem;height:.7em;"
                    "vertical-align:middle\" src=\"",
-                   low);
+                   pow(10, low));
     dg_png_uri(t, WIDE, 1, 3, pixel);
-    dg_text_printf(t, "\"> 1e%.0f</span></div>\n", high);
+    dg_text_printf(t, "\"> %.0e</span></div>\n", pow(10, high));
 }
 
 static void draw_map(dg_text *t, const dg_layers *l, const char *title)

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BARS = 40, DRAWN = 4 };
+enum { MOST_BARS = 40, LEAST_BARS = 8, DRAWN = 4 };
 
 static void add_name(dg_text *t, const dg_versus *v, int64_t c)
 {
@@ -12,26 +12,29 @@ static void add_name(dg_text *t, const dg_versus *v, int64_t c)
     dg_html(t, v->columns == 1 ? v->target_name : dg_versus_name(v, c, room));
 }
 
+/* A column a component, so that a narrow screen holds it. */
 static void add_table(dg_text *t, const dg_versus *v)
 {
-    dg_text_add(t, "<div class=\"scroll\"><table><tr><th>component</th><th class=\"n\">numbers</th>"
-                   "<th class=\"n\">mean difference</th><th class=\"n\">mean absolute</th>"
-                   "<th class=\"n\">root mean square</th><th class=\"n\">largest</th></tr>\n");
+    static const char *const name[] = {"mean difference", "mean absolute", "root mean square",
+                                       "largest"};
+    dg_text_add(t, "<div class=\"scroll\"><table><tr><th></th>");
     for (int64_t c = 0; c < v->columns; c++) {
-        const dg_residuals *r = &v->residuals[c];
-        const double cell[] = {r->sum / r->n, r->absolute / r->n, sqrt(r->squares / r->n),
-                               r->largest};
-        dg_text_add(t, "<tr><td class=\"w\">");
+        dg_text_add(t, "<th class=\"n\">");
         add_name(t, v, c);
-        dg_text_add(t, "</td><td class=\"n\">");
-        dg_html_count(t, (int64_t)r->n);
-        for (int i = 0; i < 4; i++) {
-            dg_text_add(t, "</td><td class=\"n\">");
-            dg_html_number(t, cell[i]);
-        }
-        dg_text_add(t, "</td></tr>\n");
+        dg_text_add(t, "</th>");
     }
-    dg_text_add(t, "</table></div>\n");
+    for (int i = 0; i < 4; i++) {
+        dg_text_printf(t, "</tr>\n<tr><th>%s</th>", name[i]);
+        for (int64_t c = 0; c < v->columns; c++) {
+            const dg_residuals *r = &v->residuals[c];
+            const double cell[] = {r->sum / r->n, r->absolute / r->n, sqrt(r->squares / r->n),
+                                   r->largest};
+            dg_text_add(t, "<td class=\"n\">");
+            dg_html_number(t, cell[i]);
+            dg_text_add(t, "</td>");
+        }
+    }
+    dg_text_add(t, "</tr>\n</table></div>\n");
 }
 
 static void draw_cloud(dg_text *t, const dg_versus *v, int64_t c)
@@ -55,15 +58,17 @@ static void draw_cloud(dg_text *t, const dg_versus *v, int64_t c)
 
 static void draw_bars(dg_text *t, const dg_residuals *r)
 {
-    double count[BARS] = {0}, most = 0;
+    double count[MOST_BARS] = {0}, most = 0;
+    int bars = r->points / 4;
+    bars = bars < LEAST_BARS ? LEAST_BARS : bars > MOST_BARS ? MOST_BARS : bars;
     for (int i = 0; i < r->points; i++)
         most = fmax(most, fabs(r->point[i][1] - r->point[i][0]));
     for (int i = 0; i < r->points; i++) {
         double at = (r->point[i][1] - r->point[i][0]) / (most > 0 ? most : 1);
-        int k = (int)((at + 1) / 2 * BARS);
-        count[k < 0 ? 0 : k >= BARS ? BARS - 1 : k] += 1;
+        int k = (int)((at + 1) / 2 * bars);
+        count[k < 0 ? 0 : k >= bars ? bars - 1 : k] += 1;
     }
-    dg_histogram_draw(t, "estimate - target", "difference", BARS, count, most > 0 ? -most : -1,
+    dg_histogram_draw(t, "estimate - target", "difference", bars, count, most > 0 ? -most : -1,
                       most > 0 ? most : 1);
 }
 

@@ -217,8 +217,7 @@ double dg_sample_value(const dg_sample_pair *p, int estimate, int64_t row, int64
                        : dg_tensor_number(t, first + i);
 }
 
-const char *dg_sample_word(const dg_sample_pair *p, int estimate, double x,
-                           char room[DG_DATE_TEXT])
+const char *dg_sample_word(const dg_sample_pair *p, int estimate, double x, char room[DG_DATE_TEXT])
 {
     int labels;
     dg_sample_count(p, estimate, &labels);

@@ -43,8 +43,7 @@ static void add_tiles(dg_text *t, const dg_view *v)
         char what[64];
         dg_format(what, sizeof what, "weights%s%s%s", v->which ? " (" : "",
                   v->which ? v->which : "", v->which ? ")" : "");
-        dg_text_printf(t, "<div class=\"tile\"><b style=\"font-size:.95rem;line-height:1.8\">%s",
-                       v->hash);
+        dg_text_printf(t, "<div class=\"tile\"><b class=\"hash\">%s", v->hash);
         add_tile(t, what);
     }
     dg_text_add(t, "</div>\n");

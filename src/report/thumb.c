@@ -23,7 +23,7 @@ int dg_thumb_is_series(const dg_tensor *t)
 
 dg_range dg_thumb_range(const dg_tensor *t)
 {
-    dg_range r = {INFINITY, -INFINITY};
+    dg_range r = {HUGE_VAL, -HUGE_VAL};
     for (int64_t i = 0, n = dg_shape_count(&t->shape); i < n; i++) {
         double x = dg_tensor_number(t, i);
         r.low = x < r.low ? x : r.low;

@@ -164,9 +164,13 @@ static void several_runs_are_compared(void **state)
     assert_int_equal(cli_run("report c d --out both.html"), 0);
     expect_whole("both.html");
     expect_in("both.html", "<h1>2 runs</h1>");
-    expect_in("both.html", "<th>seed</th><td class=\"w\">1</td><td class=\"w\">7</td>");
-    expect_in("both.html", "<th>steps</th><td class=\"w\">2</td><td class=\"w\">3</td>");
-    expect_not_in("both.html", "<th>optimizer</th>");
+    expect_in("both.html", "<th class=\"n\">steps</th><th class=\"n\">seed</th>");
+    expect_in("both.html", "d</td><td class=\"n\">3</td><td class=\"n\">7</td>");
+    expect_not_in("both.html", "optimizer");
+    assert_int_equal(cli_run("train c.dag --out g --quiet --set optimizer.rate=1e-29"), 0);
+    assert_int_equal(cli_run("report c g --out - "), 0);
+    expect_in("out", "<th class=\"n\">optimizer.rate</th>");
+    expect_in("out", "g</td><td class=\"n\">1e-29</td>");
     assert_int_equal(cli_run("eval c d"), 0);
     expect_in("out", "accuracy");
     expect_in("out", "c    train  last        2");
