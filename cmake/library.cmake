@@ -39,7 +39,7 @@ if(DG_HAVE_IO)
             -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
         DEPENDS ${digits} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
     dg_storey(data -O2 ${PROJECT_BINARY_DIR}/digits_gz.c)
-    foreach(storey io train report cli)
+    foreach(storey io onnx train model report cli)
         if(TARGET dg_${storey})
             target_link_libraries(dg_${storey} PRIVATE ZLIB::ZLIB PkgConfig::JANSSON
                 ${DG_PICTURES})
@@ -47,7 +47,7 @@ if(DG_HAVE_IO)
     endforeach()
     dg_picture_definitions(dg_io)
 
-    dg_objects(io io data)
+    dg_objects(io lang io data onnx train model)
     dg_library(dagrad_io io_ ${io})
     target_link_libraries(dagrad_io_static PUBLIC dagrad_static
         PRIVATE ZLIB::ZLIB PkgConfig::JANSSON ${DG_PICTURES})

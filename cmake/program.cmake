@@ -1,7 +1,7 @@
 # dg_all, what the program and the tests are made of; and the target dagrad: the program, or where
 # zlib or jansson is missing the core library, so that `make` builds what can be built.
 if(DG_HAVE_IO)
-    dg_objects(upper lang onnx train report)
+    dg_objects(upper report)
     add_library(dg_all STATIC ${placeholder} ${upper})
     target_link_libraries(dg_all PUBLIC dagrad_io_static PkgConfig::JANSSON ZLIB::ZLIB
         ${DG_PICTURES})

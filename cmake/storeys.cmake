@@ -1,5 +1,6 @@
 # Storeys of the house as object libraries. A storey without sources has no target: ask TARGET.
-set(DG_STOREYS base kernels ops graph engine optim lang io onnx train report cli) # from below to above
+# from below to above
+set(DG_STOREYS base kernels ops graph engine optim lang io onnx train model report cli)
 
 # dg_optimise(NAME LEVEL): the level of optimisation in a release build; the sanitizers have theirs.
 function(dg_optimise name level)
@@ -65,10 +66,10 @@ function(dg_math prefix out fast right)
     set(${out} ${names} PARENT_SCOPE)
 endfunction()
 
-set(levels -O2 -O2 -O2 -O2 -O2 -Os -Os -Os -Os)
-foreach(storey base graph engine optim io lang onnx train report)
+set(levels -O2 -O2 -O2 -O2 -O2 -Os -Os -Os -Os -Os)
+foreach(storey base graph engine optim io lang onnx train model report)
     list(POP_FRONT levels level)
-    if(storey MATCHES "^(io|lang|train|report)$" AND NOT DG_HAVE_IO)
+    if(storey MATCHES "^(io|lang|onnx|train|model|report)$" AND NOT DG_HAVE_IO)
         continue()
     endif()
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${storey}/*.c)

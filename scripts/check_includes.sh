@@ -4,7 +4,7 @@
 cd "${1:-$(dirname "$0")/..}" || exit 1
 find include src -name '*.[ch]' -o -name '*.def' | sort | xargs -r awk '
 BEGIN {
-    n = split("base kernels ops graph engine optim lang io onnx train report cli", order, " ")
+    n = split("base kernels ops graph engine optim lang io onnx train model report cli", order, " ")
     for (i = 1; i <= n; i++) rank[order[i]] = i
 }
 function report(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0; bad = 1 }

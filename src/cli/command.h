@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "train/experiment.h"
+#include <dagrad/model.h>
 #include <signal.h>
 
 /* Exit codes. 128 + n: ended by signal n. */
@@ -78,5 +79,9 @@ int dg_stopped(void);
  * code. weights as in dg_run_open. Remarks go to standard error. */
 dg_experiment *dg_open_either(const dg_command *c, const char *path, const char *weights,
                               dg_experiment_options *o, int *code);
+
+/* The same through <dagrad/model.h>; o->log is set. */
+dg_model *dg_open_model(const dg_command *c, const char *path, const dg_model_options *o,
+                        int *code);
 
 #endif

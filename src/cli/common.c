@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "io/file.h"
 #include "io/reader.h"
+#include "model/handle.h"
 #include "train/rundir.h"
 #include <ctype.h>
 #include <errno.h>
@@ -202,5 +203,30 @@ dg_experiment *dg_open_either(const dg_command *c, const char *path, const char 
         return e;
     }
     dg_experiment_free(e);
+    return NULL;
+}
+
+/* What is wrong with a model: its own messages as they are, any other with the command's name. */
+static void print_line(void *user, const char *line)
+{
+    (void)user;
+    fprintf(stderr, "%s\n", line);
+}
+
+dg_model *dg_open_model(const dg_command *c, const char *path, const dg_model_options *o, int *code)
+{
+    dg_diag why = {.code = DG_OK};
+    dg_model_options all = *o;
+    all.log = say;
+    all.user = (void *)(uintptr_t)c;
+    dg_model *m = dg_model_open(path, &all);
+    if (dg_model_status(m, &why) == DG_OK)
+        return m;
+    *code = dg_exit_code(why.code);
+    if (dg_model_is_misread(m))
+        dg_model_print(m, dg_colors(), print_line, NULL);
+    else
+        dg_tell(c, &why);
+    dg_model_free(m);
     return NULL;
 }

@@ -384,7 +384,7 @@ static int run(grad *k)
     dg_diag why = {.code = DG_OK};
     dg_status s = DG_OK;
     if (k->o->weights && k->e->options.path) /* NULL: a run, opened with its weights */
-        s = dg_weights_read(k->e, k->o->weights, 0, NULL, NULL, &why);
+        s = dg_weights_read(k->e, k->o->weights, 0, NULL, &why);
     if (s == DG_OK && !choose_values(k))
         return EXIT_USAGE;
     dg_options o = k->options;

@@ -4,18 +4,12 @@
 #include "cli/results.h"
 #include "cli/sheet.h"
 #include "cli/with.h"
-#include "graph/graph.h"
-#include "io/array.h"
 #include "lang/suggest.h"
-#include "train/figures.h"
+#include "model/predictor.h"
 #include "train/legend.h"
-#include "train/rundir.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST_OUTPUTS = 64, FEWEST_ROWS = 64 };
 
 typedef struct predict_options {
     const char *out, *output, *weights;
@@ -23,19 +17,11 @@ typedef struct predict_options {
     int64_t top, threads;
 } predict_options;
 
-/* An output, and what it is for all rows. */
-typedef struct estimate {
-    const char *name;
-    dg_value value,
-        target;    /* target: what a loss or metric compares it with, else the value itself */
-    int by_rows;   /* has the batch axis */
-    dg_tensor all; /* data is owned */
-} estimate;
-
 typedef struct prediction {
-    dg_inputs in;
+    dg_model *m;
+    dg_predictor *p;
     dg_with with;
-    estimate of[MOST_OUTPUTS];
+    const dg_estimate **of; /* the outputs that are asked for */
     int n;
 } prediction;
 
@@ -46,37 +32,21 @@ static dg_status no_memory(dg_diag *why)
 
 /* ---- Which outputs --------------------------------------------------------------------------- */
 
-static dg_value target_of(const dg_dag *m, dg_value v)
-{
-    const dg_graph *g = m->graph;
-    for (int k = 0; k < g->n_losses; k++) {
-        int32_t node = g->values[g->losses[k].value - 1].node;
-        if (node >= 0 && g->nodes[node].type->flags & DG_LOSS && g->nodes[node].in[1] == v.id)
-            return (dg_value){g->nodes[node].in[0]};
-    }
-    for (int k = 0; k < m->n_metrics; k++)
-        if (m->metrics[k].estimate.id == v.id)
-            return m->metrics[k].target;
-    return v;
-}
-
 static dg_status choose_outputs(prediction *p, const char *only, dg_diag *why)
 {
-    const dg_dag *m = p->in.e->model;
     dg_suggest s = {.name = only};
     dg_text all = dg_text_make(NULL);
-    for (int k = 0; k < dg_graph_outputs(m->graph) && p->n < MOST_OUTPUTS; k++) {
-        estimate *e = &p->of[p->n];
-        e->value = dg_graph_output(m->graph, k, &e->name);
-        e->target = target_of(m, e->value);
-        const dg_shape *shape = &m->graph->values[e->value.id - 1].shape;
-        e->by_rows = shape->rank > 0 && shape->dim[0] == DG_N;
+    p->of = calloc((size_t)p->p->n + 1, sizeof *p->of);
+    for (int k = 0; p->of && k < p->p->n; k++) {
+        const dg_estimate *e = p->of[p->n] = &p->p->of[k];
         dg_text_printf(&all, "%s%s", k ? ", " : "", e->name);
         if (only)
             dg_suggest_try(&s, e->name);
         p->n += !only || strcmp(only, e->name) == 0;
     }
-    if (!p->n && only)
+    if (!p->of)
+        no_memory(why);
+    else if (!p->n && only)
         dg_diag_set(why, DG_EUSAGE, "there is no output '%s'%s%s%s; the model has: %.400s", only,
                     s.best ? ", did you mean '" : "", s.best ? s.best : "", s.best ? "'?" : "",
                     all.length ? all.data : "none");
@@ -86,91 +56,7 @@ static dg_status choose_outputs(prediction *p, const char *only, dg_diag *why)
     return why->code;
 }
 
-/* ---- Running --------------------------------------------------------------------------------- */
-
-/* Takes over n rows of an output that begin at row `at`. */
-static dg_status take(prediction *p, dg_program *program, estimate *e, int64_t at, dg_diag *why)
-{
-    dg_tensor t;
-    dg_status s = dg_figures_value(p->in.e, program, e->value, e->target, &t, why);
-    if (s == DG_OK && !e->all.data) {
-        e->all = t;
-        if (e->by_rows)
-            e->all.shape.dim[0] = p->in.rows;
-        e->all.bytes = (size_t)dg_shape_count(&e->all.shape) * dg_type_bytes(t.type);
-        e->all.data = malloc(e->all.bytes + 1);
-        if (!e->all.data)
-            s = no_memory(why);
-    }
-    size_t row = (size_t)dg_shape_row(&t.shape) * dg_type_bytes(t.type);
-    if (s == DG_OK && t.bytes > 0)
-        memcpy((char *)e->all.data + (e->by_rows ? (size_t)at * row : 0), t.data, t.bytes);
-    free(t.data);
-    return s;
-}
-
-static dg_status run_batches(prediction *p, dg_program *program, int64_t batch, dg_diag *why)
-{
-    dg_batch_buffer buffer = {.binds = 0};
-    dg_status s = DG_OK;
-    int64_t *rows = malloc((size_t)batch * sizeof *rows);
-    if (!rows)
-        s = no_memory(why);
-    for (int64_t at = 0; at < p->in.rows && s == DG_OK; at += batch) {
-        int64_t n = p->in.rows - at < batch ? p->in.rows - at : batch;
-        for (int64_t i = 0; i < n; i++)
-            rows[i] = p->in.first_row + at + i;
-        if (p->in.rows_of)
-            s = dg_experiment_set(p->in.e, program, p->in.rows_of, rows, n,
-                                  (dg_reading){.training = 0}, 1, &buffer, why);
-        if (s == DG_OK &&
-            dg_forward(program, &(dg_batch){.size = sizeof(dg_batch), .rows = n}) != DG_OK)
-            s = dg_program_status(program, why);
-        for (int k = 0; k < p->n && s == DG_OK; k++)
-            s = take(p, program, &p->of[k], at, why);
-    }
-    dg_batch_buffer_free(&buffer);
-    free(rows);
-    return s;
-}
-
-static dg_status run_program(prediction *p, int threads, dg_diag *why)
-{
-    int64_t batch = p->in.e->settings.batch;
-    batch = batch > FEWEST_ROWS ? batch : FEWEST_ROWS;
-    batch = batch < p->in.rows ? batch : p->in.rows;
-    dg_options o = dg_program_options(p->in.e, DG_RUN_INFER, batch);
-    o.last = p->in.rows % batch;
-    o.threads = threads;
-    dg_program *program = dg_compile(p->in.e->model->graph, &o);
-    dg_status s = program ? dg_program_status(program, why) : no_memory(why);
-    if (s == DG_OK)
-        s = run_batches(p, program, batch, why);
-    dg_program_free(program);
-    return s;
-}
-
 /* ---- The K largest --------------------------------------------------------------------------- */
-
-/* Index of the largest of n numbers from `first` on that is smaller than the last one found, or
- * equal to it and after it: the next in order. last -1: the largest of all. NaN counts as
- * -infinity. */
-static int64_t next_largest(const dg_tensor *t, int64_t first, int64_t n, int64_t last)
-{
-    int64_t best = -1;
-    double bound = last < 0 ? 0 : dg_tensor_number(t, first + last), most = 0;
-    bound = isnan(bound) ? -(double)INFINITY : bound;
-    for (int64_t i = 0; i < n; i++) {
-        double x = dg_tensor_number(t, first + i);
-        x = isnan(x) ? -(double)INFINITY : x;
-        int later = last < 0 || x < bound || (x <= bound && i > last);
-        if (later && (best < 0 || x > most)) {
-            best = i;
-            most = x;
-        }
-    }
-    return best;
-}
 
 /* index [..., k] of i32, value [..., k] of the type of t. */
 static dg_status find_top(const dg_tensor *t, int64_t k, dg_array *index, dg_array *value,
@@ -180,19 +66,21 @@ static dg_status find_top(const dg_tensor *t, int64_t k, dg_array *index, dg_arr
     int64_t n = shape.dim[shape.rank - 1];
     size_t element = dg_type_bytes(t->type);
     shape.dim[shape.rank - 1] = k;
-    if (dg_array_make(index, DG_I32, &shape, why) != DG_OK ||
-        dg_array_make(value, t->type, &shape, why) != DG_OK)
-        return why->code;
-    int64_t rows = dg_shape_count(&shape) / k;
-    for (int64_t r = 0; r < rows; r++) {
-        int64_t last = -1;
+    int64_t *place = malloc((size_t)k * sizeof *place);
+    if (!place || dg_array_make(index, DG_I32, &shape, why) != DG_OK ||
+        dg_array_make(value, t->type, &shape, why) != DG_OK) {
+        free(place);
+        return no_memory(why);
+    }
+    for (int64_t r = 0, rows = dg_shape_count(&shape) / k; r < rows; r++) {
+        dg_top(t, r, (int)k, place);
         for (int64_t i = 0; i < k; i++) {
-            last = next_largest(t, r * n, n, last);
-            ((int32_t *)index->data)[r * k + i] = (int32_t)last;
+            ((int32_t *)index->data)[r * k + i] = (int32_t)place[i];
             memcpy((char *)value->data + (size_t)(r * k + i) * element,
-                   (const char *)t->data + (size_t)(r * n + last) * element, element);
+                   (const char *)t->data + (size_t)(r * n + place[i]) * element, element);
         }
     }
+    free(place);
     return DG_OK;
 }
 
@@ -200,40 +88,43 @@ static dg_status check_top(const prediction *p, int64_t k, dg_diag *why)
 {
     char text[128];
     for (int i = 0; i < p->n && k > 0; i++) {
-        const dg_shape *s = &p->in.e->model->graph->values[p->of[i].value.id - 1].shape;
+        dg_value_info info;
+        dg_value_look(dg_model_graph(p->m), p->of[i]->value, &info);
+        const dg_shape *s = &info.shape;
         if (s->rank < 2)
             return dg_diag_set(why, DG_EUSAGE, "--top needs an axis of classes; '%s' has shape %s",
-                               p->of[i].name, dg_shape_text(s, text, sizeof text));
+                               p->of[i]->name, dg_shape_text(s, text, sizeof text));
         if (s->dim[s->rank - 1] < k)
             return dg_diag_set(why, DG_EUSAGE, "--top is %lld, '%s' has %lld classes", (long long)k,
-                               p->of[i].name, (long long)s->dim[s->rank - 1]);
+                               p->of[i]->name, (long long)s->dim[s->rank - 1]);
     }
     return DG_OK;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
+typedef struct result {
+    const dg_legend *legend; /* of its entries, or of the ids it holds; or NULL */
+    int ids;
+    dg_tensor tensor;
+    char name[128];
+    dg_array made; /* owned */
+} result;
+
 /* Everything that is to be written: outputs, or indices and values of the largest. */
 typedef struct result_list {
     int n;
-    const char *names[2 * MOST_OUTPUTS];       /* in text */
-    const dg_legend *legend[2 * MOST_OUTPUTS]; /* of its entries, or of the ids it holds; or NULL */
-    int ids[2 * MOST_OUTPUTS];
-    dg_tensor tensor[2 * MOST_OUTPUTS];
-    char text[2 * MOST_OUTPUTS][128];
-    dg_array made[2 * MOST_OUTPUTS]; /* owned */
+    result *item;
 } result_list;
 
 static void add_result(result_list *l, const char *name, const char *part, const dg_tensor *t,
                        const dg_legend *legend)
 {
-    l->ids[l->n] = *part == '.' && legend && legend->classes;
-    l->legend[l->n] = legend;
-    if (l->ids[l->n])
-        part = ".class";
-    dg_format(l->text[l->n], sizeof l->text[l->n], "%s%s", name, part);
-    l->names[l->n] = l->text[l->n];
-    l->tensor[l->n++] = *t;
+    result *r = &l->item[l->n++];
+    r->ids = *part == '.' && legend && legend->classes;
+    r->legend = legend;
+    dg_format(r->name, sizeof r->name, "%s%s", name, r->ids ? ".class" : part);
+    r->tensor = *t;
 }
 
 /* words: ids are to be written as words. */
@@ -241,36 +132,37 @@ static dg_status list_results(const prediction *p, int64_t top, int words, resul
                               dg_diag *why)
 {
     for (int i = 0; i < p->n; i++) {
-        const dg_legend *legend = dg_legend_of(p->in.e, p->of[i].target);
+        const dg_estimate *e = p->of[i];
+        const dg_legend *legend = dg_legend_of(p->p->e, e->target);
         if (top < 1) {
-            add_result(l, p->of[i].name, "", &p->of[i].all, legend);
+            add_result(l, e->name, "", &e->all, legend);
             continue;
         }
-        dg_array *index = &l->made[2 * i], *value = &l->made[2 * i + 1];
-        if (find_top(&p->of[i].all, top, index, value, why) != DG_OK)
+        dg_array *index = &l->item[2 * i].made, *value = &l->item[2 * i + 1].made;
+        if (find_top(&e->all, top, index, value, why) != DG_OK)
             return why->code;
-        add_result(l, p->of[i].name, ".index", index, words ? legend : NULL);
-        add_result(l, p->of[i].name, ".value", value, NULL);
+        add_result(l, e->name, ".index", index, words ? legend : NULL);
+        add_result(l, e->name, ".value", value, NULL);
     }
     return DG_OK;
 }
 
 /* The number of each row in its file. */
-static int64_t *number_rows(const dg_inputs *in)
+static int64_t *number_rows(const dg_predictor *p)
 {
-    int64_t *row = malloc((size_t)in->rows * sizeof *row + 1);
-    for (int64_t i = 0; row && i < in->rows; i++)
-        row[i] = in->rows_of ? dg_dataset_source_row(in->rows_of, in->first_row + i) : i;
+    int64_t *row = malloc((size_t)p->rows * sizeof *row + 1);
+    for (int64_t i = 0; row && i < p->rows; i++)
+        row[i] = dg_predicted_row(p, i);
     return row;
 }
 
 /* The file of each row's picture; NULL: they have none, or no memory. */
-static const char **name_rows(const dg_inputs *in)
+static const char **name_rows(const dg_predictor *p)
 {
-    bool named = in->rows_of && in->rows > 0 && dg_dataset_row_name(in->rows_of, in->first_row);
-    const char **name = named ? calloc((size_t)in->rows, sizeof *name) : NULL;
-    for (int64_t i = 0; name && i < in->rows; i++)
-        name[i] = dg_dataset_row_name(in->rows_of, in->first_row + i);
+    bool named = p->rows_of && p->rows > 0 && dg_dataset_row_name(p->rows_of, p->first_row);
+    const char **name = named ? calloc((size_t)p->rows, sizeof *name) : NULL;
+    for (int64_t i = 0; name && i < p->rows; i++)
+        name[i] = dg_dataset_row_name(p->rows_of, p->first_row + i);
     return name;
 }
 
@@ -279,8 +171,8 @@ static dg_status write_csv(const prediction *p, const result_list *l, const char
 {
     int n = 0;
     const dg_with *w = &p->with;
-    int64_t *row = number_rows(&p->in);
-    const char **file = name_rows(&p->in);
+    int64_t *row = number_rows(p->p);
+    const char **file = name_rows(p->p);
     dg_sheet_part *part = calloc((size_t)(w->n + l->n) + 2, sizeof *part);
     dg_status s = row && part ? DG_OK : no_memory(why);
     if (file && part)
@@ -288,33 +180,46 @@ static dg_status write_csv(const prediction *p, const result_list *l, const char
     for (int k = 0; k < w->n && part; k++)
         part[n++] = (dg_sheet_part){.name = w->name[k], .text = w->text + k, .step = w->n};
     for (int i = 0; i < l->n && part; i++)
-        part[n++] = (dg_sheet_part){.name = l->names[i],
-                                    .numbers = &l->tensor[i],
-                                    .legend = l->legend[i],
-                                    .ids = l->ids[i]};
+        part[n++] = (dg_sheet_part){.name = l->item[i].name,
+                                    .numbers = &l->item[i].tensor,
+                                    .legend = l->item[i].legend,
+                                    .ids = l->item[i].ids};
     if (s == DG_OK)
-        s = dg_sheet_write(path, p->in.rows, row, n, part, why);
+        s = dg_sheet_write(path, p->p->rows, row, n, part, why);
     free(part);
     free(file);
     free(row);
     return s;
 }
 
+static dg_status write_arrays(const result_list *l, const char *path, dg_diag *why)
+{
+    const char **name = calloc((size_t)l->n + 1, sizeof *name);
+    dg_tensor *tensor = calloc((size_t)l->n + 1, sizeof *tensor);
+    dg_status s = name && tensor ? DG_OK : no_memory(why);
+    for (int i = 0; i < l->n && s == DG_OK; i++) {
+        name[i] = l->item[i].name;
+        tensor[i] = l->item[i].tensor;
+    }
+    if (s == DG_OK)
+        s = dg_write_arrays(path, l->n, name, tensor, NULL, why);
+    free(name);
+    free(tensor);
+    return s;
+}
+
 static dg_status write_results(const prediction *p, const predict_options *o, dg_diag *why)
 {
-    dg_status s;
-    result_list *l = calloc(1, sizeof *l);
-    if (!l)
+    result_list l = {.item = calloc(2 * (size_t)p->n + 1, sizeof *l.item)};
+    if (!l.item)
         return no_memory(why);
     int csv = dg_format_of(o->out) == DG_FORMAT_CSV;
-    s = list_results(p, o->top, csv, l, why);
-    if (s == DG_OK && csv)
-        s = write_csv(p, l, o->out, why);
-    else if (s == DG_OK)
-        s = dg_write_arrays(o->out, l->n, l->names, l->tensor, NULL, why);
+    dg_status s = list_results(p, o->top, csv, &l, why);
+    if (s == DG_OK)
+        s = csv ? write_csv(p, &l, o->out, why) : write_arrays(&l, o->out, why);
     for (int i = 0; i < 2 * p->n; i++)
-        dg_array_free(&l->made[i]);
-    free(l);
+        dg_array_free(&l.item[i].made);
+    free(l.item);
     return s;
 }
 
@@ -333,9 +238,9 @@ static dg_status check_format(const prediction *p, const predict_options *o, dg_
     if (f != DG_FORMAT_CSV && o->with.n)
         return dg_diag_set(why, DG_EUSAGE, "--with carries text along, which only CSV holds");
     for (int i = 0; i < p->n && f == DG_FORMAT_CSV; i++)
-        if (!p->of[i].by_rows)
+        if (!p->of[i]->by_rows)
             return dg_diag_set(why, DG_EUSAGE, "'%s' has no rows for CSV; write NPZ or NPY",
-                               p->of[i].name);
+                               p->of[i]->name);
     return check_top(p, o->top, why);
 }
 
@@ -343,32 +248,73 @@ static dg_status check_format(const prediction *p, const predict_options *o, dg_
 static void tell_origin(const prediction *p)
 {
     dg_text t = dg_text_make(NULL);
-    dg_weights_text(p->in.e, &t);
-    dg_text_printf(&t, ", %lld rows", (long long)p->in.rows);
-    if (p->in.part && p->in.rows_of)
-        dg_text_printf(&t, " of the %s part", p->in.part);
+    dg_weights_text(p->p->e, &t);
+    dg_text_printf(&t, ", %lld rows", (long long)p->p->rows);
+    if (p->p->part)
+        dg_text_printf(&t, " of the %s part", p->p->part);
     fprintf(stderr, "dagrad predict: weights %s\n", t.data);
     dg_text_free(&t);
+}
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+static dg_status take_rows(const prediction *p, const predict_options *o, dg_diag *why)
+{
+    static char name[DG_MOST_LIST][256];
+    dg_rows in[DG_MOST_LIST];
+    if (o->input.n == 0)
+        return dg_predictor_take_part(p->p, NULL, why);
+    for (int i = 0; i < o->input.n; i++)
+        if (dg_inputs_parse(o->input.item[i], name[i], &in[i], why) != DG_OK)
+            return why->code;
+    return dg_predictor_take(p->p, o->input.n, in, why);
 }
 
 static int run_prediction(prediction *p, const predict_options *o)
 {
     dg_diag why = {.code = DG_OK};
-    dg_status s = choose_outputs(p, o->output, &why);
+    dg_status s = take_rows(p, o, &why);
+    if (s == DG_OK)
+        s = choose_outputs(p, o->output, &why);
     if (s == DG_OK)
         s = check_format(p, o, &why);
     if (s == DG_OK)
-        s = dg_with_read(&p->with, &p->in, &o->with, &o->input, &why);
+        s = dg_with_read(&p->with, p->p, &o->with, &o->input, &why);
     if (s == DG_OK)
-        s = run_program(p, (int)o->threads, &why);
+        s = dg_predictor_run(p->p, &why);
     if (s == DG_OK)
         s = write_results(p, o, &why);
     if (s == DG_OK)
         tell_origin(p);
-    for (int i = 0; i < p->n; i++)
-        free(p->of[i].all.data);
     dg_with_free(&p->with);
+    free(p->of);
     return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_predict, &why);
+}
+
+static int predict_from(const char *run, const predict_options *o, const dg_plugins *plugins)
+{
+    int code;
+    const dg_model_options mo = {.size = sizeof mo,
+                                 .weights = o->weights,
+                                 .dirs = o->data.item,
+                                 .n_dirs = o->data.n,
+                                 .types = plugins->type,
+                                 .n_types = plugins->n,
+                                 .data = o->input.n == 0};
+    prediction p = {.n = 0};
+    dg_diag why = {.code = DG_OK};
+    if (dg_with_keep(&p.with, &o->with, &o->input, &why) != DG_OK)
+        return dg_tell(&dg_command_predict, &why);
+    p.m = dg_open_model(&dg_command_predict, run, &mo, &code);
+    if (!p.m)
+        return code;
+    p.p = dg_predictor_new(p.m, &(dg_predictor_options){.size = sizeof(dg_predictor_options),
+                                                        .threads = (int)o->threads});
+    code =
+        p.p ? run_prediction(&p, o) : dg_tell(&dg_command_predict, &(dg_diag){.code = DG_EMEMORY});
+    dg_predictor_free(p.p);
+    dg_model_free(p.m);
+    return code;
 }
 
 static int check_usage(const char *run, const predict_options *o)
@@ -414,16 +360,7 @@ static int predict(int argc, char **argv)
     code = dg_plugins_load(&dg_command_predict, &o.node, &plugins);
     if (code >= 0)
         return code;
-    prediction p = {.n = 0};
-    dg_diag why = {.code = DG_OK};
-    if (dg_with_keep(&p.with, &o.with, &o.input, &why) != DG_OK)
-        return dg_tell(&dg_command_predict, &why);
-    code = dg_inputs_open(&p.in, &dg_command_predict, place[0], o.weights, &o.input, &o.data,
-                          &plugins);
-    if (code == EXIT_DONE)
-        code = run_prediction(&p, &o);
-    dg_inputs_free(&p.in);
-    return code;
+    return predict_from(place[0], &o, &plugins);
 }
 
 const dg_command dg_command_predict = {"predict", "RUN [options]",

@@ -260,8 +260,7 @@ static dg_status start(dg_trainer *t, dg_run_dir *r, const train_options *o, dg_
                               .dirs = o->data.item,
                               .n_dirs = o->data.n,
                               .model = o->model};
-    if (o->weights &&
-        dg_weights_read(t->e, o->weights, o->allow.n, o->allow.item, NULL, why) != DG_OK)
+    if (o->weights && dg_weights_read(t->e, o->weights, o->allow.n, o->allow.item, why) != DG_OK)
         return why->code;
     dg_catch_signals();
     return o->resume ? dg_run_resume(r, t, &change, why) : dg_run_create(r, o->out, t, why);

@@ -83,11 +83,11 @@ static dg_status fill(dg_dataset *d, const dg_binding *b, const char *path, cons
 }
 
 /* Whether all of the columns are in that table; the dataset has them then. */
-static dg_status try_table(dg_with *w, const dg_inputs *in, const dg_binding *b, const char *path,
-                           dg_diag *why)
+static dg_status try_table(dg_with *w, const dg_predictor *in, const dg_binding *b,
+                           const char *path, dg_diag *why)
 {
     dg_dataset_free(w->from);
-    w->from = dg_dataset_new(in->first ? in->first->store : in->e->store);
+    w->from = dg_dataset_new(in->store ? in->store : in->e->store);
     if (!w->from)
         return no_memory(why);
     for (int k = 0; k < w->n && why->code == DG_OK; k++) {
@@ -100,7 +100,7 @@ static dg_status try_table(dg_with *w, const dg_inputs *in, const dg_binding *b,
     return why->code;
 }
 
-static dg_status find_table(dg_with *w, const dg_inputs *in, const dg_list *files, dg_diag *why)
+static dg_status find_table(dg_with *w, const dg_predictor *in, const dg_list *files, dg_diag *why)
 {
     const dg_dag *m = in->e->model;
     dg_diag first = {.code = DG_OK};
@@ -138,14 +138,14 @@ static dg_status read_words(dg_with *w, int k, dg_diag *why)
 }
 
 /* The text of each row of the inputs. */
-static dg_status take_texts(dg_with *w, const dg_inputs *in, int k, dg_diag *why)
+static dg_status take_texts(dg_with *w, const dg_predictor *in, int k, dg_diag *why)
 {
     dg_column *c = dg_dataset_column(w->from, k);
     const int64_t there = dg_dataset_rows(w->from);
     if (read_words(w, k, why) != DG_OK)
         return why->code;
     for (int64_t i = 0; i < in->rows; i++) {
-        int64_t row = dg_dataset_source_row(in->rows_of, in->first_row + i);
+        int64_t row = dg_predicted_row(in, i);
         int32_t id = 0;
         if (row < 0 || row >= there)
             return dg_diag_set(why, DG_EDATA,
@@ -159,7 +159,7 @@ static dg_status take_texts(dg_with *w, const dg_inputs *in, int k, dg_diag *why
     return DG_OK;
 }
 
-dg_status dg_with_read(dg_with *w, const dg_inputs *in, const dg_list *columns,
+dg_status dg_with_read(dg_with *w, const dg_predictor *in, const dg_list *columns,
                        const dg_list *files, dg_diag *why)
 {
     w->n = columns->n;

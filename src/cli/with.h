@@ -2,7 +2,8 @@
 #ifndef DG_CLI_WITH_H
 #define DG_CLI_WITH_H
 
-#include "cli/inputs.h"
+#include "cli/command.h"
+#include "model/predictor.h"
 #include <sys/types.h>
 
 typedef struct dg_with {
@@ -19,8 +20,8 @@ typedef struct dg_with {
  * along, it is made to be readable once more. */
 dg_status dg_with_keep(dg_with *w, const dg_list *columns, const dg_list *files, dg_diag *why);
 /* The columns of the first of the given files (NAME=FILE; none: of the files of the run's data)
- * that is a table and has them, for each row of `in`. */
-dg_status dg_with_read(dg_with *w, const dg_inputs *in, const dg_list *columns,
+ * that is a table and has them, for each row that `in` has taken. */
+dg_status dg_with_read(dg_with *w, const dg_predictor *in, const dg_list *columns,
                        const dg_list *files, dg_diag *why);
 void dg_with_free(dg_with *w);
 

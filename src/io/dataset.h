@@ -103,11 +103,18 @@ void dg_dataset_want(dg_dataset *d, dg_type type, const dg_shape *shape);
  * ("-": standard input), or NULL. Numbers must be finite: DG_EDATA names row and element. */
 dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const dg_io_call *source,
                           const char *path, dg_diag *why);
+/* 1: what comes first in the pipe, but for fill and drop, takes words, dates, gaps or paths. */
+int dg_pipe_takes_words(int n, const dg_io_call transforms[]);
+/* The same for one name and rows of texts: n of them, as many a row as the column has learnt names
+ * of columns. DG_EUSAGE: other numbers of them, or it has learnt none. */
+dg_status dg_dataset_fill_texts(dg_dataset *d, const dg_io_pipe *pipe, const dg_io_call *source,
+                                int64_t n, const char *const texts[], dg_diag *why);
 /* The same with names; of several none has a pipe. */
 dg_status dg_dataset_add(dg_dataset *d, int n_names, const char *const names[],
                          const dg_io_call *source, int n_transforms, const dg_io_call transforms[],
                          dg_diag *why);
-/* The same from an array, which the store takes over also when this fails. */
+/* The same from an array, which the store takes over also when this fails. Its NaN are gaps, if the
+ * pipe takes such. */
 dg_status dg_dataset_take(dg_dataset *d, const char *name, dg_array *array, int n_transforms,
                           const dg_io_call transforms[], dg_diag *why);
 

@@ -2,6 +2,7 @@
 #include "io/column.h"
 #include "io/sources.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,21 @@ static const char *text_of(const dg_io_call *c)
 static int cells_of(const dg_transform *t, const dg_io_call *c)
 {
     return t->cells == DG_CELLS_WORDS && c->n_attr > 0 && t != dg_image ? 0 : t->cells;
+}
+
+int dg_pipe_takes_words(int n, const dg_io_call transforms[])
+{
+    const dg_transform *t = NULL;
+    for (int k = 0; k < n; k++) {
+        for (int i = 0; i < dg_n_transforms; i++)
+            if (strcmp(dg_transforms[i].type.name, transforms[k].name) == 0)
+                t = &dg_transforms[i];
+        if (t && cells_of(t, &transforms[k]))
+            return 1;
+        if (!t || !t->gaps)
+            return 0;
+    }
+    return 0;
 }
 
 /* | image(size=[h, w], channels=3, memory=1024) */
@@ -209,13 +225,13 @@ static dg_status add_column(dg_dataset *d, const dg_io_pipe *p, int k, const dg_
     return dg_column_learn(d, c, k) == DG_OK ? plan(d, c, p, k) : d->first.code;
 }
 
-dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const dg_io_call *source,
-                          const char *path, dg_diag *why)
+static dg_status fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const dg_io_call *source,
+                      const char *path, const char *text, dg_diag *why)
 {
     if (d->first.code != DG_OK)
         return dg_dataset_report(d, why);
     const dg_loaded *loaded = NULL;
-    dg_loading l = {.path = path, .column = path && n > 0 ? pipes[0].column : 0};
+    dg_loading l = {.path = path, .text = text, .column = path && n > 0 ? pipes[0].column : 0};
     for (int i = 0; i < n; i++) {
         l.asked.whole |= pipes[i].whole && pipes[i].column == 0;
         l.asked.whole_second |= pipes[i].whole && pipes[i].column == 1;
@@ -233,6 +249,48 @@ dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const 
         add_column(d, &pipes[i], path ? 0 : pipes[i].column, loaded);
     dg_dataset_say_place(d, n > 0 ? pipes[0].name : "", source);
     return dg_dataset_report(d, why);
+}
+
+dg_status dg_dataset_fill(dg_dataset *d, int n, const dg_io_pipe pipes[], const dg_io_call *source,
+                          const char *path, dg_diag *why)
+{
+    return fill(d, n, pipes, source, path, NULL, why);
+}
+
+/* Texts as lines of a table under the names of its columns. */
+static dg_status write_table(int64_t n, const char *const texts[], int columns, char *const name[],
+                             dg_text *out)
+{
+    for (int64_t i = -columns; i < n; i++) {
+        int k = (int)((i + columns) % columns);
+        dg_text_add(out, k ? "," : "");
+        dg_csv_put_text(out, i < 0 ? name[k] : texts[i] ? texts[i] : "");
+        dg_text_add(out, k == columns - 1 ? "\n" : "");
+    }
+    return out->failed ? DG_EMEMORY : DG_OK;
+}
+
+dg_status dg_dataset_fill_texts(dg_dataset *d, const dg_io_pipe *pipe, const dg_io_call *source,
+                                int64_t n, const char *const texts[], dg_diag *why)
+{
+    int columns = 0;
+    char **name = NULL;
+    dg_text table = dg_text_make(NULL);
+    const char *known = dg_dataset_recall(d, pipe->name, "names");
+    dg_status s = known ? dg_texts_read(known, &columns, &name) : DG_OK;
+    if (s != DG_OK)
+        dg_diag_set(&d->first, s, "%s", dg_status_text(s));
+    else if (columns < 1)
+        dg_diag_set(&d->first, DG_EUSAGE, "texts are given, and it has learnt no table");
+    else if (n < columns || n % columns != 0)
+        dg_diag_set(&d->first, DG_EUSAGE, "%" PRId64 " texts are given, a row has %d", n, columns);
+    else if (write_table(n, texts, columns, name, &table) != DG_OK)
+        dg_dataset_no_memory(d);
+    dg_dataset_say_place(d, pipe->name, NULL);
+    s = fill(d, 1, pipe, source, pipe->name, table.data, why);
+    dg_text_free(&table);
+    dg_texts_free(columns, name);
+    return s;
 }
 
 dg_status dg_dataset_add(dg_dataset *d, int n_names, const char *const names[],
@@ -258,7 +316,12 @@ dg_status dg_dataset_take(dg_dataset *d, const char *name, dg_array *array, int 
         dg_diag_set(&d->first, DG_EUSAGE, "a column is added to a dataset that is sealed");
         return dg_dataset_report(d, why);
     }
-    if (dg_store_take(d->store, array, &l, &d->first) == DG_OK)
+    bool gaps = false;
+    for (int k = 0; k < n_transforms; k++) {
+        const dg_transform *t = dg_dataset_transform(d, transforms[k].name);
+        gaps |= t && t->gaps;
+    }
+    if (dg_store_take(d->store, array, gaps, &l, &d->first) == DG_OK)
         add_column(d, &pipe, 0, l);
     dg_dataset_say_place(d, name, NULL);
     return dg_dataset_report(d, why);

@@ -88,6 +88,12 @@ static dg_status read_options(const dg_loading *l, options *p, dg_diag *why)
     o->n_except = p->except.n;
     o->missing = p->missing.item;
     o->n_missing = p->missing.n;
+    if (l->text) { /* made by dagrad: only what its fields mean is the source's */
+        o->header = DG_HEADER_YES;
+        o->separator = ',';
+        o->skip = 0;
+        o->comment = NULL;
+    }
     if (l->n_names) { /* another file for the same value: the columns that the model has learnt */
         o->column = (const char *const *)l->names;
         o->n_columns = l->n_names;

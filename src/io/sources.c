@@ -89,6 +89,8 @@ const char *dg_source_text(const dg_attrs *a, int k)
 dg_status dg_source_open(const dg_loading *l, int flags, char **path, dg_reader **r, dg_diag *why)
 {
     const char *name = dg_source_text(l->attrs, 0);
+    if (l->text)
+        return dg_reader_memory(r, l->text, strlen(l->text), l->path, DG_READ_RAW, why);
     if (l->path)
         return dg_reader_open(r, l->path, flags, why);
     if (!name)

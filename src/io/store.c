@@ -165,9 +165,19 @@ static dg_status add_item(dg_store *s, char *key, dg_loaded *l, const dg_loaded 
     return DG_OK;
 }
 
-dg_status dg_store_take(dg_store *s, dg_array *array, const dg_loaded **out, dg_diag *why)
+static int64_t count_gaps(const dg_array *a)
+{
+    int64_t gaps = 0;
+    for (int64_t i = 0, n = dg_shape_count(&a->shape); i < n; i++)
+        gaps += isnan(dg_tensor_number(a, i)) != 0;
+    return gaps;
+}
+
+dg_status dg_store_take(dg_store *s, dg_array *array, bool gaps, const dg_loaded **out,
+                        dg_diag *why)
 {
     dg_loaded l = {.array = *array};
+    l.table.gaps = gaps ? count_gaps(array) : 0;
     memset(array, 0, sizeof *array);
     dg_status status = check_array(&l, "", why);
     if (status == DG_OK)

@@ -46,6 +46,7 @@ typedef struct {
     const char *vocabulary; /* that is known already, or NULL */
     const char *path;       /* read instead of the file that the attributes name; or NULL */
     int column;             /* of the source, that path is read for */
+    const char *text; /* a table with commas and a header, which path is the name of; or NULL */
     void (*say)(void *user, const char *text); /* may be NULL */
     void *user;
 } dg_loading;
@@ -66,7 +67,8 @@ void dg_loaded_free(dg_loaded *l);
  * the store's own. */
 dg_status dg_store_load(dg_store *s, const dg_source_type *type, const dg_loading *l,
                         const dg_loaded **out, dg_diag *why);
-/* Takes over an array, also on failure. */
-dg_status dg_store_take(dg_store *s, dg_array *array, const dg_loaded **out, dg_diag *why);
+/* Takes over an array, also on failure. gaps: its NaN are such. */
+dg_status dg_store_take(dg_store *s, dg_array *array, bool gaps, const dg_loaded **out,
+                        dg_diag *why);
 
 #endif

@@ -45,6 +45,21 @@ const char *dg_checkpoint_text(const dg_checkpoint *c, const char *key)
     return dg_tensors_note(&c->all, key);
 }
 
+void dg_checkpoint_drop(dg_checkpoint *c, bool (*drop)(const char *name))
+{
+    int n = 0;
+    for (int i = 0; i < c->all.n; i++) {
+        dg_named *t = &c->all.tensor[i];
+        if (!drop(t->name)) {
+            c->all.tensor[n++] = *t;
+            continue;
+        }
+        free(t->name);
+        dg_array_free(&t->tensor);
+    }
+    c->all.n = n;
+}
+
 /* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Room for one more of `bytes` in *list; false: out of memory. */

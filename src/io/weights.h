@@ -9,6 +9,7 @@
 
 #include "io/safetensors.h"
 #include <dagrad/graph.h>
+#include <stdbool.h>
 
 typedef struct dg_checkpoint dg_checkpoint;
 
@@ -34,7 +35,9 @@ dg_status dg_checkpoint_save(dg_checkpoint *c, const char *path, dg_diag *why);
 dg_status dg_checkpoint_load(dg_checkpoint **c, const char *path, int need_seal, dg_diag *why);
 const dg_tensors *dg_checkpoint_tensors(const dg_checkpoint *c);
 const dg_tensor *dg_checkpoint_find(const dg_checkpoint *c, const char *name); /* NULL: none */
-const char *dg_checkpoint_text(const dg_checkpoint *c, const char *key);       /* NULL: none */
+/* Gives back the tensors whose name is such. */
+void dg_checkpoint_drop(dg_checkpoint *c, bool (*drop)(const char *name));
+const char *dg_checkpoint_text(const dg_checkpoint *c, const char *key); /* NULL: none */
 
 /* Sets all parameters and states of g from c, or none: DG_EDATA lists what differs (missing, too
  * many, shape, type; f32 and f64 are converted). allow: n patterns ("*", "?") of names of the graph

@@ -17,7 +17,7 @@
 #define DG_LANG_DAG_H
 
 #include "lang/diag.h"
-#include <dagrad/graph.h>
+#include <dagrad/model.h> /* dg_dimension */
 
 /* ---- The words of the storeys above --------------------------------------------------------- */
 
@@ -151,11 +151,6 @@ typedef struct dg_dag {
  * vocabulary.sources; type is DG_F32, DG_F64 or DG_I32. */
 typedef dg_status dg_array_reader(void *user, const char *name, const dg_clause *source,
                                   dg_type type, const dg_shape *shape, void *data, dg_diag *why);
-
-typedef struct dg_dimension {
-    const char *name;
-    int64_t size;
-} dg_dimension;
 
 typedef struct dg_dag_options {
     const char *path;       /* the file; where text is given, only its name in messages */

@@ -125,6 +125,38 @@ dg_status dg_diags_status(const dg_diags *d)
     return d->n ? d->messages[0].code : DG_OK;
 }
 
+/* ---- Looking --------------------------------------------------------------------------------- */
+
+void dg_diags_look(const dg_diags *d, int k, dg_diag *diag)
+{
+    dg_place at;
+    const dg_message *m = &d->messages[k];
+    const char *file = m->file, *fits = m->fits ? m->fits : "";
+    *diag = (dg_diag){.code = m->code, .line = (int)m->line};
+    if (m->at.end > 0 && d->source && dg_source_place(d->source, m->at.start, &at)) {
+        file = at.text->name;
+        diag->line = at.line;
+        diag->column = at.column;
+        diag->start = m->at.start - at.text->start;
+        diag->end = m->at.end - at.text->start;
+    } else if (!file && d->source && d->source->n > 0)
+        file = d->source->texts[0].name;
+    dg_format(diag->file, sizeof diag->file, "%s", file ? file : "");
+    dg_format(diag->text, sizeof diag->text, "%.400s%s%.80s%s%s%.*s", m->found,
+              m->suggest ? ", did you mean '" : "", m->suggest ? m->suggest : "",
+              m->suggest ? "'?" : "", *fits ? "; " : "", (int)strcspn(fits, "\n"), fits);
+}
+
+dg_status dg_diags_first(const dg_diags *d, dg_diag *first)
+{
+    dg_status s = dg_diags_status(d);
+    if (s != DG_OK && first && d->n > 0 && !d->failed)
+        dg_diags_look(d, 0, first);
+    else if (s != DG_OK && first)
+        dg_diag_set(first, s, "%s", dg_status_text(s));
+    return s;
+}
+
 /* ---- Printing ------------------------------------------------------------------------------- */
 
 /* Appends the bytes; what is not printable or not UTF-8 becomes '?', a tab a space. */

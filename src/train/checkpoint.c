@@ -61,7 +61,7 @@ static dg_status get_moment(dg_checkpoint *c, const char *name, dg_tensor *t, dg
 }
 
 /* Statistics of the training part, and what its columns have learnt. */
-static void add_states(dg_checkpoint *c, const dg_experiment *e)
+void dg_columns_store(dg_checkpoint *c, const dg_experiment *e)
 {
     dg_dataset *d = e->block[DG_TRAIN_PART];
     for (int i = 0; d && i < dg_dataset_columns(d); i++) {
@@ -94,29 +94,34 @@ static dg_status check_notes(const dg_checkpoint *c, const dg_column *column, dg
     return s;
 }
 
-static const char *note_of(void *checkpoint, const char *key)
+const char *dg_checkpoint_recall(void *checkpoint, const char *key)
 {
     return dg_checkpoint_text(checkpoint, key);
 }
 
-static dg_status restore_states(dg_checkpoint *c, dg_experiment *e, dg_diag *why)
+dg_status dg_columns_restore(const dg_checkpoint *c, dg_dataset *d, dg_diag *why)
 {
-    for (int b = 0; b < DG_DATA_PARTS; b++) {
-        dg_dataset *d = e->block[b];
-        for (int i = 0; d && i < dg_dataset_columns(d); i++) {
-            dg_column *column = dg_dataset_column(d, i);
-            dg_tensor t;
-            char name[512];
-            for (int k = 0; dg_column_state(column, k, &t, name, sizeof name); k++) {
-                const dg_tensor *from = dg_checkpoint_find(c, name);
-                if (from && dg_column_restore(column, k, from, why) != DG_OK)
-                    return why->code;
-            }
-            if (check_notes(c, column, why) != DG_OK)
+    for (int i = 0; i < dg_dataset_columns(d); i++) {
+        dg_column *column = dg_dataset_column(d, i);
+        dg_tensor t;
+        char name[512];
+        for (int k = 0; dg_column_state(column, k, &t, name, sizeof name); k++) {
+            const dg_tensor *from = dg_checkpoint_find(c, name);
+            if (from && dg_column_restore(column, k, from, why) != DG_OK)
                 return why->code;
         }
+        if (check_notes(c, column, why) != DG_OK)
+            return why->code;
     }
-    return dg_legends_read(e, note_of, c, why);
+    return DG_OK;
+}
+
+static dg_status restore_states(dg_checkpoint *c, dg_experiment *e, dg_diag *why)
+{
+    for (int b = 0; b < DG_DATA_PARTS; b++)
+        if (e->block[b] && dg_columns_restore(c, e->block[b], why) != DG_OK)
+            return why->code;
+    return dg_legends_read(e, dg_checkpoint_recall, c, why);
 }
 
 static void figures_text(const dg_figures *f, dg_text *out)
@@ -176,7 +181,7 @@ dg_status dg_checkpoint_write(dg_trainer *t, const char *path, const dg_checkpoi
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     dg_checkpoint_add_graph(c, t->e->model->graph);
     each_moment(t, c, put_moment, why);
-    add_states(c, t->e);
+    dg_columns_store(c, t->e);
     figures_text(&t->progress.figures, &figures);
     metrics_text(t->e, &metrics);
     note_progress(c, t, of);
@@ -284,7 +289,7 @@ dg_checkpoint *dg_best_take(const dg_trainer *t, const char *run, dg_diag *why)
         return NULL;
     }
     dg_checkpoint_add_graph(c, t->e->model->graph);
-    add_states(c, t->e);
+    dg_columns_store(c, t->e);
     dg_checkpoint_note(c, "run", "%s", run);
     dg_checkpoint_note(c, "step", "%" PRIu64, t->progress.best_step);
     dg_checkpoint_note(c, "best", "%a", t->progress.best);
@@ -322,18 +327,23 @@ uint64_t dg_best_step(const char *path, const char *run)
     return (uint64_t)at;
 }
 
+dg_status dg_weights_take(dg_experiment *e, dg_checkpoint *c, int n, const char *const allow[],
+                          dg_diag *why)
+{
+    dg_status s = dg_weights_apply(e->model->graph, c, n, allow, why);
+    if (read_number(c, "step", &e->weights.step, NULL) != DG_OK)
+        e->weights.step = -1;
+    return s == DG_OK ? restore_states(c, e, why) : s;
+}
+
 dg_status dg_weights_read(dg_experiment *e, const char *path, int n, const char *const allow[],
-                          int64_t *step, dg_diag *why)
+                          dg_diag *why)
 {
     dg_checkpoint *c = NULL;
     char shown[DG_PATH_SHOWN];
     dg_status s = dg_checkpoint_load(&c, path, 0, why);
-    if (s == DG_OK && step && read_number(c, "step", step, NULL) != DG_OK)
-        *step = -1;
     if (s == DG_OK)
-        s = dg_weights_apply(e->model->graph, c, n, allow, why);
-    if (s == DG_OK)
-        s = restore_states(c, e, why);
+        s = dg_weights_take(e, c, n, allow, why);
     if (s != DG_OK && why && !why->file[0])
         dg_format(why->file, sizeof why->file, "%s", dg_path_shown(path, shown));
     dg_checkpoint_free(c);

@@ -27,10 +27,18 @@ dg_checkpoint *dg_best_read(const char *path, const char *run, uint64_t step, dg
 /* The step of such a file; 0: it is none of this run. */
 uint64_t dg_best_step(const char *path, const char *run);
 
-/* Weights only, and the statistics of the data, from a file of any tool. allow: n patterns of names
- * that may be missing. *step: that at which they were taken, -1 where the file does not say; may be
- * NULL. */
+/* Weights only, and the statistics of the data, from a file of any tool; e->weights.step is that at
+ * which they were taken. allow: n patterns of names that may be missing. */
 dg_status dg_weights_read(dg_experiment *e, const char *path, int n, const char *const allow[],
-                          int64_t *step, dg_diag *why);
+                          dg_diag *why);
+/* The same from a checkpoint. */
+dg_status dg_weights_take(dg_experiment *e, dg_checkpoint *c, int n, const char *const allow[],
+                          dg_diag *why);
+/* What the columns of its run have learnt: a dg_recall. */
+const char *dg_checkpoint_recall(void *checkpoint, const char *key);
+/* Adds what the columns of the training part have learnt: statistics, words, names. */
+void dg_columns_store(dg_checkpoint *c, const dg_experiment *e);
+/* Statistics of the columns of d, where c has them; their words must be those of c. */
+dg_status dg_columns_restore(const dg_checkpoint *c, dg_dataset *d, dg_diag *why);
 
 #endif

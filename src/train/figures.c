@@ -74,9 +74,14 @@ dg_status dg_figures_value(dg_experiment *e, dg_program *p, dg_value v, dg_value
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (dg_get(p, v, DG_VALUE, t) != DG_OK)
         return dg_program_status(p, why);
+    return dg_figures_units(e->model->graph, e->block[DG_TRAIN_PART], target, t, why);
+}
+
+dg_status dg_figures_units(const dg_graph *g, const dg_dataset *d, dg_value target, dg_tensor *t,
+                           dg_diag *why)
+{
     dg_value_info info;
-    dg_value_look(e->model->graph, target, &info);
-    dg_dataset *d = e->block[DG_TRAIN_PART];
+    dg_value_look(g, target, &info);
     const dg_column *c =
         d && info.name && info.kind == DG_INPUT ? dg_dataset_find(d, info.name) : NULL;
     if (!c || !dg_column_is_standardized(c) || t->type == DG_I32 || t->shape.rank < 1)

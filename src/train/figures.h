@@ -30,6 +30,11 @@ dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, const d
 dg_status dg_figures_value(dg_experiment *e, dg_program *p, dg_value v, dg_value target,
                            dg_tensor *t, dg_diag *why);
 
+/* The second half of that: t, an estimate of the target, into the units of the column that d has for
+ * it. d may be NULL. */
+dg_status dg_figures_units(const dg_graph *g, const dg_dataset *d, dg_value target, dg_tensor *t,
+                           dg_diag *why);
+
 /* f += other. */
 void dg_figures_join(dg_figures *f, const dg_figures *other, const dg_experiment *e);
 

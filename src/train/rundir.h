@@ -78,6 +78,10 @@ dg_experiment *dg_run_open(const char *path, const char *weights, const dg_exper
 const char *dg_run_known_by(const dg_experiment *e, const char *path, const char *weights);
 /* The file of the weights of a run; room for it. */
 char *dg_run_weights_file(const char *path, const char *weights, char *room, size_t size);
+/* The file of the weights that are meant, as in dg_run_known_by; e->weights then says which they are.
+ */
+char *dg_run_choose(dg_experiment *e, const char *path, const char *weights, char *room,
+                    size_t size);
 /* Reads the weights of a run, and the statistics of the data blocks that the experiment has now;
  * e->weights then says which they are. */
 dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights, dg_diag *why);

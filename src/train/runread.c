@@ -99,19 +99,25 @@ const char *dg_run_known_by(const dg_experiment *e, const char *path, const char
     return weights || access(file, F_OK) == 0 ? "best" : "last";
 }
 
-dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights, dg_diag *why)
+char *dg_run_choose(dg_experiment *e, const char *path, const char *weights, char *room,
+                    size_t size)
 {
-    char file[PATH_MAX];
     int best = weights && strcmp(weights, "best") == 0;
     weights = dg_run_known_by(e, path, weights);
     if (best && strcmp(weights, "last") == 0 && e->options.say)
         e->options.say(e->options.user,
                        "the run has no validation part: its last weights are taken");
-    dg_run_weights_file(path, weights, file, sizeof file);
     e->weights.which = strcmp(weights, "best") == 0   ? "best"
                        : strcmp(weights, "last") == 0 ? "last"
                                                       : NULL;
-    return dg_weights_read(e, file, 0, NULL, &e->weights.step, why);
+    return dg_run_weights_file(path, weights, room, size);
+}
+
+dg_status dg_run_weights(dg_experiment *e, const char *path, const char *weights, dg_diag *why)
+{
+    char file[PATH_MAX];
+    dg_run_choose(e, path, weights, file, sizeof file);
+    return dg_weights_read(e, file, 0, NULL, why);
 }
 
 /* The folders of run.json, decoded: the caller's come first, the model's own last, since a model

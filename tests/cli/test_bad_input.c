@@ -750,14 +750,14 @@ static const bad cases[] = {
      "dagrad predict: 'good.dag' is no run directory: `dagrad train` makes one\n"},
     {"predict run --input image", 2, "dagrad predict: --input is 'image', it takes NAME=FILE\n"},
     {"predict run --input imag=x.csv", 2,
-     "dagrad predict: --input names 'imag', did you mean 'image'?; the model has: "
+     "dagrad predict: there is no input 'imag', did you mean 'image'?; the model has: "
      "image, label\n"},
     {"predict run --input image=none.npy", 3,
      "dagrad predict: none.npy: cannot read: No such file or directory\n"},
     {"predict run --input image=x.csv", 3,
      "dagrad predict: image: the data are [N, 2], the model says [N, 8, 8, 1]\n"},
     {"predict run --input label=y.csv", 2,
-     "dagrad predict: 'image' is not given: --input image=FILE\n"},
+     "dagrad predict: the input 'image' is not given\n"},
     {"predict run --input image=cut.npy", 3,
      "dagrad predict: cut.npy: byte 10: [3, 2] needs 24 bytes, but at most 16 follow\n"},
     {"predict run --input image=number.csv", 3,
@@ -822,7 +822,7 @@ static const bad cases[] = {
      " the model has [10]; the model has no 'logits.linear2.bias'; the model has "
      "no 'logits.linear2.weight'\n"},
     {"predict run --input image=x.csv --input image=x.csv", 2,
-     "dagrad predict: --input gives 'image' twice\n"},
+     "dagrad predict: 'image' is given twice\n"},
     {"predict run --input image=y.csv --input label=short.csv", 3,
      "dagrad predict: label: 'label' has 2 rows, 'image' has 3\n"},
     {"bench flat.dag --seconds 0.01 --set seed=-1", 2,
