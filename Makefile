@@ -7,7 +7,7 @@
 #   make install       program, library, headers, manual page (PREFIX=/usr/local, DESTDIR=)
 #   make setup         only installs what is missing (Debian, Ubuntu)
 #   make bench         dagrad beside its peers (make bench-peers installs those once)
-#   make check-torch   gradients beside PyTorch's: random graphs, modules' state dicts
+#   make check-torch   gradients beside PyTorch's: random graphs, state dicts, operator samples
 #   make longtest      the long versions of the tests: hours (BUDGET=25: what 25 minutes allow)
 #   make fuzz          readers, language, runs, command lines on made-up input (SECONDS=60 each)
 #   make tidy          style: format, line length, long functions, includes, macros, no warnings
@@ -51,7 +51,7 @@ bench-peers:
 check-torch: configure
 	@cmake --build build -j $(JOBS) --target dagrad
 	@python=python3; [ -x build/peers/bin/python ] && python=build/peers/bin/python; \
-	    for check in check_torch check_modules; do \
+	    for check in check_torch check_modules check_ops; do \
 	        $$python tests/torch/$$check.py build/dagrad || exit $$?; \
 	    done
 
