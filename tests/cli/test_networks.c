@@ -25,6 +25,16 @@ static const char both[] =
     "digits(\"label\") }\n"
     "train { optimizer = adam(rate=3e-3); batch = 50; epochs = 2 }\n";
 
+/* "44,204,032" */
+static double number_of(const char *text)
+{
+    double n = 0;
+    for (; (*text >= '0' && *text <= '9') || *text == ','; text++)
+        n = *text == ',' ? n : 10 * n + (*text - '0');
+    return n;
+}
+
+/* It parses, and its memory is little more than what is needed at once. */
 static void example(const char *name)
 {
     char path[600], line[700];
@@ -32,6 +42,13 @@ static void example(const char *name)
     snprintf(line, sizeof line, "show '%s' --batch 2", path);
     if (cli_run(line) != 0)
         fail_msg("%s: %s", name, cli_read("err", NULL));
+    char *out = cli_read("out", NULL), *arena = strstr(out, "arena "),
+         *live = strstr(out, "largest live set ");
+    assert_true(arena && live);
+    double held = number_of(arena + 6), most = number_of(live + 17);
+    if (!(most > 0 && held <= 1.1 * most))
+        fail_msg("%s: an arena of %.0f bytes for a live set of %.0f", name, held, most);
+    free(out);
 }
 
 static void test_examples(void **state)

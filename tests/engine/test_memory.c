@@ -44,7 +44,20 @@ static dg_value node(dg_graph *g, const char *type, dg_value in, const char *key
     return dg_apply(g, type, NULL, 1, &in, key ? 1 : 0, &a);
 }
 
-/* A small convolutional network with fan-out. */
+/* Nodes that keep more than their results: states, statistics, gates, sums of scores, tables. */
+static dg_value sequence(dg_graph *g, dg_value z)
+{
+    z = node(g, "lrn", node(g, "batchnorm", z, NULL, 0), "size", 3);
+    z = node(g, "upsample", node(g, "maxpool", z, "kernel", 2), "scale", 1.5);
+    double shape[3] = {-1, 81, 16};
+    dg_attr a = {.name = "shape", .count = 3, .number = shape};
+    z = node(g, "lstm", dg_apply(g, "reshape", NULL, 1, &z, 1, &a), "units", 8);
+    double heads = 2;
+    dg_attr two = {.name = "heads", .count = 1, .number = &heads};
+    return dg_apply(g, "attention", NULL, 3, (dg_value[]){z, z, z}, 1, &two);
+}
+
+/* A small network with fan-out. */
 static dg_graph *network(const dg_host *host, dg_value *image, dg_value *label)
 {
     dg_graph *g = dg_graph_new(host, DG_F32);
@@ -59,8 +72,7 @@ static dg_graph *network(const dg_host *host, dg_value *image, dg_value *label)
     z = dg_apply(g, "conv", NULL, 1, &z, 2, a);
     dg_value both[2] = {z, side};
     z = dg_apply(g, "add", NULL, 2, both, 0, NULL);
-    z = node(g, "maxpool", node(g, "relu", z, NULL, 0), "kernel", 2);
-    z = node(g, "global_avgpool", z, NULL, 0);
+    z = node(g, "global_avgpool", sequence(g, node(g, "relu", z, NULL, 0)), NULL, 0);
     dg_value pair[2] = {*label, node(g, "linear", z, "units", 10)};
     dg_output(g, "logits", pair[1]);
     dg_loss(g, NULL, dg_apply(g, "softmax_cross_entropy", NULL, 2, pair, 0, NULL), 1);
