@@ -6,6 +6,7 @@
 #include "cli/results.h"
 #include "io/formats.h"
 #include "io/safetensors.h"
+#include "train/rundir.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,12 +158,14 @@ static int convert(int argc, char **argv)
     dg_onnx_flags onnx = {0};
     const dg_flag flags[] = {
         {"weights", FLAG_TEXT, &onnx.weights, "RUN",
-         "its weights into a copy OUT of the ONNX file IN that they came from"},
+         "its weights into a copy OUT of the ONNX file IN that they came from; of a run IN: best, "
+         "last or a file"},
         {"force", FLAG_ON, &onnx.force, NULL, "files that are there are replaced (of ONNX)"},
         {"batchnorm", FLAG_TEXT, &onnx.batchnorm, "HOW",
          "frozen or train; as the ONNX file says by default"},
-        {"layout", FLAG_TEXT, &layout, "source",
-         "inputs and outputs keep the axes of the ONNX file"},
+        {"layout", FLAG_TEXT, &layout, "HOW",
+         "source: inputs and outputs keep the axes of the ONNX file; nchw: pictures of the one "
+         "that is written have their channels first"},
         {"fixed", FLAG_ON, &onnx.fixed, NULL,
          "no axis of the ONNX file is a batch: sizes stay as they are"},
         {"size", FLAG_LIST, &onnx.size, "NAME=N", "a size that the ONNX file leaves open"},
@@ -176,11 +179,15 @@ static int convert(int argc, char **argv)
     if (!place[1])
         return dg_usage(&dg_command_convert,
                         place[0] ? "OUT is missing" : "IN and OUT are missing");
-    onnx.plain = layout != NULL;
-    if (layout && strcmp(layout, "source") != 0)
-        return dg_usage(&dg_command_convert, "--layout is source");
+    onnx.plain = layout && strcmp(layout, "source") == 0;
+    onnx.first = layout && strcmp(layout, "nchw") == 0;
+    if (layout && !onnx.plain && !onnx.first)
+        return dg_usage(&dg_command_convert, "--layout is source or nchw");
+    if (dg_is_run(place[0]) && dg_is_onnx(place[1]))
+        return dg_convert_to_onnx(place[0], place[1], &onnx);
     if (onnx.weights && !(dg_is_onnx(place[0]) && dg_is_onnx(place[1])))
-        return dg_usage(&dg_command_convert, "--weights RUN goes with IN.onnx and OUT.onnx");
+        return dg_usage(&dg_command_convert,
+                        "--weights RUN goes with IN.onnx and OUT.onnx, or a run IN");
     if (onnx.weights)
         return dg_convert_back(place[0], place[1], &onnx);
     if (dg_is_onnx(place[0]) && ends_with(place[1], ".dag"))

@@ -18,31 +18,34 @@ static const dg_command *const command = &dg_command_convert;
 
 typedef struct {
     dg_onnx_options options;
-    const char *name[DG_MOST_LIST];
-    char *names[DG_MOST_LIST];
-    int64_t size[DG_MOST_LIST];
+    dg_onnx_sizes sizes;
 } reading;
 
 /* --size NAME=NUMBER */
-static int read_sizes(const dg_list *list, reading *r)
+int dg_onnx_sizes_read(const dg_list *list, dg_onnx_sizes *to)
 {
     for (int i = 0; i < list->n; i++) {
         const char *equal = strchr(list->item[i], '=');
-        const char *end = equal ? dg_read_i64(equal + 1, &r->size[i]) : NULL;
-        if (!end || *end || equal == list->item[i] || r->size[i] < 1) {
+        const char *end = equal ? dg_read_i64(equal + 1, &to->number[i]) : NULL;
+        if (!end || *end || equal == list->item[i] || to->number[i] < 1) {
             char text[256];
             dg_format(text, sizeof text, "--size is '%.100s', it takes NAME=NUMBER", list->item[i]);
             return dg_usage(command, text);
         }
-        r->names[i] = strndup(list->item[i], (size_t)(equal - list->item[i]));
-        r->name[i] = r->names[i];
-        if (!r->name[i])
+        to->name[i] = strndup(list->item[i], (size_t)(equal - list->item[i]));
+        if (!to->name[i])
             return EXIT_INTERNAL;
+        to->size[i] = (dg_dimension){to->name[i], to->number[i]};
+        to->n = i + 1;
     }
-    r->options.n_sizes = list->n;
-    r->options.size_name = r->name;
-    r->options.size = r->size;
     return EXIT_DONE;
+}
+
+void dg_onnx_sizes_free(dg_onnx_sizes *s)
+{
+    for (int i = 0; i < s->n; i++)
+        free(s->name[i]);
+    s->n = 0;
 }
 
 static int read_options(const dg_onnx_flags *f, reading *r)
@@ -53,7 +56,11 @@ static int read_options(const dg_onnx_flags *f, reading *r)
     r->options.batchnorm = !f->batchnorm ? 0 : strcmp(f->batchnorm, "frozen") == 0 ? 1 : 2;
     if (f->batchnorm && r->options.batchnorm == 2 && strcmp(f->batchnorm, "train") != 0)
         return dg_usage(command, "--batchnorm is frozen or train");
-    return read_sizes(&f->size, r);
+    int code = dg_onnx_sizes_read(&f->size, &r->sizes);
+    r->options.n_sizes = r->sizes.n;
+    r->options.size_name = (const char *const *)r->sizes.name;
+    r->options.size = r->sizes.number;
+    return code;
 }
 
 /* ---- What was read --------------------------------------------------------------------------- */
@@ -111,7 +118,7 @@ static char *beside(const char *out)
     return name;
 }
 
-static int exists(const char *path)
+int dg_convert_exists(const char *path)
 {
     if (access(path, F_OK) != 0)
         return 0;
@@ -150,12 +157,11 @@ int dg_convert_from_onnx(const char *in, const char *out, const dg_onnx_flags *f
     reading r = {.options = {0}};
     char *tensors = beside(out);
     int code = tensors ? read_options(f, &r) : EXIT_INTERNAL;
-    if (code == EXIT_DONE && !f->force && (exists(out) || exists(tensors)))
+    if (code == EXIT_DONE && !f->force && (dg_convert_exists(out) || dg_convert_exists(tensors)))
         code = EXIT_USAGE;
     if (code == EXIT_DONE)
         code = write_both(in, out, tensors, &r);
-    for (int i = 0; i < f->size.n; i++)
-        free(r.names[i]);
+    dg_onnx_sizes_free(&r.sizes);
     free(tensors);
     return code;
 }
@@ -212,7 +218,7 @@ int dg_convert_back(const char *in, const char *out, const dg_onnx_flags *f)
     dg_onnx_back back = {NULL, 0, 0, 0, 0};
     reading r = {.options = {0}};
     int code = read_options(f, &r);
-    if (code == EXIT_DONE && !f->force && exists(out))
+    if (code == EXIT_DONE && !f->force && dg_convert_exists(out))
         code = EXIT_USAGE;
     dg_onnx *net = code == EXIT_DONE ? dg_onnx_read(in, &r.options, &why) : NULL;
     if (code == EXIT_DONE && (!net || write_back(in, out, f->weights, net, &back, &why) != DG_OK))
@@ -222,8 +228,7 @@ int dg_convert_back(const char *in, const char *out, const dg_onnx_flags *f)
                 "dagrad convert: %d batch norms of '%s' are in training mode, as in the file they "
                 "came from: other programs will not use the running statistics\n",
                 back.training, out);
-    for (int i = 0; i < f->size.n; i++)
-        free(r.names[i]);
+    dg_onnx_sizes_free(&r.sizes);
     free(back.bytes);
     dg_onnx_free(net);
     return code;

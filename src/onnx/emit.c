@@ -315,7 +315,10 @@ const char *dg_onnx_declare(dg_import *m, const dg_onnx_value *v, dg_onnx_kind k
         return old;
     }
     const dg_onnx_array *a = v->fixed[0];
-    const char *name = dg_onnx_name(m, v->name), *value = "net";
+    bool whole = a->root >= 0 && dg_onnx_said(m, a->root) == 1 && !a->root_of &&
+                 a->count == m->roots[a->root]->fixed[0]->count;
+    const char *called = whole ? m->roots[a->root]->name : v->name;
+    const char *name = dg_onnx_name(m, called), *value = "net";
     bool plain = kind == DG_ONNX_CONSTANT && dg_onnx_is_uniform(a) && a->count > 0 &&
                  isfinite(dg_onnx_real(a, 0));
     if (plain)
@@ -343,12 +346,14 @@ const char *dg_onnx_constant(dg_import *m, const dg_step *s, const char *near, i
     return name;
 }
 
-/* What the names of all roles begin with, where each ends with its role; NULL: they do not. */
-static const char *stem_of(dg_import *m, int n, const dg_onnx_role role[])
+/* What the names of all roles begin with, where each ends with its role (suffixes 1: with what
+ * others call it); NULL: they do not. */
+static const char *stem_by(dg_import *m, int n, const dg_onnx_role role[], int suffixes)
 {
     const char *stem = NULL;
     for (int i = 0; i < n; i++) {
-        const char *name = role[i].v->name, *tail = role[i].suffix ? role[i].suffix : role[i].role;
+        const char *name = role[i].v->name, *tail = role[i].role;
+        tail = suffixes && role[i].suffix ? role[i].suffix : tail;
         size_t length = strlen(name), end = strlen(tail);
         bool fits = length > end + 1 && name[length - end - 1] == '.' &&
                     strcmp(name + length - end, tail) == 0 && uses_of(m, name) == 1 &&
@@ -359,21 +364,30 @@ static const char *stem_of(dg_import *m, int n, const dg_onnx_role role[])
         stem = mine;
     }
     for (const char *p = stem; p && *p; p++)
-        if (!is_letter(*p) && !is_digit(*p) && *p != '.')
+        if (!is_letter(*p) && !is_digit(*p) && *p != '.' && *p != '@')
             return NULL;
     return stem && !dg_dict_find(&m->stems, stem) ? stem : NULL;
+}
+
+static const char *stem_of(dg_import *m, int n, const dg_onnx_role role[])
+{
+    const char *stem = stem_by(m, n, role, 0);
+    return stem ? stem : stem_by(m, n, role, 1);
 }
 
 const char *dg_onnx_roles(dg_import *m, int n, const dg_onnx_role role[])
 {
     const char *text = "", *stem = stem_of(m, n, role);
+    /* Of a file of dagrad the first may be one tensor with that of another node. */
+    int given = !stem && n > 1 && m->proto->constants;
+    stem = given ? stem_of(m, n - 1, role + 1) : stem;
     if (stem) {
         dg_dict_put(&m->heap, &m->stems, stem, (void *)(uintptr_t)stem);
         text = dg_heap_printf(&m->heap, ", name=\"%s\"", stem);
     }
     for (int i = 0; i < n; i++) {
         const dg_onnx_role *r = &role[i];
-        if (!stem) {
+        if (!stem || i < given) {
             text = dg_heap_printf(&m->heap, "%s, %s=%s", text, r->role,
                                   dg_onnx_declare(m, r->v, r->kind, r->role, &r->shape, r->index));
             continue;

@@ -61,9 +61,24 @@ void dg_onnx_same(dg_onnx_value *to, const dg_onnx_value *from)
     to->name = name;
 }
 
+int dg_onnx_root(const dg_onnx_array *a, int64_t i, int64_t *element)
+{
+    *element = a->from ? a->from[i] : i;
+    return a->root_of ? a->root_of[i] : a->root;
+}
+
+int dg_onnx_said(const dg_import *m, int root)
+{
+    if (!m->proto->constants || root < 0)
+        return -1;
+    return dg_dict_find(&m->constants, m->roots[root]->name) == NULL;
+}
+
 bool dg_onnx_trains(const dg_import *m, const dg_onnx_value *v)
 {
     const dg_onnx_array *a = v ? v->fixed[0] : NULL;
+    if (a && !a->integer && a->root >= 0 && dg_onnx_said(m, a->root) >= 0)
+        return dg_onnx_said(m, a->root) == 1;
     if (!a || a->integer || a->root < 0 || a->count < 2)
         return false;
     bool itself = strcmp(v->name, m->roots[a->root]->name) == 0 || a->own || a->gathered;
@@ -353,6 +368,16 @@ static void count_uses(dg_import *m, const dg_onnx_graph *g)
     }
 }
 
+/* The names that a file of dagrad lists, a line each. */
+static void read_constants(dg_import *m)
+{
+    for (const char *at = m->proto->constants; at && *at;) {
+        size_t n = strcspn(at, "\n");
+        dg_dict_put(&m->heap, &m->constants, dg_heap_copy(&m->heap, at, n), m);
+        at += n + (at[n] != 0);
+    }
+}
+
 /* Names and how often they occur, as one text. */
 static const char *counted(dg_import *m, const dg_dict *d)
 {
@@ -405,6 +430,7 @@ static void import(void *work)
     check_file(m, m->proto);
     m->top = dg_heap_take(&m->heap, 1, sizeof *m->top);
     count_uses(m, m->proto->graph);
+    read_constants(m);
     run_graph(m, m->top, m->proto->graph, 0);
     check_missing(m);
     dg_onnx_outputs(m, m->top, m->proto->graph, t->out);

@@ -76,6 +76,8 @@ typedef struct dg_onnx_value {
     int rank;                                /* of that, which may be another than the file's */
     int64_t dim[DG_MAX_RANK];                /* of that: DG_N, or -2 where it is free */
     dg_layout at;
+    const struct dg_onnx_value
+        *added; /* a dense layer that has added the bias of the node after it */
 } dg_onnx_value;
 
 typedef struct dg_step {
@@ -124,7 +126,9 @@ typedef struct dg_import {
     int n_inputs;
     dg_onnx_value **roots; /* initialisers, and Constants that weights may be */
     int n_roots, room_roots;
-    dg_dict uses; /* of values of the file by its nodes, int */
+    dg_dict uses;      /* of values of the file by its nodes, int */
+    dg_dict constants; /* tensors that the file says are none of the parameters */
+    dg_dict series;    /* recurrent layers, by the name of all their states in the model */
     dg_statement *statements;
     int n_statements, room_statements;
     dg_dict names; /* of the model: the place of their statement */
@@ -278,6 +282,12 @@ bool dg_step_has(const dg_step *s, int k); /* input k is given */
 int dg_step_axis(int64_t axis, int rank);
 /* A value of the same name and meaning. */
 void dg_onnx_same(dg_onnx_value *to, const dg_onnx_value *from);
+/* Element i of a constant: which tensor of the list of roots it is of, and which element of that;
+ * -1: it was computed. */
+int dg_onnx_root(const dg_onnx_array *a, int64_t i, int64_t *element);
+/* What a tensor of the list of roots is, by what the file itself says: 1 a parameter, 0 none, -1
+ * the file says nothing. */
+int dg_onnx_said(const dg_import *m, int root);
 /* The role rule: whether a constant may be a parameter as the operand of a sum or product. */
 bool dg_onnx_trains(const dg_import *m, const dg_onnx_value *v);
 

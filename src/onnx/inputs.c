@@ -288,6 +288,8 @@ static void add_output(dg_import *m, const dg_onnx_value *v, dg_onnx *out)
     const char *name = dg_onnx_give(m, &s, v, &w);
     if (!name)
         return;
+    if (!dg_dict_find(&m->names, v->name) && letters(v->name))
+        name = dg_onnx_line(m, NULL, v->name, "%s", name); /* it keeps the name of the file */
     for (int i = 0; i < out->n_outputs; i++)
         if (strcmp(out->outputs[i].name, name) == 0)
             return; /* two names of one value */

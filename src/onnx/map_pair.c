@@ -418,8 +418,22 @@ static bool map_two(dg_import *m, const dg_step *s, const dg_onnx_value *a, cons
     return true;
 }
 
+/* The bias of a dense layer that its product has added already. */
+static bool is_added(const dg_step *s)
+{
+    for (int k = 0; k < 2; k++)
+        if (s->in[k]->added && s->in[k]->added == s->in[1 - k]) {
+            dg_onnx_same(s->out[0], s->in[k]);
+            s->out[0]->added = NULL;
+            return true;
+        }
+    return false;
+}
+
 bool dg_map_pair(dg_import *m, const dg_step *s)
 {
+    if (is_added(s) || dg_onnx_position(m, s))
+        return true;
     return map_two(m, s, s->in[0], s->in[1], s->out[0]);
 }
 

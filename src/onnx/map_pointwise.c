@@ -67,6 +67,10 @@ bool dg_map_cast(dg_import *m, const dg_step *s)
         real = !s->in[1]->integer;
     if (!like && (to == DG_ONNX_FLOAT16 || to == DG_ONNX_BFLOAT16))
         return dg_onnx_refuse(m, s, "to %s, which rounds", dg_onnx_type_name((int)to));
+    if (!like && to == DG_ONNX_BOOL && !s->in[0]->integer) {
+        dg_onnx_like(m, s, s->out[0], s->in[0], "not_equal(%s, 0)", s->in[0]->dag);
+        return true;
+    }
     if (real == s->in[0]->integer)
         return dg_onnx_refuse(m, s, "between integers and real numbers that the input decides");
     return dg_map_identity(m, s);

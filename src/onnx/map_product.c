@@ -294,6 +294,32 @@ static void drop_axis(dg_layout *at, int axis)
     at->rank--;
 }
 
+/* The vector that the one reader of the product adds to it, a number a column; NULL: none. */
+static const dg_onnx_value *bias_after(const dg_import *m, const dg_step *s, int64_t columns)
+{
+    const dg_onnx_graph *g = m->proto->graph;
+    const char *product = s->out[0]->name;
+    const int *uses = dg_dict_find(&m->uses, product);
+    for (int i = 0; uses && *uses == 1 && i < g->n_nodes; i++) {
+        const dg_onnx_node *n = &g->nodes[i];
+        for (int k = 0; n->n_in == 2 && strcmp(n->op, "Add") == 0 && k < 2; k++) {
+            const dg_onnx_value *c =
+                strcmp(n->in[k], product) == 0 ? dg_dict_find(&m->top->values, n->in[1 - k]) : NULL;
+            if (c && dg_onnx_trains(m, c) && is_vector(c, columns))
+                return c;
+        }
+    }
+    return NULL;
+}
+
+static bool is_output(const dg_import *m, const dg_onnx_value *v)
+{
+    for (int i = 0; i < m->proto->graph->n_outputs; i++)
+        if (strcmp(m->proto->graph->outputs[i].name, v->name) == 0)
+            return true;
+    return false;
+}
+
 bool dg_map_matmul(dg_import *m, const dg_step *s)
 {
     int rank[2] = {dg_onnx_rank(s->in[0]), dg_onnx_rank(s->in[1])};
@@ -302,7 +328,9 @@ bool dg_map_matmul(dg_import *m, const dg_step *s)
     if (rank[0] == 0 || rank[1] == 0)
         return dg_onnx_refuse(m, s, "of a number");
     bool layer = !v[0]->fixed[0] && v[1]->fixed[0] && dg_onnx_rank(v[1]) == 2;
-    if (layer && !dense(m, s, v[0], v[1], false, NULL, out))
+    if (layer && rank[1] == 2 && !is_output(m, out))
+        out->added = bias_after(m, s, v[1]->fixed[0]->dim[1]);
+    if (layer && !dense(m, s, v[0], v[1], false, out->added, out))
         return false;
     if (!layer) {
         for (int i = 0; i < 2; i++)

@@ -135,6 +135,27 @@ static bool softmax_matrix(dg_import *m, const dg_step *s, const char *node, int
     return true;
 }
 
+/* Running sums along an axis. */
+bool dg_map_cumsum(dg_import *m, const dg_step *s)
+{
+    const dg_onnx_value *v = s->in[0];
+    const dg_onnx_array *a = s->in[1]->fixed[0];
+    int axis = a && a->count == 1 ? dg_step_axis(dg_onnx_whole(a, 0), v->at.rank) : -1;
+    const char *text, *more = dg_attr_i(s, "exclusive", 0) ? ", exclusive=true" : "";
+    if (axis < 0 || dg_onnx_has_batch(v, axis))
+        return dg_onnx_refuse(m, s, "along the batch, or an axis that is not constant");
+    if (dg_attr_i(s, "reverse", 0))
+        more = dg_heap_printf(&m->heap, "%s, reverse=true", more);
+    dg_want w;
+    dg_layout at;
+    int place = dg_onnx_axis(m, s, v, axis, &at, &w, &text);
+    if (place < 0)
+        return false;
+    s->out[0]->at = at;
+    dg_onnx_say(m, s, s->out[0], &w, "cumsum(%s, axis=%d%s)", text, place, more);
+    return true;
+}
+
 bool dg_map_softmax(dg_import *m, const dg_step *s)
 {
     const char *node = strcmp(s->node->op, "Softmax") == 0 ? "softmax" : "log_softmax", *text;

@@ -196,20 +196,27 @@ static bool slice_axis(dg_import *m, const dg_step *s, const dg_onnx_value *v, i
     int64_t size[DG_BINDINGS] = {at[0].count, at[1].count};
     if (dg_onnx_has_batch(v, axis))
         return dg_onnx_refuse(m, s, "cuts the batch of '%s'", v->name);
-    if (at[0].step != 1 || at[0].count < 1 || at[1].count < 1)
-        return dg_onnx_refuse(m, s, at[0].step != 1 ? "with a step that is not 1" : "is empty");
+    bool steps = at[0].step != 1;
+    if (at[0].count < 1 || at[1].count < 1)
+        return dg_onnx_refuse(m, s, "is empty");
+    if (steps && (at[0].start != at[1].start || at[0].count != at[1].count ||
+                  !dg_onnx_node_takes("slice", "step")))
+        return dg_onnx_refuse(m, s, "with a step of what a free size decides");
     int place = dg_onnx_axis(m, s, v, axis, &layout, &w, &text);
     if (place < 0)
         return false;
     int64_t full[DG_BINDINGS] = {dg_onnx_dim(v, 0, axis), dg_onnx_dim(v, 1, axis)};
-    int64_t start = at[0].start, end = start + at[0].count;
+    int64_t start = at[0].start, end = start + at[0].count * at[0].step;
     const char *to = "";
     bool from_end = at[0].start != at[1].start;
     if (from_end && full[0] - start != full[1] - at[1].start)
         return dg_onnx_refuse(m, s, "starts where a free size decides");
     if (from_end)
         start -= full[0];
-    if (end != full[0] || at[1].start + at[1].count != full[1]) {
+    if (steps)
+        to = dg_heap_printf(&m->heap, end < 0 ? ", step=%lld" : ", step=%lld, end=%lld",
+                            (long long)at[0].step, (long long)end);
+    else if (end != full[0] || at[1].start + at[1].count != full[1]) {
         bool fixed = end == at[1].start + at[1].count;
         if (!fixed && full[0] - end != full[1] - at[1].start - at[1].count)
             return dg_onnx_refuse(m, s, "ends where a free size decides");
@@ -376,6 +383,8 @@ bool dg_map_pad(dg_import *m, const dg_step *s)
     int n = dg_step_ints(m, s, "pads", 1, 0, pads, 2 * DG_MAX_RANK);
     int n_axes = dg_step_ints(m, s, NULL, 3, 0, axes, DG_MAX_RANK);
     double value = dg_attr_f(s, "value", 0);
+    if (v->integer)
+        return dg_onnx_refuse(m, s, "of integers that the input decides");
     if (n < 0 || n != 2 * (n_axes < 0 ? rank : n_axes) ||
         (dg_step_has(s, 2) && !dg_onnx_scalar(s, 2, &value)))
         return dg_onnx_refuse(m, s, "by sizes that the input decides");

@@ -415,6 +415,21 @@ static void read_opset(reading *r, span s, dg_onnx_opset *o)
     }
 }
 
+/* Of the properties the one that dagrad itself writes. */
+static void read_property(reading *r, span s, dg_onnx_proto *m)
+{
+    static const char key[] = "dagrad.constants";
+    dg_wire w = dg_wire_of(s.bytes, s.size);
+    dg_wire_field f;
+    bool mine = false;
+    while (dg_wire_next(&w, &f)) {
+        if (f.number == 1 && f.type == DG_WIRE_BYTES)
+            mine = f.size == sizeof key - 1 && memcmp(f.bytes, key, f.size) == 0;
+        if (f.number == 2 && f.type == DG_WIRE_BYTES && mine)
+            m->constants = text(r, of(&f));
+    }
+}
+
 const dg_onnx_proto *dg_onnx_proto_read(dg_heap *heap, const void *bytes, size_t size,
                                         const char **wrong)
 {
@@ -440,6 +455,8 @@ const dg_onnx_proto *dg_onnx_proto_read(dg_heap *heap, const void *bytes, size_t
             m->producer_version = text(&r, of(&f));
         else if (f.number == 7)
             m->graph = read_graph(&r, of(&f), 1);
+        else if (f.number == 14)
+            read_property(&r, of(&f), m);
         else if (f.number == 8)
             read_opset(&r, of(&f), &m->opsets[m->n_opsets++]);
     }

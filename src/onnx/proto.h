@@ -89,6 +89,8 @@ typedef struct dg_onnx_opset {
 typedef struct dg_onnx_proto {
     int64_t ir;
     const char *producer, *producer_version;
+    const char
+        *constants; /* what dagrad wrote of its own: names of constants, a line each; or NULL */
     int n_opsets, n_functions, n_training;
     dg_onnx_opset *opsets;
     dg_onnx_graph *graph; /* NULL: the file has none */

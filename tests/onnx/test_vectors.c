@@ -23,7 +23,8 @@ static const vector_file nets[] = {{"lenet", 0, 0, 1},     {"dncnn-folded", 0, 0
                                    {"mobilenet", 1, 0, 1}, {"ocr-direction", 0, 0, 0.5},
                                    {"chargpt17", 0, 8, 1}, {"chargpt23", 0, 0, 1},
                                    {"norms", 0, 0, 1},     {"bow", 0, 0, 1},
-                                   {"lstm", 0, 0, 1},      {"gru", 0, 0, 1}};
+                                   {"lstm", 0, 0, 1},      {"gru", 0, 0, 1},
+                                   {"unet", 1, 0, 1}};
 
 enum { NETS = (int)(sizeof nets / sizeof *nets) };
 
