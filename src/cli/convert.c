@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/onnx.h"
 #include "cli/results.h"
+#include "cli/table.h"
 #include "io/formats.h"
 #include "io/safetensors.h"
 #include "train/rundir.h"
@@ -76,12 +77,14 @@ static dg_status read_npz(const char *bytes, size_t size, const char *path, cont
 }
 
 /* One array, named as its file. */
-static dg_status read_array(const char *bytes, size_t size, const char *path, contents *c,
-                            dg_diag *why)
+static dg_status read_array(const char *bytes, size_t size, const char *path,
+                            const dg_table_flags *table, contents *c, dg_diag *why)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     dg_status s = make_room(c, 1, why);
-    if (s == DG_OK)
+    if (s == DG_OK && dg_table_flags_given(table))
+        s = dg_table_from(table, bytes, size, path, &c->array[0], why);
+    else if (s == DG_OK)
         s = dg_data_read_memory(bytes, size, path, &c->array[0], why);
     if (s == DG_OK)
         c->name[0] = strndup(name, strcspn(name, "."));
@@ -108,19 +111,24 @@ static dg_status read_whole(const char *path, char **bytes, size_t *n, dg_diag *
     return s;
 }
 
-static dg_status read_contents(const char *path, contents *c, dg_diag *why)
+static dg_status read_contents(const char *path, const dg_table_flags *table, contents *c,
+                               dg_diag *why)
 {
     char *bytes = NULL;
     size_t n = 0;
     dg_status s = read_whole(path, &bytes, &n, why);
     if (s != DG_OK)
         return s;
-    if (is_safetensors((unsigned char *)bytes, n))
+    const int is_zip = n >= 4 && memcmp(bytes, "PK\3\4", 4) == 0;
+    const int several = is_zip || is_safetensors((unsigned char *)bytes, n);
+    if (several && dg_table_flags_given(table))
+        s = dg_diag_set(why, DG_EUSAGE, "'%s' is no table, which the options are about", path);
+    else if (several && !is_zip)
         s = read_safetensors(bytes, n, path, c, why);
-    else if (n >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
+    else if (is_zip)
         s = read_npz(bytes, n, path, c, why);
     else
-        s = read_array(bytes, n, path, c, why);
+        s = read_array(bytes, n, path, table, c, why);
     free(bytes);
     return s;
 }
@@ -156,6 +164,7 @@ static int convert(int argc, char **argv)
     char text[512];
     const char *place[2] = {NULL, NULL}, *layout = NULL;
     dg_onnx_flags onnx = {0};
+    dg_table_flags table = {.header = NULL};
     const dg_flag flags[] = {
         {"weights", FLAG_TEXT, &onnx.weights, "RUN",
          "its weights into a copy OUT of the ONNX file IN that they came from; of a run IN: best, "
@@ -171,6 +180,15 @@ static int convert(int argc, char **argv)
         {"size", FLAG_LIST, &onnx.size, "NAME=N", "a size that the ONNX file leaves open"},
         {"limit", FLAG_COUNT, &onnx.limit, "MIB",
          "of constants that the ONNX file only describes; 1024"},
+        {"column", FLAG_LIST, &table.column, "NAME",
+         "of a table: a column of the header, a pattern, or a number (repeatable)"},
+        {"except", FLAG_LIST, &table.except, "NAME", "a column that is left out (repeatable)"},
+        {"header", FLAG_TEXT, &table.header, "BOOL", "true or false; found by looking"},
+        {"separator", FLAG_TEXT, &table.separator, "C",
+         "a character, tab or blank; found by looking"},
+        {"skip", FLAG_COUNT, &table.skip, "N", "lines before the table"},
+        {"comment", FLAG_TEXT, &table.comment, "TEXT", "passed over, to the end of its line"},
+        {"decimal", FLAG_TEXT, &table.decimal, "C", "'.' or ','"},
     };
     int code = dg_flags_read(&dg_command_convert, flags, sizeof flags / sizeof *flags, place, 2,
                              argc, argv);
@@ -199,7 +217,7 @@ static int convert(int argc, char **argv)
     }
     contents c = {.n = 0};
     dg_diag why = {.code = DG_OK};
-    dg_status s = read_contents(place[0], &c, &why);
+    dg_status s = read_contents(place[0], &table, &c, &why);
     if (s == DG_OK)
         s = write_contents(&c, place[0], place[1], &why);
     if (s == DG_OK && c.notes)

@@ -436,6 +436,22 @@ static void convert_goes_there_and_back(void **state)
     char *back = output("convert u.safetensors -");
     assert_string_equal(back, "1,2.5\n-3,0.1\n");
     free(back);
+    static const char table[] = "made in 1987\na;b;c\n1,5;x;3 # y\n2,5;z;4\n";
+    cli_write("o.csv", table, sizeof table - 1);
+    static const char how[] = "--skip 1 --separator ';' --decimal , --comment '#'";
+    char line[200];
+    snprintf(line, sizeof line, "convert o.csv - %s --except b", how);
+    back = output(line);
+    assert_string_equal(back, "1.5,3\n2.5,4\n");
+    free(back);
+    snprintf(line, sizeof line, "convert o.csv - %s --column c", how);
+    back = output(line);
+    assert_string_equal(back, "3\n4\n");
+    free(back);
+    assert_int_equal(cli_run("convert o.csv - --separator ::"), 2);
+    assert_int_equal(cli_run("convert o.csv - --decimal ."), 3);
+    assert_int_equal(cli_run("convert t.npy - --skip 1"), 2);
+    assert_int_equal(cli_run("convert w.npz u.npz --skip 1"), 2);
     free(was);
     free(is);
 }
