@@ -7,7 +7,8 @@
  * b = 0 where a is not, or b = 1 where a is not: the loss is infinite, DG_EFINITE, as for a b
  * outside [0, 1].
  *
- * See ops/loss.h for pairs, weights and `over`. */
+ * With label_smoothing = s the target is a' = (1 - s) a + s / 2 throughout, and its error vector
+ * times 1 - s. See ops/loss.h for pairs, weights and `over`. */
 #include "ops/loss.h"
 
 #ifndef DG_REAL
@@ -24,14 +25,16 @@ static const dg_case cases[] = {
     {"n,a; n,a; -", "", "uniform(0.2,0.8)", 0.2},
     {"n; n; n", "", "uniform(0.2,0.8); uniform(0.2,0.8); uniform(0.5,2)", 0.2},
     {"n,3,c; n,3,c; n", "over=elements", "uniform(0.2,0.8); uniform(0.2,0.8); uniform(0.5,2)", 0.2},
+    {"n,a; n,a; n", "label_smoothing=0.3", "uniform(0.2,0.8); uniform(0.2,0.8); uniform(0.5,2)",
+     0.2},
 };
 
 const dg_node_type dg_op_binary_cross_entropy = {
     .size = sizeof(dg_node_type),
     .name = "binary_cross_entropy",
     .formula = "rho = -sum of a log b + (1 - a) log(1 - b)",
-    .attrs = dg_loss_attrs,
-    .n_attrs = DG_COUNT(dg_loss_attrs),
+    .attrs = dg_binary_attrs,
+    .n_attrs = DG_BINARY_ATTRS,
     .inputs = dg_loss_inputs,
     .n_inputs = DG_LOSS_INPUTS,
     .n_out = 1,
@@ -45,27 +48,24 @@ const dg_node_type dg_op_binary_cross_entropy = {
 
 #else
 
-static vec rho(vec a, vec b, const real *k)
+static vec rho(vec target, vec b, const real *k)
 {
-    (void)k;
-    vec zero = vec_set1(0), rest = 1 - a;
+    vec a = dg_binary_target(target, k), zero = vec_set1(0), rest = 1 - a;
     vec one = vec_select((ivec)(a == 0), zero, a * vec_log(b));
     vec other = vec_select((ivec)(rest == 0), zero, rest * vec_log1p(-b));
-    ivec inside = dg_probability(a) & (ivec)(b >= zero) & (ivec)(b <= 1);
+    ivec inside = dg_probability(target) & (ivec)(b >= zero) & (ivec)(b <= 1);
     return vec_select(inside, -(one + other), zero / zero);
 }
 
 static vec for_target(vec a, vec b, const real *k)
 {
     (void)a;
-    (void)k;
-    return vec_log1p(-b) - vec_log(b);
+    return vec_set1(k[0]) * (vec_log1p(-b) - vec_log(b));
 }
 
-static vec for_estimate(vec a, vec b, const real *k)
+static vec for_estimate(vec target, vec b, const real *k)
 {
-    (void)k;
-    vec zero = vec_set1(0), rest = 1 - a;
+    vec a = dg_binary_target(target, k), zero = vec_set1(0), rest = 1 - a;
     vec one = vec_select((ivec)(a == 0), zero, a / b);
     return vec_select((ivec)(rest == 0), zero, rest / (1 - b)) - one;
 }
@@ -74,14 +74,17 @@ static dg_status explain(const dg_call *c, const dg_pairs *p, int64_t pair)
 {
     const real *a = dg_pair_at(c->in[DG_TARGET], p, pair);
     const real *b = dg_pair_at(c->in[DG_ESTIMATE], p, pair);
+    real k[2];
+    dg_binary_constants(c, k);
     for (int64_t i = 0; i < p->size; i++) {
+        const real smooth = dg_binary_target(vec_set1(a[i]), k)[0];
         if (!dg_probability(vec_set1(a[i]))[0])
             return dg_target_bad(c, pair, i, (double)a[i]);
         if (!(b[i] >= 0 && b[i] <= 1))
             return dg_outside_bad(c, pair, i, (double)b[i]);
-        if ((!(b[i] > 0) && !(a[i] >= 0 && a[i] <= 0)) ||
-            (!(b[i] < 1) && !(a[i] >= 1 && a[i] <= 1)))
-            return dg_estimate_bad(c, pair, i, (double)b[i], (double)a[i]);
+        if ((!(b[i] > 0) && !(smooth >= 0 && smooth <= 0)) ||
+            (!(b[i] < 1) && !(smooth >= 1 && smooth <= 1)))
+            return dg_estimate_bad(c, pair, i, (double)b[i], (double)smooth);
     }
     return DG_OK;
 }
@@ -90,17 +93,23 @@ static const dg_loss_rule rule = {rho, for_target, for_estimate, explain};
 
 static dg_status forward(const dg_call *c)
 {
-    return dg_loss_forward(c, DG_OVER, NULL, &rule);
+    real k[2];
+    dg_binary_constants(c, k);
+    return dg_loss_forward(c, DG_OVER, k, &rule);
 }
 
 static dg_status adjoint(const dg_call *c)
 {
-    return dg_loss_adjoint(c, DG_OVER, NULL, &rule);
+    real k[2];
+    dg_binary_constants(c, k);
+    return dg_loss_adjoint(c, DG_OVER, k, &rule);
 }
 
 static dg_status tangent(const dg_call *c)
 {
-    return dg_loss_tangent(c, DG_OVER, NULL, &rule);
+    real k[2];
+    dg_binary_constants(c, k);
+    return dg_loss_tangent(c, DG_OVER, k, &rule);
 }
 
 const dg_math DG_T(dg_math_binary_cross_entropy) = {forward, adjoint, tangent};

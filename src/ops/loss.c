@@ -14,6 +14,15 @@ const dg_input_spec dg_label_inputs[DG_LABEL_INPUTS] = {
     {.name = "weight", .flags = DG_IN_OPTIONAL},
     {.name = "class_weight", .flags = DG_IN_OPTIONAL}};
 
+#define LABEL_SMOOTHING                                                                            \
+    {                                                                                              \
+        .name = "label_smoothing", .kind = DG_ATTR_REAL, .max_count = 1, .low = 0, .high = 1,      \
+        .preset = "0", .text = "share of the target that is spread evenly over all classes"        \
+    }
+const dg_attr_spec dg_binary_attrs[DG_BINARY_ATTRS] = {
+    DG_LOSS_OVER,
+    LABEL_SMOOTHING,
+};
 const dg_attr_spec dg_loss_attrs[1] = {DG_LOSS_OVER};
 const dg_attr_spec dg_label_attrs[DG_LABEL_ATTRS] = {
     DG_LOSS_OVER,
@@ -24,13 +33,8 @@ const dg_attr_spec dg_label_attrs[DG_LABEL_ATTRS] = {
      .high = INT32_MAX,
      .preset = "",
      .text = "a label that does not count"},
-    {.name = "label_smoothing",
-     .kind = DG_ATTR_REAL,
-     .max_count = 1,
-     .low = 0,
-     .high = 1,
-     .preset = "0",
-     .text = "share of the target that is spread evenly over all classes"}};
+    LABEL_SMOOTHING,
+};
 
 static dg_status check_weight(const char *of, const dg_shape *weight, const dg_shape *rho,
                               dg_diag *why)

@@ -16,6 +16,7 @@
 enum { DG_TARGET, DG_ESTIMATE, DG_WEIGHT, DG_LOSS_INPUTS };    /* the inputs */
 enum { DG_CLASS_WEIGHT = DG_LOSS_INPUTS, DG_LABEL_INPUTS };    /* and those of label losses */
 enum { DG_OVER = 0, DG_IGNORE, DG_SMOOTHING, DG_LABEL_ATTRS }; /* attributes of dg_label_attrs */
+enum { DG_BINARY_SMOOTHING = 1, DG_BINARY_ATTRS };             /* of dg_binary_attrs */
 enum { DG_OVER_PAIRS, DG_OVER_ELEMENTS };                      /* words of DG_OVER */
 
 /* Where a call's pairs are: pair p has its components at p size .. (p + 1) size - 1 of the
@@ -30,7 +31,8 @@ typedef struct dg_pairs {
 /* over: the index of the attribute of that name. */
 dg_pairs dg_pairs_of(const dg_call *c, int over);
 
-extern const dg_input_spec dg_loss_inputs[DG_LOSS_INPUTS];   /* real targets */
+extern const dg_input_spec dg_loss_inputs[DG_LOSS_INPUTS]; /* real targets */
+extern const dg_attr_spec dg_binary_attrs[DG_BINARY_ATTRS];
 extern const dg_input_spec dg_label_inputs[DG_LABEL_INPUTS]; /* real targets or labels */
 /* The attribute `over`, as an initialiser. */
 #define DG_LOSS_OVER                                                                               \
@@ -236,6 +238,19 @@ DG_INLINE dg_status dg_loss_tangent(const dg_call *c, int over, const real *k,
 DG_INLINE ivec dg_probability(vec a)
 {
     return (ivec)(a >= -DG_SIMPLEX_SLACK) & (ivec)(a <= 1 + DG_SIMPLEX_SLACK);
+}
+
+/* label_smoothing = s of probabilities, which are distributions over two: a' = (1 - s) a + s / 2. */
+DG_INLINE void dg_binary_constants(const dg_call *c, real k[2])
+{
+    const real s = (real)dg_attr_real(c->attrs, DG_BINARY_SMOOTHING);
+    k[0] = 1 - s;
+    k[1] = s / 2;
+}
+
+DG_INLINE vec dg_binary_target(vec a, const real *k)
+{
+    return vec_fma(vec_set1(k[0]), a, vec_set1(k[1]));
 }
 
 DG_INLINE vec dg_loss_target(vec a, vec b, const real *k)

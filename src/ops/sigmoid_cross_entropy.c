@@ -5,7 +5,8 @@
  *     eps = s(z) - a for the estimate, -z for the target
  *     drho = the sum of both times dz and da
  *
- * See ops/loss.h for pairs, weights and `over`. */
+ * With label_smoothing = s the target is a' = (1 - s) a + s / 2 throughout, and its error vector
+ * times 1 - s. See ops/loss.h for pairs, weights and `over`. */
 #include "ops/loss.h"
 
 #ifndef DG_REAL
@@ -22,14 +23,15 @@ static const dg_case cases[] = {
     {"n,a; n,a; -", "", "uniform(0.2,0.8); uniform(-2,2)", 2},
     {"n; n; n", "", "uniform(0.2,0.8); uniform(-2,2); uniform(0.5,2)", 2},
     {"n,3,c; n,3,c; n", "over=elements", "uniform(0.2,0.8); uniform(-2,2); uniform(0.5,2)", 2},
+    {"n,a; n,a; n", "label_smoothing=0.3", "uniform(0.2,0.8); uniform(-2,2); uniform(0.5,2)", 2},
 };
 
 const dg_node_type dg_op_sigmoid_cross_entropy = {
     .size = sizeof(dg_node_type),
     .name = "sigmoid_cross_entropy",
     .formula = "rho = sum of max(z, 0) - a z + log(1 + e^-|z|)",
-    .attrs = dg_loss_attrs,
-    .n_attrs = DG_COUNT(dg_loss_attrs),
+    .attrs = dg_binary_attrs,
+    .n_attrs = DG_BINARY_ATTRS,
     .inputs = dg_loss_inputs,
     .n_inputs = DG_LOSS_INPUTS,
     .n_out = 1,
@@ -45,22 +47,19 @@ const dg_node_type dg_op_sigmoid_cross_entropy = {
 
 static vec rho(vec a, vec z, const real *k)
 {
-    (void)k;
-    vec zero = vec_set1(0), large = vec_max(z, zero) - a * z;
+    vec zero = vec_set1(0), large = vec_max(z, zero) - dg_binary_target(a, k) * z;
     return vec_select(dg_probability(a), large + vec_softplus(-vec_abs(z)), zero / zero);
 }
 
 static vec for_target(vec a, vec z, const real *k)
 {
     (void)a;
-    (void)k;
-    return -z;
+    return vec_set1(-k[0]) * z;
 }
 
 static vec for_estimate(vec a, vec z, const real *k)
 {
-    (void)k;
-    return vec_sigmoid(z) - a;
+    return vec_sigmoid(z) - dg_binary_target(a, k);
 }
 
 static dg_status explain(const dg_call *c, const dg_pairs *p, int64_t pair)
@@ -76,17 +75,23 @@ static const dg_loss_rule rule = {rho, for_target, for_estimate, explain};
 
 static dg_status forward(const dg_call *c)
 {
-    return dg_loss_forward(c, DG_OVER, NULL, &rule);
+    real k[2];
+    dg_binary_constants(c, k);
+    return dg_loss_forward(c, DG_OVER, k, &rule);
 }
 
 static dg_status adjoint(const dg_call *c)
 {
-    return dg_loss_adjoint(c, DG_OVER, NULL, &rule);
+    real k[2];
+    dg_binary_constants(c, k);
+    return dg_loss_adjoint(c, DG_OVER, k, &rule);
 }
 
 static dg_status tangent(const dg_call *c)
 {
-    return dg_loss_tangent(c, DG_OVER, NULL, &rule);
+    real k[2];
+    dg_binary_constants(c, k);
+    return dg_loss_tangent(c, DG_OVER, k, &rule);
 }
 
 const dg_math DG_T(dg_math_sigmoid_cross_entropy) = {forward, adjoint, tangent};

@@ -695,6 +695,40 @@ static void impossible(int f64, const dg_isa *isa)
            "the estimate of row 0, component 0, is 0 where the target is 1", f64, isa);
 }
 
+/* label_smoothing of probabilities is the loss of targets drawn to 1/2: s = 1/4 of 0, 1, 0.6. */
+static void smoothed(int f64, const dg_isa *isa)
+{
+    static const char *const node[] = {"binary_cross_entropy", "sigmoid_cross_entropy"};
+    const double a[] = {0, 1, 0.6}, drawn[] = {0.125, 0.875, 0.575}, b[] = {0.3, 0.9, 0.5};
+    const double most = f64 ? 1e-15 : 1e-6;
+    dg_shape s = {1, {3}};
+    for (int k = 0; k < 2; k++) {
+        point p, q;
+        open(&p, node[k], "label_smoothing=0.25", s, s, NONE, a, b, NULL, 0, f64, isa);
+        open(&q, node[k], "", s, s, NONE, drawn, b, NULL, 0, f64, isa);
+        run(&p);
+        run(&q);
+        for (int i = 0; i < 3; i++) {
+            assert_true(fabs(rho(&p, i) - rho(&q, i)) <= most);
+            assert_true(fabs(eps_of(&p, ESTIMATE, i) - eps_of(&q, ESTIMATE, i)) <= 4 * most);
+            assert_true(fabs(eps_of(&p, TARGET, i) - 0.75 * eps_of(&q, TARGET, i)) <= 4 * most);
+        }
+        close_point(&p);
+        close_point(&q);
+    }
+    const double outside[] = {0, 1.05, 0.6}, sure[] = {0, 0.9, 0.5};
+    expect(node[0], "label_smoothing=0.25", s, s, outside, b, 0, DG_EDATA, "row 1, component 0",
+           f64, isa);
+    expect(node[0], "label_smoothing=0.25", s, s, a, sure, 0, DG_EFINITE, "is 0 where the target",
+           f64, isa);
+}
+
+static void test_smoothed(void **state)
+{
+    (void)state;
+    each_path(smoothed);
+}
+
 static void test_impossible(void **state)
 {
     (void)state;
@@ -807,6 +841,7 @@ int main(void)
         cmocka_unit_test(test_saturated),
         cmocka_unit_test(test_distributions),
         cmocka_unit_test(test_impossible),
+        cmocka_unit_test(test_smoothed),
         cmocka_unit_test(test_weightless),
         cmocka_unit_test(test_long_pair),
         cmocka_unit_test(test_shapes),
