@@ -90,7 +90,7 @@ const char dg_page_style[] =
     ".wrong{color:var(--bad);font-weight:600}\n"
     ".right{color:var(--good)}\n"
     ".text{font:13px/1.5 ui-monospace,Menlo,Consolas,\"DejaVu Sans Mono\",monospace;"
-    "white-space:pre-wrap;overflow-wrap:anywhere;margin:.1rem 0}\n"
+    "white-space:break-spaces;overflow-wrap:anywhere;margin:.1rem 0}\n"
     ".text b{color:var(--bad);font-weight:400;text-decoration:underline}\n"
     ".graph{overflow:auto;max-height:90rem;background:#fff;border:1px solid var(--line);"
     "border-radius:6px;padding:.5rem}\n"

@@ -9,7 +9,10 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
 cp "$DAGRAD_SOURCE/examples/digits.dag" .
 cp "$DAGRAD_SOURCE/examples/outliers/diabetes.csv" "$DAGRAD_SOURCE/README.md" .
-part() { printf 'data train(part=[0, 0.8], shuffle=1) { %s }\ndata test(part=[0.8, 1], shuffle=1) { %s }\n' "$1" "$1"; }
+part() {
+    echo "data train(part=[0, 0.8], shuffle=1) { $1 }"
+    echo "data test(part=[0.8, 1], shuffle=1) { $1 }"
+}
 {
     echo 'input noisy[N, 8, 8, 1]; target clean[N, 8, 8, 1]'
     echo 'xhat = conv(noisy, 8, kernel=3) | relu | conv(1, kernel=3)'
@@ -21,7 +24,8 @@ part() { printf 'data train(part=[0, 0.8], shuffle=1) { %s }\ndata test(part=[0.
     echo 'input patient[N, 10]; target progress[N, 1]'
     echo 'xhat = linear(patient, 16) | tanh | linear(1)'
     echo 'output xhat; loss mse(progress, xhat); metric mae(progress, xhat)'
-    part 'patient = csv("diabetes.csv", except=["progression"]) | standardize; progress = csv("diabetes.csv", columns=["progression"]) | standardize'
+    part 'patient = csv("diabetes.csv", except=["progression"]) | standardize
+          progress = csv("diabetes.csv", columns=["progression"]) | standardize'
     echo 'train { optimizer = adam(rate=2e-3); batch = 32; epochs = 20; split = 0.1 }'
 } >numbers.dag
 {

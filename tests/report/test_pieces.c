@@ -1,4 +1,4 @@
-/* The pieces of a page: text escaped, PNG that zlib opens again, shares by hand, what a run logged. */
+/* The pieces of a page: text escaped, PNG that zlib opens, shares by hand, what a run logged. */
 #include "cli/cli_tools.h"
 #include "report/page.h"
 #include "report/png.h"

@@ -8,7 +8,9 @@ folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
 cp "$DAGRAD_SOURCE/examples/digits.dag" .
-train() { "$DAGRAD_PROGRAM" train "$@" --quiet --no-report --tensorboard board >/dev/null || exit 1; }
+train() {
+    "$DAGRAD_PROGRAM" train "$@" --quiet --no-report --tensorboard board >/dev/null || exit 1
+}
 train digits.dag --out run --epochs 1
 sleep 1 # the name of a file has the second
 train --resume run --epochs 2 --set schedule=fixed
