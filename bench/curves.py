@@ -2,11 +2,12 @@
 """Training curves beside PyTorch: a character transformer with the same initial weights, data, and
 order of rows, f32.
 
-    build/peers/bin/python bench/curves.py TEXT [STEPS] [SEEDS] [BLOCKS] [WIDTH] [HEADS] [LENGTH] [BATCH]
+    build/peers/bin/python bench/curves.py TEXT [STEPS SEEDS BLOCKS WIDTH HEADS LENGTH BATCH]
 
 By default 200 steps, 2 seeds, 4 blocks of 128 with 4 heads, windows of 64 characters, batch 32. A
-seed decides weights and rows. Prints, for each tenth of the run, the mean loss of its steps in both;
-then how far the two are apart beside the spread of PyTorch's own seeds.
+seed decides weights and rows. Prints the loss of each step that dagrad logs, a tenth of the run
+apart, and the mean of all, in both; then how far the two are apart beside the spread of PyTorch's
+own seeds.
 """
 import json
 import os
@@ -20,7 +21,7 @@ import torch
 
 F = torch.nn.functional
 PROGRAM = os.path.join(os.path.dirname(__file__), "../build/dagrad")
-RATE, DECAY, TENTHS = 1e-3, 0.1, 10
+RATE, DECAY = 1e-3, 0.1
 
 MODEL = """
 let D = {width}
@@ -103,8 +104,8 @@ def train_dagrad(folder, weights):
                     "--quiet"], check=True, capture_output=True)
     seconds = time.time() - start
     lines = [json.loads(s) for s in open(os.path.join(folder, "run/metrics.jsonl"))]
-    means = {s["step"]: s["loss"] for s in lines}  # of all steps of the epoch so far
-    return means, seconds
+    curve = {s["step"]: s["loss"] for s in lines if s["kind"] == "step"}
+    return curve, next(s["loss"] for s in lines if s["kind"] == "epoch"), seconds
 
 
 def train_torch(weights, text, following, c):
@@ -138,20 +139,10 @@ def one_seed(ids, c, seed, folder):
                    check=True, capture_output=True)
     shapes = {n: g.shape for n, g in read_safetensors(out).items() if n != "loss"}
     weights = draw_weights(shapes, seed)
-    means, ours = train_dagrad(folder, weights)
+    curve, mean, ours = train_dagrad(folder, weights)
     losses, theirs = train_torch(weights, text, following, c)
-    return means, losses, ours, theirs
-
-
-def by_tenths(means, losses, steps):
-    """Mean loss of each tenth: of dagrad from the means of all steps so far."""
-    ends = [s for s in sorted(means) if s % max(1, steps // TENTHS) == 0]
-    first, table = 0, []
-    for end in ends:
-        before = means[first] * first if first else 0
-        table.append(((means[end] * end - before) / (end - first), losses[first:end].mean()))
-        first = end
-    return ends, np.array(table)
+    table = [(x, losses[step - 1]) for step, x in sorted(curve.items())] + [(mean, losses.mean())]
+    return sorted(curve), np.array(table), ours, theirs
 
 
 def main():
@@ -164,11 +155,10 @@ def main():
     tables = []
     for seed in range(1, c["seeds"] + 1):
         with tempfile.TemporaryDirectory() as folder:
-            means, losses, ours, theirs = one_seed(ids, c, seed, folder)
-        ends, table = by_tenths(means, losses, c["steps"])
+            steps, table, ours, theirs = one_seed(ids, c, seed, folder)
         tables.append(table)
         print(f"seed {seed}: dagrad {ours:.0f} s, PyTorch {torch.__version__} {theirs:.0f} s")
-        print("  to step " + " ".join(f"{s:8}" for s in ends))
+        print("  step    " + " ".join(f"{s:>8}" for s in [*steps, "mean"]))
         print("  dagrad  " + " ".join(f"{x:8.4f}" for x in table[:, 0]))
         print("  PyTorch " + " ".join(f"{x:8.4f}" for x in table[:, 1]), flush=True)
     tables = np.array(tables)

@@ -4,7 +4,7 @@
  * The model sees a window of the last characters, as long as a row of its training data, and is
  * computed anew for each one: a recurrent model therefore starts from zero states at the beginning
  * of the window, as it did in training. While there are fewer characters than that, they stand at
- * the window's beginning, and what follows them must not matter; the first step makes sure of it. */
+ * the window's beginning, and what follows them must not matter: the first step looks. */
 #include "base/clock.h"
 #include "base/elem_f64.h"
 #include "base/philox.h"

@@ -5,8 +5,10 @@
  *     causal: place i sees places j <= i only. A place that sees nothing gives 0.
  *
  * q [N, T, D], k [N, S, D], v [N, S, E]; head h has the columns h D/heads .. of q and k, and
- * h E/heads .. of v and o. mask broadcasts to [N, heads, T, S]. With u = eps v^t, ds = p (u - sum p
- * u): A^t eps = scale ds k for q, scale ds^t q for k, p^t eps for v, ds for mask (where it was
+ * h E/heads .. of v and o. mask broadcasts to [N, heads, T, S]. With u = eps v^t, ds = p (u - sum
+ * p u):
+ *
+ *     A^t eps = scale ds k for q, scale ds^t q for k, p^t eps for v, ds for mask (where it was
  *               stretched, the sum over rows, heads and places, in this order)
  *     dy = p dv + (p (ds - sum p ds)) v,   ds = scale (dq k^t + q dk^t) + dmask
  *

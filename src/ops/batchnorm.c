@@ -13,8 +13,7 @@
  *     dy = scale r P dx + u dscale + dbias
  *
  * v divides by the number of values, as in ONNX; PyTorch's running variance divides by one less,
- * and its momentum is 1 - momentum. Sums: places of a row in blocks of 64, blocks, rows in blocks
- * of
+ * and its momentum is 1 - momentum. Sums: places of a row in blocks of 64, blocks, rows in blocks of
  * 64. Parts are channels: statistics of all rows need no second pass over threads. */
 #include "ops/op.h"
 

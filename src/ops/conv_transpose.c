@@ -1,10 +1,11 @@
 /* conv_transpose: the adjoint of a convolution as a node: each element of x spreads a window of
  * weights over the result, which is larger by the stride.
  *
- *     y[n, i sy + r dy - top, j sx + s dx - left, c] = b[c] + sum over r,s,k of x[n,i,j,k]
- * W[r,s,c,k] A^t eps = conv(eps, W)      the convolution that it is the adjoint of B^t eps: for
- * W[r,s,c,k] the sum over n,i,j of eps[...] x[n,i,j,k]; for b the sum of eps dy =
- * conv_transpose(dx, W) + conv_transpose(x, dW) + db
+ *     y[n, i sy + r dy - top, j sx + s dx - left, c]
+ *              = b[c] + sum over r,s,k of x[n,i,j,k] W[r,s,c,k]
+ *     A^t eps  = conv(eps, W), the convolution that it is the adjoint of
+ *     B^t eps    for W[r,s,c,k]: the sum over n,i,j of eps[..] x[n,i,j,k]; for b: the sum of eps
+ *     dy       = conv_transpose(dx, W) + conv_transpose(x, dW) + db
  *
  * x [N,H,W,K], W [kh,kw,channels/groups,K], b [channels], channels last; a series x [N,T,K],
  * W [k,channels/groups,K]. What falls outside the result is left out.

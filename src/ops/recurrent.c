@@ -9,13 +9,18 @@
  *            c = f c' + i g,  h = o tanh c
  *
  * Gates are in the order of PyTorch: r z n, i f g o. A layer reads the states of the layer below,
- * of both directions if there are two. Block b = layer * directions + direction has its own
- * columns: weight    [F, directions G units]                       layer 0 deep      [directions
- * units, (layers-1) directions G units]   the layers above it recurrent [units, layers directions G
- * units],  bias [layers directions G units] recurrent_bias [layers directions units] e of gru,
- * reset=after start and cell [N, layers directions, units] are h' and c' of the first place, 0
- * where absent. Results: all states of the last layer [N, T, directions units]; the last ones of
- * each block [N, layers directions, units]; of lstm the last c too.
+ * of both directions if there are two. Block b = layer * directions + direction has its own columns
+ * of G units, G being the number of gates:
+ *
+ *     weight          [F, directions G units]                              layer 0
+ *     deep            [directions units, (layers - 1) directions G units]  the layers above it
+ *     recurrent       [units, layers directions G units]
+ *     bias            [layers directions G units]
+ *     recurrent_bias  [layers directions units]                            e of gru, reset=after
+ *
+ * start and cell [N, layers directions, units] are h' and c' of the first place, 0 where absent.
+ * Results: all states of the last layer [N, T, directions units]; the last ones of each block
+ * [N, layers directions, units]; of lstm the last c too.
  *
  * A^t eps goes back through the places once, and leaves the errors of all a (and of h' Un + e) for
  * B^t eps, which is then one product a matrix: x^t da, h'^t da, summed over rows, then places. */

@@ -6,8 +6,8 @@
  *     pad    x = z, value around it           d = eps inside
  *            dx = dz, 0 around it
  *
- * pad with a mode repeats z instead: its mirror image without the border itself (reflect), its border
- * (replicate), or z again (circular). That is a map along axes (ops/taps.h); its adjoint adds what
+ * pad with a mode repeats z instead: its mirror image without the border itself (reflect), its
+ * border (replicate), or z again (circular). That is a map along axes (ops/taps.h); its adjoint adds what
  * comes back from each copy. */
 #include "ops/axes.h"
 #include "ops/op.h"

@@ -2,7 +2,7 @@
  * entries a row, its taps. Whatever resizes a picture or repeats its border is such a map: a node
  * gives the taps of one output place, and the same loops serve f, G and the tangent.
  *
- *     y[o1, o2, ..] = sum of w1 w2 .. x[i1, i2, ..] over the taps (i1, w1) of o1, (i2, w2) of o2, ..
+ *     y[o1, o2, ..] = sum of w1 w2 .. x[i1, i2, ..]   over the taps (i1, w1) of o1, ..
  *     A^t eps       = the same with each R transposed
  *
  * Sums are made in double, in the order of the taps, and rounded once. */
@@ -30,8 +30,8 @@ typedef struct dg_map {
     int64_t outer, inner;
 } dg_map;
 
-/* Writes the taps of place o of an axis of y, in rising order of use, and returns how many. Where an
- * axis of x and y has one size the map must leave it as it is. All places of an axis together have
+/* Writes the taps of place o of an axis of y, and returns how many. Where an axis of x and y has one
+ * size the map must leave it as it is. All places of an axis together have
  * at most in + 2 out taps. */
 typedef int dg_tap_fn(const void *of, int axis, int64_t o, dg_tap *tap);
 

@@ -1,7 +1,7 @@
 /* upsample: pictures [N, H, W, C] or series [N, T, C] made larger by a factor for each axis.
  *
  *     nearest  y_o = x_i                          i = floor(o / scale)
- *     linear   y_o = (1 - t) x_i + t x_(i + 1)    i + t = (o + 1/2) / scale - 1/2, within the picture;
+ *     linear   y_o = (1 - t) x_i + t x_(i + 1)    i + t = (o + 1/2) / scale - 1/2, within x;
  *              along rows and columns: bilinear   align_corners: i + t = o (in - 1) / (out - 1)
  *     A^t eps = what each x_i gave, with the same weights
  *     dy = the same of dx */

@@ -1,5 +1,5 @@
 /* What nodes compute that resize, repeat, pick or take apart along axes, and lrn, against plain
- * loops: upsample, adaptive_avgpool, pad with a mode, slice with a step, split into unequal pieces. */
+ * loops: upsample, adaptive_avgpool, pad with a mode, slice with a step, split into pieces. */
 #include "ops/reference.h"
 
 #include <math.h>

@@ -189,7 +189,8 @@ def say_embedding(s, weight, ids, padding_idx=None, **options):
     return f"embedding(i, {weight.shape[0]}, {weight.shape[1]}, weight=w)", lambda y: y
 
 
-def say_attention(s, q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, **options):
+def say_attention(s, q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
+                  **options):
     need(q.dim() == 4 and k.dim() == 4 and attn_mask is None and dropout_p == 0)
     need(q.shape[1] == k.shape[1] and not options.get("enable_gqa"))
     need(not is_causal or q.shape[2] == k.shape[2])

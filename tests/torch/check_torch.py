@@ -230,7 +230,8 @@ def sequence(g):
         causal = g.rng.choice([True, False])
         q = x.reshape(n, t, heads, c // heads).transpose(1, 2)
         y = F.scaled_dot_product_attention(q, q, torch.sin(q), is_causal=causal)
-        text = f"attention({name}, {name}, sin({name}), heads={heads}, causal={str(causal).lower()})"
+        text = f"attention({name}, {name}, sin({name}), heads={heads}, "
+        text += f"causal={str(causal).lower()})"
         g.value(text, y.transpose(1, 2).reshape(n, t, c), kind)
     elif kind == "embedding":
         i, ids = g.ids(7, 4)
