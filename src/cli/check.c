@@ -536,6 +536,7 @@ static dg_experiment *open_model(const char *path, const check_options *o,
                                 .real = DG_F64,
                                 .real_given = 1,
                                 .losses = 1,
+                                .no_output = 1,
                                 .path = path};
     int data_only = 0;
     dg_experiment *e = try_model(path, &eo, &data_only);
@@ -563,6 +564,7 @@ static dg_experiment *open_narrow(const char *path, const check_options *o,
                                 .real = DG_F32,
                                 .real_given = 1,
                                 .losses = 1,
+                                .no_output = 1,
                                 .without_data = wide->options.without_data,
                                 .size = wide->options.size,
                                 .path = path};

@@ -8,9 +8,12 @@
 #include "io/formats.h"
 #include "io/safetensors.h"
 #include "train/rundir.h"
+#include "train/settings.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MOST_LISTED = 300 }; /* bytes of names in a message */
 
 typedef struct contents {
     int n;
@@ -153,6 +156,47 @@ static dg_status write_contents(const contents *c, const char *in, const char *o
     return dg_write_arrays(out, c->n, (const char *const *)c->name, c->array, NULL, why);
 }
 
+/* ---- Choosing -------------------------------------------------------------------------------- */
+
+/* 1: an item of the list, or of a list "a,b" in it, is the name, or a pattern of it. */
+static int is_chosen(const dg_list *only, const char *name)
+{
+    char one[256];
+    for (int i = 0; i < only->n; i++)
+        for (const char *at = only->item[i]; *at; at += *at == ',') {
+            size_t n = strcspn(at, ",");
+            dg_format(one, sizeof one, "%.*s", (int)(n < sizeof one ? n : sizeof one - 1), at);
+            if (dg_name_fits(one, name))
+                return 1;
+            at += n;
+        }
+    return 0;
+}
+
+/* Leaves the arrays that --only names; none: DG_EUSAGE says what there is. */
+static dg_status choose(contents *c, const dg_list *only, const char *in, dg_diag *why)
+{
+    dg_text all = dg_text_make(NULL);
+    int n = 0;
+    for (int i = 0; i < c->n; i++) {
+        if (is_chosen(only, c->name[i])) {
+            c->name[n] = c->name[i];
+            c->array[n++] = c->array[i];
+            continue;
+        }
+        if (all.length < MOST_LISTED)
+            dg_text_printf(&all, "%s%s", all.length ? ", " : "", c->name[i]);
+        free(c->name[i]);
+        dg_array_free(&c->array[i]);
+    }
+    c->n = n;
+    if (n == 0)
+        dg_diag_set(why, DG_EUSAGE, "--only fits nothing in %s, which has: %s", in,
+                    all.data ? all.data : "nothing");
+    dg_text_free(&all);
+    return why->code;
+}
+
 static int ends_with(const char *name, const char *end)
 {
     size_t n = strlen(name), k = strlen(end);
@@ -165,7 +209,9 @@ static int convert(int argc, char **argv)
     const char *place[2] = {NULL, NULL}, *layout = NULL;
     dg_onnx_flags onnx = {0};
     dg_table_flags table = {.header = NULL};
+    dg_list only = {.n = 0};
     const dg_flag flags[] = {
+        {"only", FLAG_LIST, &only, "NAME,...", "these arrays alone; patterns \"z.*\" (repeatable)"},
         {"weights", FLAG_TEXT, &onnx.weights, "RUN",
          "its weights into a copy OUT of the ONNX file IN that they came from; of a run IN: best, "
          "last or a file"},
@@ -218,6 +264,8 @@ static int convert(int argc, char **argv)
     contents c = {.n = 0};
     dg_diag why = {.code = DG_OK};
     dg_status s = read_contents(place[0], &table, &c, &why);
+    if (s == DG_OK && only.n)
+        s = choose(&c, &only, place[0], &why);
     if (s == DG_OK)
         s = write_contents(&c, place[0], place[1], &why);
     if (s == DG_OK && c.notes)

@@ -7,7 +7,11 @@
  * "tangent.loss". */
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/find.h"
 #include "cli/inputs.h"
+#include "cli/jacobian.h"
+#include "cli/local.h"
+#include "cli/numbers.h"
 #include "graph/graph.h"
 #include "io/safetensors.h"
 #include "io/weights.h"
@@ -20,12 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TENSORS = 4096, PRINTED = 12 };
+enum { MOST_TENSORS = 4096 };
 
 typedef struct grad_options {
     const char *weights, *out, *jacobian, *tangent, *of;
-    dg_list input, keep, wrt, node, data, set;
-    int64_t batch, threads, seed;
+    dg_list input, keep, wrt, print, node, data, set; /* node: names, and shared objects */
+    int64_t batch, threads, seed, sample;
+    int raw;
 } grad_options;
 
 typedef struct grad {
@@ -35,48 +40,17 @@ typedef struct grad {
     FILE *to; /* where it prints: not where tensors are written to */
     dg_program *p;
     dg_options options;
-    dg_value wrt[MOST_TENSORS], keep[MOST_TENSORS], of, by;
-    int n_wrt, n_keep;
-    char *keep_name[MOST_TENSORS]; /* as they were given */
-    dg_named *tensor;              /* what is written */
+    dg_value wrt[MOST_TENSORS], keep[MOST_TENSORS], print[MOST_TENSORS], of, by[2];
+    dg_value node[DG_MOST_LIST];                 /* a result of each node that is looked at alone */
+    int n_wrt, n_keep, n_named, n_print, n_node; /* n_named: of keep those that are written */
+    char *keep_name[MOST_TENSORS], *print_name[MOST_TENSORS]; /* as they were given */
+    dg_named *tensor;                                         /* what is written */
     int n;
 } grad;
 
-/* The last value of a statement of the language: z is z@2.conv if that came last. */
-static dg_value last_of(const dg_graph *g, const char *name)
-{
-    size_t n = strlen(name);
-    dg_value found = {0};
-    for (int id = 1; id <= g->n_values; id++) {
-        const dg_vertex *v = &g->values[id - 1];
-        if (v->kind == DG_RESULT && v->name && strncmp(v->name, name, n) == 0 &&
-            (v->name[n] == '.' || v->name[n] == '@'))
-            found.id = id;
-    }
-    return found;
-}
-
-/* The value of that name: an input, a parameter, an output, a node, or what a name of the model
- * means in the end; id 0: none, told. */
 static dg_value find(const grad *k, const char *option, const char *name)
 {
-    const dg_graph *g = k->e->model->graph;
-    const char *output;
-    for (int id = 1; id <= g->n_values; id++)
-        if (g->values[id - 1].name && strcmp(g->values[id - 1].name, name) == 0)
-            return (dg_value){id};
-    for (int i = 0; i < dg_graph_outputs(g); i++) {
-        dg_value v = dg_graph_output(g, i, &output);
-        if (output && strcmp(output, name) == 0)
-            return v;
-    }
-    dg_value v = last_of(g, name);
-    if (!v.id)
-        fprintf(
-            stderr,
-            "dagrad grad: --%s names '%s', which the model has not; dagrad show lists the names\n",
-            option, name);
-    return v;
+    return dg_find_value(&dg_command_grad, option, k->e->model->graph, name);
 }
 
 /* A list "a,b" of an option that may also be repeated. */
@@ -151,6 +125,8 @@ static double plain(double x)
     return isnan(x) ? (double)NAN : x;
 }
 
+static dg_status set_point(grad *k, dg_diag *why);
+
 static dg_status take_gradients(grad *k, dg_diag *why)
 {
     double loss;
@@ -160,7 +136,7 @@ static dg_status take_gradients(grad *k, dg_diag *why)
     fprintf(k->to, "loss %.17g\n", plain(loss));
     for (int i = 0; s == DG_OK && i < k->n_wrt; i++)
         s = add_part(k, "", name_of(k, k->wrt[i]), k->wrt[i], DG_GRADIENT, why);
-    for (int i = 0; s == DG_OK && i < k->n_keep; i++) {
+    for (int i = 0; s == DG_OK && i < k->n_named; i++) {
         s = add_part(k, "value.", k->keep_name[i], k->keep[i], DG_VALUE, why);
         if (s == DG_OK && k->e->model->graph->values[k->keep[i].id - 1].type != DG_I32)
             s = add_part(k, "eps.", k->keep_name[i], k->keep[i], DG_ERROR_VECTOR, why);
@@ -177,7 +153,7 @@ static double real_at(const dg_tensor *t, int64_t i)
 static void print_tensors(const grad *k)
 {
     char shape[128];
-    for (int i = 1; i < k->n; i++) {
+    for (int i = dg_graph_losses(k->e->model->graph) > 0; i < k->n; i++) { /* the loss was told */
         const dg_tensor *t = &k->tensor[i].tensor;
         double sum = 0;
         for (int64_t e = 0, n = dg_shape_count(&t->shape); t->type != DG_I32 && e < n; e++)
@@ -187,43 +163,103 @@ static void print_tensors(const grad *k)
     }
 }
 
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+static int is_target(const grad *k, dg_value v)
+{
+    const dg_dag *m = k->e->model;
+    for (int i = 0; i < m->n_ports; i++)
+        if (m->ports[i].value.id == v.id)
+            return m->ports[i].target;
+    return 0;
+}
+
+/* Parameters and constants are the graph's, all others the program's. */
+static dg_status read_part(grad *k, dg_value v, dg_part part, dg_tensor *t)
+{
+    dg_kind kind = k->e->model->graph->values[v.id - 1].kind;
+    if (part == DG_VALUE && kind != DG_INPUT && kind != DG_RESULT)
+        return dg_graph_get(k->e->model->graph, v, t);
+    return dg_get(k->p, v, part, t);
+}
+
+static dg_status print_part(grad *k, int i, dg_part part, const char *format, dg_diag *why)
+{
+    char title[512];
+    dg_value v = k->print[i];
+    dg_tensor t = {.data = NULL};
+    dg_status s = read_part(k, v, part, &t);
+    if (s == DG_OK && !(t.data = malloc(t.bytes + 1)))
+        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (s == DG_OK)
+        s = read_part(k, v, part, &t);
+    dg_format(title, sizeof title, format, k->print_name[i]);
+    if (s == DG_OK)
+        dg_numbers_print(k->to, title, &t);
+    free(t.data);
+    return s == DG_OK ? DG_OK : dg_program_status(k->p, why);
+}
+
+/* The value of each, and its error vector; of a parameter or an input that is the gradient. */
+static dg_status print_values(grad *k, int backward, dg_diag *why)
+{
+    const dg_graph *g = k->e->model->graph;
+    dg_status s = DG_OK;
+    for (int i = 0; i < k->n_print && s == DG_OK; i++) {
+        const dg_vertex *v = &g->values[k->print[i].id - 1];
+        s = print_part(k, i, DG_VALUE, "%s", why);
+        if (s != DG_OK || !backward || v->type != g->real || is_target(k, k->print[i]))
+            continue;
+        if (v->kind == DG_RESULT)
+            s = print_part(k, i, DG_ERROR_VECTOR, "eps of %s", why);
+        else if (v->kind == DG_INPUT || (v->kind == DG_PARAMETER && !v->frozen))
+            s = print_part(k, i, DG_GRADIENT, "gradient of %s", why);
+    }
+    return s;
+}
+
+/* A and B of single nodes, through the naive interpreter, which has every value of the step. */
+static dg_status print_nodes(grad *k, const dg_options *o, dg_diag *why)
+{
+    dg_graph *g = k->e->model->graph;
+    dg_point x = {NULL, 0};
+    dg_status s = set_point(k, why);
+    if (s == DG_OK)
+        s = dg_point_copy(&x, g, k->p, why);
+    dg_naive *at = s == DG_OK ? dg_naive_run(g, o, 0, x.in) : NULL;
+    if (s == DG_OK && !at)
+        s = dg_diag_set(why, DG_EMEMORY, "out of memory");
+    for (int i = 0; s == DG_OK && i < k->n_node; i++)
+        s = dg_local_print(k->to, g, at, k->node[i], why);
+    dg_naive_free(at);
+    dg_point_free(&x);
+    return s;
+}
+
 /* ---- Jacobian and tangent: programs of their own --------------------------------------------- */
 
 static dg_status compile(grad *k, const dg_options *o, dg_diag *why);
 
-static void print_matrix(const grad *k, const dg_tensor *t)
-{
-    int64_t rows = t->shape.dim[0], columns = t->shape.dim[1];
-    for (int64_t r = 0; r < rows && rows <= PRINTED && columns <= PRINTED; r++) {
-        for (int64_t c = 0; c < columns; c++)
-            fprintf(k->to, "%s%12.6g", c ? " " : "", real_at(t, r * columns + c));
-        fprintf(k->to, "\n");
-    }
-}
-
 static dg_status take_jacobian(grad *k, dg_diag *why)
 {
+    char title[512];
+    const dg_graph *g = k->e->model->graph;
     dg_options o = k->options;
-    o.mode = DG_RUN_GRADIENT;
-    o.wrt = &k->by;
-    o.n_wrt = 1;
-    o.start = o.keep = &k->of;
-    o.n_start = o.n_keep = 1;
-    o.tangent = 1;
     dg_tensor t = {.data = NULL};
+    dg_jacobian_options(&o, g, &k->of, k->by);
     dg_status s = compile(k, &o, why);
-    if (s == DG_OK && dg_jacobian(k->p, k->of, k->by, &t) != DG_OK)
-        s = dg_program_status(k->p, why);
-    if (s == DG_OK && !(t.data = malloc(t.bytes + 1)))
-        s = dg_diag_set(why, DG_EMEMORY, "the Jacobian needs %zu bytes", t.bytes);
-    if (s == DG_OK && dg_jacobian(k->p, k->of, k->by, &t) != DG_OK)
-        s = dg_program_status(k->p, why);
+    if (s == DG_OK)
+        s = dg_jacobian_form(k->p, g, k->of, k->by[0], &t, why);
     if (s != DG_OK) {
         free(t.data);
         return s;
     }
-    fprintf(k->to, "jacobian of %s by %s\n", name_of(k, k->of), k->o->jacobian);
-    print_matrix(k, &t);
+    if (!dg_depends_on(g, k->of, k->by[0]))
+        fprintf(stderr, "dagrad grad: '%s' does not depend on '%s': its Jacobian is 0\n",
+                name_of(k, k->of), k->o->jacobian);
+    dg_format(title, sizeof title, "jacobian of %s by %s", k->o->of ? k->o->of : name_of(k, k->of),
+              k->o->jacobian);
+    dg_numbers_print(k->to, title, &t);
     return add(k, "", "jacobian", &t, why);
 }
 
@@ -278,10 +314,15 @@ static dg_status take_tangent(grad *k, dg_diag *why)
 
 /* ---- the point ------------------------------------------------------------------------------- */
 
+static int64_t first_row(const grad *k)
+{
+    return k->o->sample > 0 ? k->o->sample : 0;
+}
+
 static dg_status set_point(grad *k, dg_diag *why)
 {
-    return dg_experiment_point_of(k->e, k->p, k->options.batch, (uint64_t)k->o->seed, k->in.rows_of,
-                                  why);
+    return dg_experiment_point_of(k->e, k->p, k->options.batch, (uint64_t)k->o->seed, first_row(k),
+                                  k->in.rows_of, why);
 }
 
 /* The rows that are the point: of what is given by --input, else of the training part. */
@@ -290,7 +331,9 @@ static dg_batch_rows data_rows(const grad *k, int64_t rows[])
     const dg_part_rows *part = &k->e->part[DG_TRAIN_PART];
     const dg_dataset *given = k->o->input.n ? k->in.rows_of : NULL;
     for (int64_t i = 0; i < k->options.batch; i++)
-        rows[i] = given ? i : part->data ? part->first + i % part->rows : 0;
+        rows[i] = given        ? first_row(k) + i
+                  : part->data ? part->first + (first_row(k) + i) % part->rows
+                               : 0;
     return (dg_batch_rows){given ? given : part->data, rows, k->options.batch};
 }
 
@@ -351,6 +394,75 @@ static dg_status compile(grad *k, const dg_options *o, dg_diag *why)
     return s;
 }
 
+static int has(const dg_value list[], int n, dg_value v)
+{
+    for (int i = 0; i < n; i++)
+        if (list[i].id == v.id)
+            return 1;
+    return 0;
+}
+
+/* What is printed must be computed: results are kept, inputs get a gradient. */
+static void keep_printed(grad *k, dg_value v)
+{
+    const dg_vertex *x = &k->e->model->graph->values[v.id - 1];
+    if (x->kind == DG_RESULT && !has(k->keep, k->n_keep, v) && k->n_keep < MOST_TENSORS)
+        k->keep[k->n_keep++] = v;
+    if (x->kind == DG_INPUT && x->type != DG_I32 && !is_target(k, v) && !has(k->wrt, k->n_wrt, v) &&
+        k->n_wrt < MOST_TENSORS)
+        k->wrt[k->n_wrt++] = v;
+}
+
+/* Nodes that are looked at alone: their results are kept. */
+static int choose_nodes(grad *k)
+{
+    const dg_graph *g = k->e->model->graph;
+    for (int i = 0; i < k->o->node.n; i++) {
+        dg_value v = find(k, "node", k->o->node.item[i]);
+        if (v.id && g->values[v.id - 1].kind != DG_RESULT) {
+            fprintf(stderr,
+                    "dagrad grad: --node names '%s', which no node makes; --print shows it\n",
+                    k->o->node.item[i]);
+            v.id = 0;
+        }
+        if (!v.id)
+            return 0;
+        const dg_node *n = &g->nodes[g->values[v.id - 1].node];
+        for (int j = 0; j < n->n_out; j++)
+            keep_printed(k, (dg_value){n->out + j});
+        k->node[k->n_node++] = v;
+    }
+    return 1;
+}
+
+/* A Jacobian of or by whole numbers is none: says what can be asked. */
+static int refuse_integers(const grad *k, const char *option, dg_value v)
+{
+    const dg_graph *g = k->e->model->graph;
+    dg_text all = dg_text_make(NULL);
+    if (g->values[v.id - 1].type == g->real)
+        return 1;
+    dg_list_values(g, v.id == k->by[0].id ? k->of : (dg_value){0}, 1, &all);
+    fprintf(stderr, "dagrad grad: --%s names '%s', which holds whole numbers; it takes %s\n",
+            option, name_of(k, v), all.data ? all.data : "none of this model");
+    dg_text_free(&all);
+    return 0;
+}
+
+static int choose_jacobian(grad *k)
+{
+    const dg_graph *g = k->e->model->graph;
+    k->by[0] = find(k, "jacobian", k->o->jacobian);
+    k->of = k->o->of                  ? find(k, "of", k->o->of)
+            : dg_graph_outputs(g) > 0 ? dg_graph_output(g, 0, NULL)
+                                      : (dg_value){0};
+    k->by[1] = k->of;
+    if (k->by[0].id && !k->of.id && !k->o->of)
+        fprintf(stderr, "dagrad grad: --jacobian needs --of NAME: the model has no output\n");
+    return k->by[0].id && k->of.id && refuse_integers(k, "jacobian", k->by[0]) &&
+           refuse_integers(k, "of", k->of);
+}
+
 static int choose_values(grad *k)
 {
     const dg_graph *g = k->e->model->graph;
@@ -358,17 +470,13 @@ static int choose_values(grad *k)
         if (g->values[id - 1].kind == DG_PARAMETER && !g->values[id - 1].frozen)
             k->wrt[k->n_wrt++] = (dg_value){id};
     if (!find_all(k, "wrt", &k->o->wrt, k->wrt, &k->n_wrt, NULL) ||
-        !find_all(k, "keep", &k->o->keep, k->keep, &k->n_keep, k->keep_name))
+        !find_all(k, "keep", &k->o->keep, k->keep, &k->n_keep, k->keep_name) ||
+        !find_all(k, "print", &k->o->print, k->print, &k->n_print, k->print_name))
         return 0;
-    if (!k->o->jacobian)
-        return 1;
-    k->by = find(k, "jacobian", k->o->jacobian);
-    k->of = k->o->of                  ? find(k, "of", k->o->of)
-            : dg_graph_outputs(g) > 0 ? dg_graph_output(g, 0, NULL)
-                                      : (dg_value){0};
-    if (k->by.id && !k->of.id && !k->o->of)
-        fprintf(stderr, "dagrad grad: --jacobian needs --of NAME: the model has no output\n");
-    return k->by.id && k->of.id;
+    k->n_named = k->n_keep;
+    for (int i = 0; i < k->n_print; i++)
+        keep_printed(k, k->print[i]);
+    return choose_nodes(k) && (!k->o->jacobian || choose_jacobian(k));
 }
 
 static dg_status write_result(const grad *k, dg_diag *why)
@@ -379,6 +487,31 @@ static dg_status write_result(const grad *k, dg_diag *why)
     return s == DG_OK ? dg_writer_end(w, dg_safetensors_write(w, &t)) : s;
 }
 
+/* Loss and gradients, and the numbers that are asked for. */
+static dg_status run_step(grad *k, dg_diag *why)
+{
+    int losses = dg_graph_losses(k->e->model->graph);
+    dg_options o = k->options;
+    o.wrt = k->wrt;
+    o.n_wrt = k->n_wrt;
+    o.keep = k->keep;
+    o.n_keep = k->n_keep;
+    if (losses == 0 && k->n_print == 0 && k->n_node == 0)
+        return DG_OK;
+    if (losses == 0)
+        o.mode = DG_RUN_INFER;
+    dg_status s = compile(k, &o, why);
+    if (s == DG_OK && losses > 0)
+        s = take_gradients(k, why);
+    if (s == DG_OK)
+        s = print_values(k, losses > 0, why);
+    if (s == DG_OK && losses > 0)
+        s = check_finite(k, &o, why);
+    if (s == DG_EFINITE)
+        print_tensors(k);
+    return s == DG_OK && k->n_node > 0 ? print_nodes(k, &o, why) : s;
+}
+
 static int run(grad *k)
 {
     dg_diag why = {.code = DG_OK};
@@ -387,20 +520,8 @@ static int run(grad *k)
         s = dg_weights_read(k->e, k->o->weights, 0, NULL, &why);
     if (s == DG_OK && !choose_values(k))
         return EXIT_USAGE;
-    dg_options o = k->options;
-    o.wrt = k->wrt;
-    o.n_wrt = k->n_wrt;
-    o.keep = k->keep;
-    o.n_keep = k->n_keep;
-    if (s == DG_OK && dg_graph_losses(k->e->model->graph) > 0) {
-        s = compile(k, &o, &why);
-        if (s == DG_OK)
-            s = take_gradients(k, &why);
-        if (s == DG_OK)
-            s = check_finite(k, &o, &why);
-        if (s == DG_EFINITE)
-            print_tensors(k);
-    }
+    if (s == DG_OK)
+        s = run_step(k, &why);
     if (s == DG_OK && k->o->jacobian)
         s = take_jacobian(k, &why);
     if (s == DG_OK && k->o->tangent)
@@ -409,7 +530,8 @@ static int run(grad *k)
         s = write_result(k, &why);
     if (s != DG_OK)
         return dg_tell(&dg_command_grad, &why);
-    print_tensors(k);
+    if (k->n_print == 0 && k->n_node == 0)
+        print_tensors(k);
     return EXIT_DONE;
 }
 
@@ -419,11 +541,33 @@ static void drop(grad *k)
         free(k->tensor[i].name);
         free(k->tensor[i].tensor.data);
     }
-    for (int i = 0; i < k->n_keep; i++)
+    for (int i = 0; i < k->n_named; i++)
         free(k->keep_name[i]);
+    for (int i = 0; i < k->n_print; i++)
+        free(k->print_name[i]);
     dg_program_free(k->p);
     dg_experiment_free(k->e);
     dg_inputs_free(&k->in);
+}
+
+/* --sample N: that row alone is the batch. */
+static int choose_sample(grad *k)
+{
+    char text[160];
+    const dg_part_rows *part = &k->e->part[DG_TRAIN_PART];
+    int64_t rows = k->in.rows > 0 ? k->in.rows : part->data ? part->rows : 1;
+    k->options.batch = 1;
+    if (k->o->batch < 0 && k->o->sample < rows)
+        return EXIT_DONE;
+    if (k->o->batch >= 0)
+        dg_format(text, sizeof text, "--sample takes one row, --batch is given too");
+    else if (k->in.rows == 0 && !part->data)
+        dg_format(text, sizeof text, "--sample is %lld, but there are no data: inputs are drawn",
+                  (long long)k->o->sample);
+    else
+        dg_format(text, sizeof text, "--sample is %lld, there are the rows 0 to %lld",
+                  (long long)k->o->sample, (long long)rows - 1);
+    return dg_usage(&dg_command_grad, text);
 }
 
 /* Rows of the files that are given; else --batch, else those of the model. */
@@ -431,6 +575,10 @@ static int choose_rows(grad *k)
 {
     char text[128];
     const int64_t given = k->in.rows, asked = k->o->batch, own = k->e->settings.batch;
+    if (asked == 0)
+        return dg_usage(&dg_command_grad, "--batch is 0, it takes 1 or more");
+    if (k->o->sample >= 0)
+        return choose_sample(k);
     k->options.batch = given > 0 ? given : asked > 0 ? asked : own > 0 ? own : 1;
     if (given < 1 || asked < 0 || asked == given)
         return EXIT_DONE;
@@ -452,7 +600,8 @@ static void tell_origin(const grad *k)
 
 static int open_point(grad *k, const char *path, dg_experiment_options *eo)
 {
-    int code = dg_inputs_point(&k->in, &dg_command_grad, path, k->o->weights, &k->o->input, eo);
+    int code =
+        dg_inputs_point(&k->in, &dg_command_grad, path, k->o->weights, &k->o->input, k->o->raw, eo);
     if (code != EXIT_DONE)
         return code;
     const dg_dag *m = k->in.first ? k->in.first->model : NULL;
@@ -493,25 +642,31 @@ static int at_point(const char *path, const grad_options *o, dg_experiment_optio
 
 static int grad_main(int argc, char **argv)
 {
-    grad_options o = {.batch = -1, .seed = 1};
+    grad_options o = {.batch = -1, .seed = 1, .sample = -1};
+    dg_list given = {.n = 0}, objects = {.n = 0};
     const char *place[1] = {NULL};
     const dg_flag flags[] = {
         {"weights", FLAG_TEXT, &o.weights, "FILE",
          "parameters (safetensors; of a run: last, best)"},
         {"input", FLAG_LIST, &o.input, "NAME=FILE",
-         "an input or target as the network sees it (NPY, NPZ, IDX, CSV; repeatable)"},
+         "rows of an input or target, through its fixed transforms (repeatable)"},
+        {"raw", FLAG_ON, &o.raw, NULL, "--input is as the network sees it, past its transforms"},
         {"out", FLAG_TEXT, &o.out, "FILE",
          "where the tensors go (safetensors; -: standard output)"},
         {"wrt", FLAG_LIST, &o.wrt, "NAME,...", "inputs whose gradients are wanted too"},
         {"keep", FLAG_LIST, &o.keep, "NAME,...", "nodes whose values and error vectors are wanted"},
-        {"jacobian", FLAG_TEXT, &o.jacobian, "NAME", "the Jacobian by this input or parameter"},
+        {"print", FLAG_LIST, &o.print, "NAME,...",
+         "numbers of values, with their error vectors or gradients"},
+        {"jacobian", FLAG_TEXT, &o.jacobian, "NAME", "the Jacobian by this value"},
         {"of", FLAG_TEXT, &o.of, "NAME", "of this value; the first output"},
         {"tangent", FLAG_TEXT, &o.tangent, "FILE", "perturbations by name: their effect"},
-        {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
+        {"node", FLAG_LIST, &given, "NAME|FILE.so",
+         "a node alone: A, B, A^t eps, B^t eps; FILE.so: node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
         {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train"},
         {"batch", FLAG_COUNT, &o.batch, "N",
          "rows, where no input is given; the batch of the model"},
+        {"sample", FLAG_COUNT, &o.sample, "N", "one row of the data alone, counted from 0"},
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
         {"seed", FLAG_COUNT, &o.seed, "N", "of random inputs, where there are no data; 1"},
     };
@@ -525,7 +680,11 @@ static int grad_main(int argc, char **argv)
         return EXIT_USAGE;
     }
     dg_plugins plugins;
-    code = dg_plugins_load(&dg_command_grad, &o.node, &plugins);
+    for (int i = 0; i < given.n; i++) {
+        dg_list *to = dg_is_object(given.item[i]) ? &objects : &o.node;
+        to->item[to->n++] = given.item[i];
+    }
+    code = dg_plugins_load(&dg_command_grad, &objects, &plugins);
     if (code >= 0)
         return code;
     dg_experiment_options eo = {.set = o.set.item,
@@ -534,7 +693,8 @@ static int grad_main(int argc, char **argv)
                                 .n_dirs = o.data.n,
                                 .types = plugins.type,
                                 .n_types = plugins.n,
-                                .losses = 1};
+                                .losses = 1,
+                                .no_output = 1};
     return at_point(place[0], &o, &eo);
 }
 

@@ -30,13 +30,52 @@ static dg_status load_notes(const dg_inputs *in, const char *run, const char *we
     return dg_checkpoint_load(c, room, 0, why);
 }
 
+/* 1: the pipe, or the source, takes words, means or a vocabulary from the training data. */
+static int learns(const dg_binding *b, int port)
+{
+    const dg_pipe *p = b ? dg_binding_pipe(b, port) : NULL;
+    int found = b && strcmp(b->source.name, "chars") == 0;
+    for (int i = 0; p && i < p->n; i++) {
+        const dg_clause *c = &p->transforms[i];
+        found |= strcmp(c->name, "standardize") == 0 || strcmp(c->name, "classes") == 0 ||
+                 strcmp(c->name, "fill") == 0 || (strcmp(c->name, "onehot") == 0 && !c->n_given);
+    }
+    return found;
+}
+
+/* 1: the port of this name, if there is one, is read past its transforms. */
+static int is_raw(const dg_inputs *in, int port)
+{
+    if (in->raw || port < 0)
+        return in->raw;
+    return in->untaught && learns(dg_binding_of(in->first->model, port), port);
+}
+
+/* Means and deviations of a run's columns, from its weights. */
+static dg_status restore_columns(dg_inputs *in, const dg_checkpoint *from, dg_diag *why)
+{
+    char name[256];
+    dg_tensor t;
+    dg_status s = DG_OK;
+    for (int i = 0; !in->raw && from && s == DG_OK && i < dg_dataset_columns(in->rows_of); i++) {
+        dg_column *column = dg_dataset_column(in->rows_of, i);
+        for (int k = 0; s == DG_OK && dg_column_state(column, k, &t, name, sizeof name); k++) {
+            const dg_tensor *found = dg_checkpoint_find(from, name);
+            s = found ? dg_column_restore(column, k, found, why)
+                      : dg_diag_set(why, DG_EDATA, "the weights of the run do not have %s", name);
+        }
+    }
+    return s;
+}
+
 static int add_files(dg_inputs *in, const dg_command *c, const dg_list *files, dg_diag *why)
 {
     char name[256];
     dg_rows rows;
     for (int i = 0; i < files->n && why->code == DG_OK; i++)
         if (dg_inputs_parse(files->item[i], name, &rows, why) == DG_OK)
-            dg_rows_fill(in->first->model, in->rows_of, &rows, 1, why);
+            dg_rows_fill(in->first->model, in->rows_of, &rows,
+                         is_raw(in, dg_port_find(in->first->model, name)), why);
     if (why->code == DG_OK && dg_dataset_seal(in->rows_of, 0, 1, NULL, why) == DG_OK)
         in->rows = dg_dataset_rows(in->rows_of);
     return why->code == DG_OK ? EXIT_DONE : dg_tell(c, why);
@@ -61,6 +100,8 @@ static int read_files(dg_inputs *in, const dg_command *c, const char *run, const
     else if (load_notes(in, run, weights, &notes, &why) == DG_OK && notes)
         dg_dataset_follow(in->rows_of, dg_checkpoint_recall, notes);
     code = why.code == DG_OK ? add_files(in, c, files, &why) : dg_tell(c, &why);
+    if (code == EXIT_DONE && restore_columns(in, notes, &why) != DG_OK)
+        code = dg_tell(c, &why);
     if (in->rows_of)
         dg_dataset_follow(in->rows_of, NULL, NULL);
     dg_checkpoint_free(notes);
@@ -68,10 +109,10 @@ static int read_files(dg_inputs *in, const dg_command *c, const char *run, const
 }
 
 int dg_inputs_point(dg_inputs *in, const dg_command *c, const char *path, const char *weights,
-                    const dg_list *files, dg_experiment_options *o)
+                    const dg_list *files, int raw, dg_experiment_options *o)
 {
     dg_diag why = {.code = DG_OK};
-    *in = (dg_inputs){.first = NULL};
+    *in = (dg_inputs){.raw = raw, .untaught = !dg_is_run(path)};
     if (!files->n)
         return EXIT_DONE;
     int code = read_files(in, c, path, weights, files, o);
@@ -82,10 +123,12 @@ int dg_inputs_point(dg_inputs *in, const dg_command *c, const char *path, const 
         const dg_binding *b = column ? dg_binding_of(in->first->model, i) : NULL;
         if (column && dg_column_fits(column, port->type, &wanted, &why) != DG_OK)
             code = dg_tell(c, &why);
-        else if (b && dg_binding_pipe(b, i) && dg_binding_pipe(b, i)->n > 0)
-            fprintf(stderr,
-                    "dagrad %s: '%s' is taken as the network sees it, past its transforms\n",
-                    c->name, port->name);
+        else if (!raw && b && is_raw(in, i))
+            fprintf(
+                stderr,
+                "dagrad %s: '%s' is taken as the network sees it: its transforms learn from the "
+                "training data, which a run knows and a model does not\n",
+                c->name, port->name);
     }
     o->n_sizes = code == EXIT_DONE ? dg_rows_sizes(in->first->model, in->rows_of, in->sizes) : 0;
     o->sizes = in->sizes;

@@ -77,13 +77,23 @@ static int flush_output(int code)
     return code == EXIT_DONE ? EXIT_INTERNAL : code;
 }
 
+/* dagrad help COMMAND is dagrad COMMAND --help. */
+static int help_of(char *name)
+{
+    char *argv[] = {name, "--help", NULL};
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(name, commands[i]->name) == 0)
+            return commands[i]->run(2, argv);
+    return unknown(name);
+}
+
 static int run(int argc, char **argv)
 {
     if (argc < 2)
         return help(stderr, EXIT_USAGE);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0)
-        return help(stdout, EXIT_DONE);
+        return argv[1][0] == 'h' && argc > 2 ? help_of(argv[2]) : help(stdout, EXIT_DONE);
     if (strcmp(argv[1], "--version") == 0)
         return version();
     for (int i = 0; i < COMMANDS; i++)

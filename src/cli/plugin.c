@@ -67,3 +67,9 @@ int dg_plugins_load(const dg_command *c, const dg_list *files, dg_plugins *p)
     }
     return -1;
 }
+
+int dg_is_object(const char *name)
+{
+    size_t n = strlen(name);
+    return strchr(name, '/') || (n > 3 && strcmp(name + n - 3, ".so") == 0);
+}

@@ -15,4 +15,7 @@ typedef struct dg_plugins {
  * told: no such file, no dg_nodes, another dg_abi, a name that is taken. */
 int dg_plugins_load(const dg_command *c, const dg_list *files, dg_plugins *p);
 
+/* 1: the name of a shared object (a path, or NAME.so), not that of a node. */
+int dg_is_object(const char *name);
+
 #endif

@@ -3,7 +3,9 @@
 #include "cli/columns.h"
 #include "cli/command.h"
 #include "cli/draw.h"
+#include "cli/find.h"
 #include "cli/gradients.h"
+#include "cli/numbers.h"
 #include "cli/order.h"
 #include "cli/reverse.h"
 #include "cli/plugin.h"
@@ -18,7 +20,7 @@ enum { FREE_SIZE = 16, DEFAULT_BATCH = 32, ORDER_PAIRS = 16 };
 
 typedef struct show_options {
     const char *after, *dot, *svg;
-    dg_list data, set, node;
+    dg_list data, set, node, values;
     int64_t batch, threads;
     int order, measure, reverse, gradients;
 } show_options;
@@ -256,8 +258,10 @@ static dg_experiment *open_model(const char *path, const show_options *o, const 
                                 .types = plugins->type,
                                 .n_types = plugins->n,
                                 .without_data = 1,
+                                .no_output = 1,
                                 .size = FREE_SIZE};
-    dg_experiment *e = dg_open_either(&dg_command_show, path, "", &eo, code);
+    const char *weights = o->values.n ? NULL : ""; /* none are needed to show a model */
+    dg_experiment *e = dg_open_either(&dg_command_show, path, weights, &eo, code);
     if (!e || !has_free(e) || dg_is_run(path))
         return e;
     eo.without_data = 0;
@@ -307,6 +311,47 @@ static int draw(dg_experiment *e, const show_options *o)
     return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_show, &why);
 }
 
+/* 1: names a parameter, a state or a constant that has elements. */
+static int print_value(const dg_graph *g, const char *name)
+{
+    dg_tensor t = {.data = NULL};
+    dg_value v = dg_find_value(&dg_command_show, "values", g, name);
+    if (!v.id)
+        return 0;
+    if (dg_graph_get(g, v, &t) != DG_OK) {
+        fprintf(
+            stderr,
+            "dagrad show: '%s' is computed, or given: dagrad grad --print %s shows its numbers\n",
+            name, name);
+        return 0;
+    }
+    t.data = malloc(t.bytes + 1);
+    if (t.data && dg_graph_get(g, v, &t) == DG_OK)
+        dg_numbers_print(stdout, name, &t);
+    free(t.data);
+    return 1;
+}
+
+static int show_values(dg_experiment *e, const show_options *o)
+{
+    char name[256];
+    dg_graph *g = e->model->graph;
+    dg_diag why = {.code = DG_OK};
+    if (dg_graph_init(g, e->settings.seed) != DG_OK) {
+        dg_graph_status(g, &why);
+        return dg_tell(&dg_command_show, &why);
+    }
+    for (int i = 0; i < o->values.n; i++)
+        for (const char *at = o->values.item[i]; *at; at += *at == ',') {
+            size_t n = strcspn(at, ",");
+            dg_format(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), at);
+            if (!print_value(g, name))
+                return EXIT_USAGE;
+            at += n;
+        }
+    return EXIT_DONE;
+}
+
 static int show_order(dg_experiment *e, const show_options *o)
 {
     dg_diag why = {.code = DG_OK};
@@ -338,6 +383,8 @@ static int show(int argc, char **argv)
         {"measure", FLAG_ON, &o.measure, NULL, "with --order: runs both and times them"},
         {"reverse", FLAG_ON, &o.reverse, NULL,
          "the graph of the backward pass (--dot, --svg: drawn)"},
+        {"values", FLAG_LIST, &o.values, "NAME,...",
+         "numbers of parameters, states and constants (of a run: its weights)"},
         {"gradients", FLAG_ON, &o.gradients, NULL, "error vectors of a run, by node and step"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
@@ -358,9 +405,10 @@ static int show(int argc, char **argv)
     if (!e)
         return code;
     code = draw(e, &o);
-    int only_drawn =
-        (o.dot && strcmp(o.dot, "-") == 0) || (o.svg && strcmp(o.svg, "-") == 0) || o.reverse;
-    if (code == EXIT_DONE && !only_drawn)
+    int only_drawn = o.dot || o.svg || o.reverse;
+    if (code == EXIT_DONE && o.values.n)
+        code = show_values(e, &o);
+    else if (code == EXIT_DONE && !only_drawn)
         code = o.order || o.measure ? show_order(e, &o) : show_program(e, &o);
     dg_experiment_free(e);
     return code;

@@ -23,6 +23,7 @@ typedef struct dg_vertex {
     void *data;       /* parameter, state, constant: its elements, 64-byte aligned, the graph's */
     const char *init; /* parameter, state: as text */
     dg_init filler;   /* the same, read once */
+    const char *from; /* what filled it instead, as text: npy("W.npy"); or NULL */
     int frozen;
     int set; /* parameter, state: 1 once dg_graph_set wrote it (dg_graph_init leaves it) */
     int start, end;

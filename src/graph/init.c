@@ -187,6 +187,8 @@ static int resolve(const dg_graph *g, int32_t id)
 const char *dg_init_resolved(const dg_graph *g, int32_t id)
 {
     const char *text = g->values[id - 1].init;
+    if (g->values[id - 1].from)
+        return g->values[id - 1].from;
     return text && strcmp(text, "auto") == 0 ? kinds[resolve(g, id)].name : text;
 }
 

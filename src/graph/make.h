@@ -14,6 +14,9 @@ dg_status dg_graph_fail(dg_graph *g, const char *name, dg_status code, const cha
 dg_status dg_graph_fail_as(dg_graph *g, const char *name, const dg_diag *why);
 dg_status dg_graph_no_memory(dg_graph *g);
 
+/* Notes what filled a parameter or a state instead of its initialiser, as text (copied). */
+void dg_graph_filled_from(dg_graph *g, dg_value v, const char *text);
+
 /* Hands out the failure of a graph and lets building go on, for a caller that reports several. What
  * failed was not added; what was made of it has id 0. */
 dg_status dg_graph_pardon(dg_graph *g, dg_diag *first);

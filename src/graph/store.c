@@ -82,6 +82,13 @@ dg_status dg_graph_get(const dg_graph *g, dg_value value, dg_tensor *t)
     return DG_OK;
 }
 
+void dg_graph_filled_from(dg_graph *g, dg_value value, const char *text)
+{
+    dg_vertex *v = dg_graph_vertex(g, value);
+    if (v)
+        v->from = dg_graph_copy(g, text);
+}
+
 void dg_graph_freeze(dg_graph *g, dg_value parameter, int frozen)
 {
     if (dg_graph_status(g, NULL) != DG_OK)

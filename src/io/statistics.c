@@ -34,6 +34,21 @@ static dg_status add_up(dg_column *c, int k, int64_t rows, int square, const dou
     return DG_OK;
 }
 
+/* Names the column of the table, where it is one. */
+static dg_status too_large(const dg_column *c, const dg_stage *s, int64_t f, dg_diag *why)
+{
+    const dg_table *table = &c->from->table;
+    if (table->name && table->n == s->features)
+        return dg_diag_set(why, DG_EDATA,
+                           "standardize of '%.100s': mean or deviation of its column '%.100s' is "
+                           "too large",
+                           c->name, table->name[f]);
+    return dg_diag_set(why, DG_EDATA,
+                       "standardize of '%.100s': mean or deviation of its element %" PRId64
+                       " is too large",
+                       c->name, f);
+}
+
 /* Mean and deviation, both from differences to the first row: so of equal numbers the mean is
  * exactly that number, and the deviation 0. */
 static dg_status fit_stage(dg_column *c, int k, int64_t rows, int *constant, dg_diag *why)
@@ -54,7 +69,7 @@ static dg_status fit_stage(dg_column *c, int k, int64_t rows, int *constant, dg_
         s->deviation[f] = sqrt(s->deviation[f] / n);
         *constant |= s->deviation[f] == 0;
         if (!(isfinite(s->mean[f]) && isfinite(s->deviation[f])))
-            status = dg_diag_set(why, DG_EDATA, "its mean or deviation is too large");
+            status = too_large(c, s, f, why);
     }
     s->fitted = status == DG_OK;
     return status;

@@ -523,7 +523,7 @@ static void check_whole(dg_builder *r)
     if (train && r->losses == 0)
         dg_refuse(r, train->at, NULL, "loss mse(target, estimate)",
                   "there is a train block, but no loss");
-    if (r->outputs == 0 && (r->losses == 0 || r->model->n_ports > 0)) {
+    if (r->outputs == 0 && !r->no_output && (r->losses == 0 || r->model->n_ports > 0)) {
         const char *fits = "output logits";
         dg_refuse(r, (dg_span){0, 0}, NULL, fits, "the model has no output");
     }

@@ -94,7 +94,7 @@ typedef struct dg_builder {
     dg_vocabulary vocabulary;
     const dg_host *host;
     const dg_node_type *const *types;
-    int n_types;
+    int n_types, no_output;
     dg_array_reader *read;
     void *user;
     dg_body file;

@@ -89,6 +89,19 @@ static int find_key(const dg_builder *r, const char *name)
     return -1;
 }
 
+/* "optimizer.rate": what is called so inside a key of train; NULL: nothing. */
+static const char *inside_key(dg_builder *r, const char *name)
+{
+    for (int i = 0; i < r->vocabulary.n_keys; i++) {
+        const dg_key *key = &r->vocabulary.keys[i];
+        for (int k = 0; k < key->n_words; k++)
+            for (int a = 0; a < key->words[k].n_attrs; a++)
+                if (strcmp(key->words[k].attrs[a].name, name) == 0)
+                    return dg_heap_printf(&r->heap, "%s.%s", key->value.name, name);
+    }
+    return NULL;
+}
+
 static void unknown_option(dg_builder *r, const dg_override *o)
 {
     dg_suggest s = {.name = o->key};
@@ -97,8 +110,9 @@ static void unknown_option(dg_builder *r, const dg_override *o)
     for (int i = 0; i < r->vocabulary.n_keys; i++)
         dg_suggest_try(&s, r->vocabulary.keys[i].value.name);
     dg_span at = {o->name_span.start, o->name_span.start + (int)strlen(o->key)};
-    dg_refuse(r, at, s.best, NULL, "'%s' is neither a let of this model nor a key of train",
-              o->key);
+    const char *inside = inside_key(r, o->key);
+    dg_refuse(r, at, inside ? inside : s.best, NULL,
+              "'%s' is neither a let of this model nor a key of train", o->key);
 }
 
 static void add_option(dg_builder *r, const char *option)
@@ -243,6 +257,7 @@ dg_dag *dg_dag_open(const dg_dag_options *o)
     task t = {.builder = r, .options = o};
     r->types = o->types;
     r->n_types = o->n_types;
+    r->no_output = o->no_output;
     r->read = o->read;
     r->user = o->user;
     if (o->vocabulary)

@@ -161,6 +161,7 @@ typedef struct dg_dag_options {
     const dg_host *host;              /* NULL: malloc */
     const dg_node_type *const *types; /* a user's nodes, kept by reference */
     int n_types;
+    int no_output;         /* 1: a model needs none: it is only looked at */
     dg_array_reader *read; /* NULL: arrays cannot be read, and are an error */
     void *user;
 } dg_dag_options;

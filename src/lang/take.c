@@ -1,4 +1,5 @@
 /* Items to what a place takes: attributes, initialisers, constants. */
+#include "graph/make.h"
 #include "lang/build.h"
 
 #include "lang/suggest.h"
@@ -226,8 +227,14 @@ void dg_take_parameter(dg_builder *r, dg_value v, const dg_clause *source)
         dg_value_look(r->model->graph, v, &info) != DG_OK)
         return;
     t.data = dg_heap_take(&r->heap, t.bytes, 1);
-    if (read_array(r, info.name, source, &t) && dg_graph_set(r->model->graph, v, &t, &why) != DG_OK)
+    if (!read_array(r, info.name, source, &t))
+        return;
+    if (dg_graph_set(r->model->graph, v, &t, &why) != DG_OK)
         dg_diags_failure(&r->model->diags, &why, source->span);
+    int n = source->span.end - source->span.start;
+    const char *text = dg_source_bytes(&r->source, source->span);
+    if (text)
+        dg_graph_filled_from(r->model->graph, v, dg_heap_printf(&r->heap, "%.*s", n, text));
 }
 
 /* ---- Constants ------------------------------------------------------------------------------ */

@@ -447,6 +447,7 @@ dg_experiment *dg_experiment_open(const dg_experiment_options *o)
                         .vocabulary = &e->words.vocabulary,
                         .types = o->types,
                         .n_types = o->n_types,
+                        .no_output = o->no_output,
                         .host = &e->host,
                         .read = read_array,
                         .user = e};
@@ -584,16 +585,16 @@ dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d
     return set_ports(e, p, d, NULL, rows, n, how, targets, b, why);
 }
 
-/* Rows first, first + 1, ... of `of`, after the last of which the first one comes again. */
+/* Rows skip, skip + 1, ... of `of`, after the last of which the first one comes again. */
 static dg_status set_point(dg_experiment *e, dg_program *p, const dg_part_rows *of,
-                           const dg_dataset *but, int64_t batch, dg_diag *why)
+                           const dg_dataset *but, int64_t skip, int64_t batch, dg_diag *why)
 {
     int64_t *rows = malloc((size_t)batch * sizeof *rows);
     dg_batch_buffer buffer = {.binds = 0};
     if (!rows)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     for (int64_t i = 0; i < batch; i++)
-        rows[i] = of->first + i % of->rows;
+        rows[i] = of->first + (skip + i) % of->rows;
     dg_status s =
         set_ports(e, p, of->data, but, rows, batch, (dg_reading){.training = 0}, 1, &buffer, why);
     free(rows);
@@ -602,19 +603,19 @@ static dg_status set_point(dg_experiment *e, dg_program *p, const dg_part_rows *
 }
 
 dg_status dg_experiment_point_of(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
-                                 dg_dataset *given, dg_diag *why)
+                                 int64_t first, dg_dataset *given, dg_diag *why)
 {
     const dg_part_rows *part = &e->part[DG_TRAIN_PART];
-    const dg_part_rows own = {given, 0, batch};
-    dg_status s = part->data ? set_point(e, p, part, given, batch, why)
+    const dg_part_rows own = {given, 0, first + batch};
+    dg_status s = part->data ? set_point(e, p, part, given, first, batch, why)
                              : dg_experiment_draw(e, p, batch, seed, why);
-    return s == DG_OK && given ? set_point(e, p, &own, NULL, batch, why) : s;
+    return s == DG_OK && given ? set_point(e, p, &own, NULL, first, batch, why) : s;
 }
 
 dg_status dg_experiment_point(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
                               dg_diag *why)
 {
-    return dg_experiment_point_of(e, p, batch, seed, NULL, why);
+    return dg_experiment_point_of(e, p, batch, seed, 0, NULL, why);
 }
 
 dg_options dg_program_options(const dg_experiment *e, dg_mode mode, int64_t batch)

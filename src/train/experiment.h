@@ -32,6 +32,7 @@ typedef struct dg_experiment_options {
     const dg_node_type *const *types; /* a user's */
     int n_types;
     int losses;                /* 1: an .onnx gets mse of each output OUT against target_OUT */
+    int no_output;             /* 1: a model needs none */
     int without_data;          /* 1: blocks are checked, not read; free dimensions take `size` */
     int64_t size;              /* of each free dimension then; 0: an error */
     const dg_dimension *sizes; /* of free dimensions that the caller knows: before data and size */
@@ -105,9 +106,9 @@ dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d
 dg_status dg_experiment_point(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
                               dg_diag *why);
 
-/* The same, but for what is given: the first `batch` rows of a dataset, of which it has so many. */
+/* The same from row `first` on, and but for what is given: rows of a dataset, which has so many. */
 dg_status dg_experiment_point_of(dg_experiment *e, dg_program *p, int64_t batch, uint64_t seed,
-                                 dg_dataset *given, dg_diag *why);
+                                 int64_t first, dg_dataset *given, dg_diag *why);
 
 /* Inputs and targets for a model without data, by seed: normal numbers, labels uniform in the range
  * their consumer states, distributions and probabilities where a loss takes them (draw.c). */

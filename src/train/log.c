@@ -1,4 +1,4 @@
-/* metrics.jsonl: a line each logged step, and one each epoch. */
+/* metrics.jsonl: a line each logged step, and one each epoch, its numbers to nine digits. */
 #include "base/text.h"
 #include "io/file.h"
 #include "train/json.h"
@@ -111,7 +111,8 @@ dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_fi
     json_t *j = line_of(t, kind, f, measured, samples_per_second, why);
     dg_text line = dg_text_make(NULL);
     dg_status s = why->code;
-    if (s == DG_OK && !(dg_json_write(j, JSON_COMPACT, &line) && dg_text_add(&line, "\n")))
+    if (s == DG_OK && !(dg_json_write(j, JSON_COMPACT | JSON_REAL_PRECISION(9), &line) &&
+                        dg_text_add(&line, "\n")))
         s = dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (s == DG_OK)
         s = append(r, line.data, line.length, why);

@@ -8,6 +8,20 @@
 
 enum { BARE_EPOCHS = 50 };
 
+/* A rate that is still rising at the end was hardly meant. */
+static void say_warmup(const dg_trainer *t)
+{
+    char text[160];
+    const dg_schedule *s = &t->e->settings.optimizer.schedule;
+    int slopes = s->kind == DG_RATE_COSINE || s->kind == DG_RATE_LINEAR;
+    if (!slopes || s->warmup < s->steps || s->warmup == 0 || !t->e->options.say)
+        return;
+    dg_format(text, sizeof text,
+              "warmup is %lld, the run has %lld steps: it ends before the rate is reached",
+              (long long)s->warmup, (long long)s->steps);
+    t->e->options.say(t->e->options.user, text);
+}
+
 /* Rows and steps of the run. A model without inputs has one row, and steps must say how long; its
  * epochs, at whose ends there are a line and a checkpoint, are a fiftieth of them. */
 static dg_status measure_run(dg_trainer *t, dg_diag *why)
@@ -29,6 +43,7 @@ static dg_status measure_run(dg_trainer *t, dg_diag *why)
         return dg_diag_set(why, DG_EUSAGE, "%lld epochs are too many", (long long)epochs);
     t->steps = (uint64_t)(s->steps > 0 ? s->steps : epochs * t->epoch_steps);
     s->optimizer.schedule.steps = (int64_t)t->steps;
+    say_warmup(t);
     return dg_optimizer_check(&s->optimizer, why);
 }
 

@@ -8,11 +8,11 @@
 enum { HUGE_COUNT = 1 << 30 };
 
 static const dg_attr_spec rate_only[] = {
-    [DG_GD_RATE] = {"rate", DG_ATTR_REAL, 1, 0, 1e6, "0.01", NULL, "length of a step"},
+    [DG_GD_RATE] = {"rate", DG_ATTR_REAL, 1, 1e-30, 1e6, "0.01", NULL, "length of a step"},
 };
 
 static const dg_attr_spec sgd[] = {
-    [DG_SGD_RATE] = {"rate", DG_ATTR_REAL, 1, 0, 1e6, "0.01", NULL, "length of a step"},
+    [DG_SGD_RATE] = {"rate", DG_ATTR_REAL, 1, 1e-30, 1e6, "0.01", NULL, "length of a step"},
     [DG_SGD_MOMENTUM] = {"momentum", DG_ATTR_REAL, 1, 0, 0.999999, "0", NULL,
                          "share of the last step that is kept"},
     [DG_SGD_NESTEROV] = {"nesterov", DG_ATTR_BOOL, 1, 0, 1, "false", NULL,
@@ -22,7 +22,7 @@ static const dg_attr_spec sgd[] = {
 };
 
 static const dg_attr_spec adam[] = {
-    [DG_ADAM_RATE] = {"rate", DG_ATTR_REAL, 1, 0, 1e6, "1e-3", NULL, "length of a step"},
+    [DG_ADAM_RATE] = {"rate", DG_ATTR_REAL, 1, 1e-30, 1e6, "1e-3", NULL, "length of a step"},
     [DG_ADAM_BETA1] = {"beta1", DG_ATTR_REAL, 1, 0, 0.999999, "0.9", NULL,
                        "memory of the gradient"},
     [DG_ADAM_BETA2] = {"beta2", DG_ATTR_REAL, 1, 0, 0.99999999, "0.999", NULL,
@@ -33,7 +33,7 @@ static const dg_attr_spec adam[] = {
 };
 
 static const dg_attr_spec adamw[] = {
-    [DG_ADAM_RATE] = {"rate", DG_ATTR_REAL, 1, 0, 1e6, "1e-3", NULL, "length of a step"},
+    [DG_ADAM_RATE] = {"rate", DG_ATTR_REAL, 1, 1e-30, 1e6, "1e-3", NULL, "length of a step"},
     [DG_ADAM_BETA1] = {"beta1", DG_ATTR_REAL, 1, 0, 0.999999, "0.9", NULL,
                        "memory of the gradient"},
     [DG_ADAM_BETA2] = {"beta2", DG_ATTR_REAL, 1, 0, 0.99999999, "0.999", NULL,
@@ -44,7 +44,7 @@ static const dg_attr_spec adamw[] = {
 };
 
 static const dg_attr_spec rmsprop[] = {
-    [DG_RMSPROP_RATE] = {"rate", DG_ATTR_REAL, 1, 0, 1e6, "1e-3", NULL, "length of a step"},
+    [DG_RMSPROP_RATE] = {"rate", DG_ATTR_REAL, 1, 1e-30, 1e6, "1e-3", NULL, "length of a step"},
     [DG_RMSPROP_BETA2] = {"beta2", DG_ATTR_REAL, 1, 0, 0.99999999, "0.99", NULL,
                           "memory of the squared gradient"},
     [DG_RMSPROP_EPSILON] = {"epsilon", DG_ATTR_REAL, 1, 1e-30, 1, "1e-8", NULL,

@@ -636,7 +636,7 @@ static const bad cases[] = {
      "    train takes: optimizer, batch, epochs, steps, schedule, clip, seed, precision,"
      " exact, shuffle, last, split, freeze, save_every, stop\n"},
     {"train rate.dag", 2,
-     "rate.dag:9:31: error: rate of adam is -1, it takes 0 to 1000000\n"
+     "rate.dag:9:31: error: rate of adam is -1, it takes 1e-30 to 1000000\n"
      "    train { optimizer = adam(rate=-1); epochs = 1 }\n"
      "                                  ^~\n"},
     {"train blocks.dag", 2,

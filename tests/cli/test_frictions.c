@@ -1,0 +1,171 @@
+/* What people stumbled over: hints, ranges, warnings, help. */
+#include "cli/cli_tools.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const char model[] = "input x[N, 2]\n"
+                            "target t[N, 1]\n"
+                            "y = linear(x, 1)\n"
+                            "output y\n"
+                            "loss mse(t, y)\n"
+                            "data train { x = csv(\"d.csv\", columns=[\"p\", \"q\"])%s\n"
+                            "             t = csv(\"d.csv\", columns=[\"t\"]) }\n"
+                            "train { steps = 4; optimizer = sgd(0.01); schedule = "
+                            "cosine(warmup=0) }\n";
+
+static void write_model(const char *name, const char *pipe)
+{
+    char text[1024];
+    int n = snprintf(text, sizeof text, model, pipe);
+    cli_write(name, text, (size_t)n);
+}
+
+static int set_up(void **state)
+{
+    static const char data[] = "p,q,t\n1,-1,3\n1,2,70\n",
+                      large[] = "p,q,t\n1,1e308,0\n2,-1e308,1\n";
+    (void)state;
+    if (!cli_enter())
+        return 1;
+    write_model("m.dag", "");
+    cli_write("d.csv", data, sizeof data - 1);
+    cli_write("large.csv", large, sizeof large - 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    cli_leave();
+    return 0;
+}
+
+/* Runs, and looks for a text in what it says (file "err" or "out"). */
+static void says(const char *arguments, int code, const char *file, const char *expected)
+{
+    int got = cli_run(arguments);
+    char *text = cli_read(file, NULL);
+    if (got != code || !strstr(text, expected))
+        fail_msg("dagrad %s: exit %d, '%s' is not in: %s", arguments, got, expected, text);
+    free(text);
+}
+
+static void a_part_of_a_key_is_hinted_at(void **state)
+{
+    (void)state;
+    says("show m.dag --set rate=1e-3", 2, "err", "did you mean 'optimizer.rate'?");
+    says("show m.dag --set warmup=3", 2, "err", "did you mean 'schedule.warmup'?");
+    says("show m.dag --set bach=3", 2, "err", "did you mean 'batch'?");
+}
+
+static void ranges_are_the_same_everywhere(void **state)
+{
+    (void)state;
+    static const char *const optimizers[] = {"gd", "sgd", "adam", "adamw", "rmsprop"};
+    for (size_t i = 0; i < sizeof optimizers / sizeof *optimizers; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "nodes %s", optimizers[i]);
+        says(line, 0, "out", "a number, 1e-30 to 1000000");
+        snprintf(line, sizeof line, "show m.dag --set 'optimizer=%s(0)'", optimizers[i]);
+        says(line, 2, "err", "is 0, it takes 1e-30 to 1000000");
+    }
+}
+
+static void a_warmup_that_never_ends_is_told(void **state)
+{
+    (void)state;
+    says("train m.dag --out w --set schedule.warmup=4", 0, "err",
+         "warmup is 4, the run has 4 steps");
+    assert_int_equal(cli_run("train m.dag --out v --set schedule.warmup=3"), 0);
+    char *err = cli_read("err", NULL);
+    assert_null(strstr(err, "warmup"));
+    free(err);
+}
+
+static void help_of_a_command(void **state)
+{
+    (void)state;
+    assert_int_equal(cli_run("train --help"), 0);
+    char *page = cli_read("out", NULL);
+    assert_int_equal(cli_run("help train"), 0);
+    char *same = cli_read("out", NULL);
+    assert_string_equal(page, same);
+    free(page);
+    free(same);
+    says("help", 0, "out", "dagrad train");
+    says("help trian", 2, "err", "did you mean 'train'?");
+}
+
+static void a_batch_has_rows(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"grad", "show", "check", "bench", "train"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "%s m.dag --batch 0", commands[i]);
+        says(line, 2, "err", "takes 1");
+    }
+}
+
+static void where_a_parameter_comes_from(void **state)
+{
+    (void)state;
+    static const char loaded[] = "input x[N, 2]\n"
+                                 "parameter W[2, 2] = csv(\"w.csv\")\n"
+                                 "y = linear(x, 2, weight=W)\n"
+                                 "output y\n";
+    cli_write("w.csv", "1,2\n3,4\n", 8);
+    cli_write("loaded.dag", loaded, sizeof loaded - 1);
+    says("show loaded.dag", 0, "out", "csv(\"w.csv\")");
+}
+
+static void standardize_names_the_column(void **state)
+{
+    (void)state;
+    char text[1024];
+    int n = snprintf(text, sizeof text, model, " | standardize");
+    char *data = strstr(text, "d.csv");
+    memmove(data + 9, data + 5, strlen(data + 5) + 1);
+    memcpy(data, "large.csv", 9);
+    data = strstr(data + 9, "d.csv");
+    memmove(data + 9, data + 5, strlen(data + 5) + 1);
+    memcpy(data, "large.csv", 9);
+    cli_write("large.dag", text, (size_t)n + 8);
+    says("train large.dag --out l", 3, "err",
+         "standardize of 'x': mean or deviation of its column 'q' is too large");
+}
+
+/* "0.00853553391": nine digits, at most as many zeros before them as the C library writes. */
+static void metrics_have_nine_digits(void **state)
+{
+    (void)state;
+    assert_int_equal(cli_run("train m.dag --out digits --quiet"), 0);
+    char *lines = cli_read("digits/metrics.jsonl", NULL);
+    for (const char *at = lines; *at; at++) {
+        size_t n = strspn(at, "0123456789.");
+        if (n > 15 && memchr(at, '.', n))
+            fail_msg("%.*s", (int)n, at);
+        at += n ? n - 1 : 0;
+    }
+    free(lines);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_part_of_a_key_is_hinted_at),
+        cmocka_unit_test(ranges_are_the_same_everywhere),
+        cmocka_unit_test(a_warmup_that_never_ends_is_told),
+        cmocka_unit_test(help_of_a_command),
+        cmocka_unit_test(a_batch_has_rows),
+        cmocka_unit_test(where_a_parameter_comes_from),
+        cmocka_unit_test(standardize_names_the_column),
+        cmocka_unit_test(metrics_have_nine_digits),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
