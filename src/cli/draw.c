@@ -1,6 +1,7 @@
 /* Boxes and edges of a drawing, and their Graphviz text; see draw.h. */
 #include "cli/draw.h"
 #include "base/text.h"
+#include "cli/fold.h"
 #include "graph/graph.h"
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@ typedef struct maker {
     const dg_dag *model;
     const dg_graph *graph;
     dg_drawing *to;
+    const dg_fold *fold;
     int *box_of, *uses;
 } maker;
 
@@ -60,12 +62,23 @@ static void add_shape(dg_box *b, const dg_vertex *v)
               dg_shape_text(&v->shape, shape, sizeof shape), v->type == DG_I32 ? " int" : "");
 }
 
+/* The name of a value or a node; of one that stands for a whole repeat, with a star for the round. */
+static void add_name(dg_box *b, const char *name)
+{
+    if (b->scope >= 0)
+        dg_fold_name(name, b->line[b->n_lines++], DG_DRAW_ROOM);
+    else
+        add_line(b, name);
+}
+
 static void add_value(maker *m, int id)
 {
     const dg_vertex *v = &m->graph->values[id - 1];
     dg_box *b = &m->to->box[m->to->n_boxes];
     b->kind = kind_of(m, id);
-    add_line(b, v->name ? v->name : "");
+    b->value = id;
+    b->scope = m->fold->value_scope[id - 1];
+    add_name(b, v->name ? v->name : "");
     add_shape(b, v);
     m->box_of[id - 1] = m->to->n_boxes++;
 }
@@ -81,23 +94,50 @@ static void mark_ends(const maker *m, const dg_node *n, dg_box *b)
     }
 }
 
-static void add_node(maker *m, const dg_node *n)
+static int has_edge(const dg_edge list[], int n, int from, int to)
 {
-    int at = m->to->n_boxes++;
-    dg_box *b = &m->to->box[at];
-    b->kind = BOX_NODE;
-    if (n->name && strcmp(n->name, n->type->name) != 0)
-        add_line(b, n->name);
-    add_line(b, n->type->name);
-    add_shape(b, &m->graph->values[n->out - 1]);
-    mark_ends(m, n, b);
-    for (int j = 0; j < n->n_out; j++)
-        m->box_of[n->out + j - 1] = at;
+    for (int i = 0; i < n; i++)
+        if (list[i].from == from && list[i].to == to)
+            return 1;
+    return 0;
+}
+
+/* The edges of a node; of a copy only those that differ from the edges of what stands for it: from
+ * outside, or from the round before, which is a loop. */
+static void add_edges(maker *m, int node, int to)
+{
+    const dg_node *n = &m->graph->nodes[node];
+    dg_drawing *d = m->to;
     for (int i = 0; i < n->n_in; i++) {
         int from = n->in[i] ? m->box_of[n->in[i] - 1] : -1;
-        if (from >= 0)
-            m->to->edge[m->to->n_edges++] = (dg_edge){from, at};
+        int copy = m->fold->node[node] != node;
+        if (from >= to && !has_edge(d->loop, d->n_loops, from, to))
+            d->loop[d->n_loops++] = (dg_edge){.from = from, .to = to};
+        else if (from >= 0 && from < to && !(copy && has_edge(d->edge, d->n_edges, from, to)))
+            d->edge[d->n_edges++] = (dg_edge){.from = from, .to = to, .node = node, .input = i};
     }
+}
+
+static void add_node(maker *m, int node)
+{
+    const dg_node *n = &m->graph->nodes[node];
+    int stands = m->fold->node[node], at = m->to->n_boxes;
+    if (stands != node) {
+        at = m->box_of[m->graph->nodes[stands].out - 1];
+    } else {
+        dg_box *b = &m->to->box[m->to->n_boxes++];
+        b->kind = BOX_NODE;
+        b->value = n->out;
+        b->scope = m->fold->scope[node];
+        if (n->name && strcmp(n->name, n->type->name) != 0)
+            add_name(b, n->name);
+        add_line(b, n->type->name);
+        add_shape(b, &m->graph->values[n->out - 1]);
+    }
+    mark_ends(m, n, &m->to->box[at]);
+    for (int j = 0; j < n->n_out; j++)
+        m->box_of[n->out + j - 1] = at;
+    add_edges(m, node, at);
 }
 
 static size_t most_edges(const dg_graph *g)
@@ -108,28 +148,52 @@ static size_t most_edges(const dg_graph *g)
     return n;
 }
 
-dg_status dg_drawing_make(dg_drawing *d, const dg_dag *model, dg_diag *why)
+static void add_values(maker *m)
+{
+    for (int id = 1; id <= m->graph->n_values; id++) {
+        int stands = m->fold->value[id - 1];
+        m->box_of[id - 1] = -1;
+        if (stands != id)
+            m->box_of[id - 1] = m->box_of[stands - 1];
+        else if (is_drawn(m, id))
+            add_value(m, id);
+    }
+}
+
+static dg_status make_drawing(dg_drawing *d, const dg_dag *model, dg_fold *fold, dg_diag *why)
 {
     const dg_graph *g = model->graph;
     size_t values = (size_t)g->n_values + 1;
-    maker m = {model, g, d, malloc(values * sizeof *m.box_of), calloc(values, sizeof *m.uses)};
+    maker m = {
+        model, g, d, fold, malloc(values * sizeof *m.box_of), calloc(values, sizeof *m.uses)};
     *d = (dg_drawing){.box = calloc(values + (size_t)g->n_nodes, sizeof *d->box),
-                      .edge = calloc(most_edges(g) + 1, sizeof *d->edge)};
+                      .edge = calloc(most_edges(g) + 1, sizeof *d->edge),
+                      .loop = calloc(most_edges(g) + 1, sizeof *d->loop)};
     dg_status s = DG_OK;
-    if (!m.box_of || !m.uses || !d->box || !d->edge) {
+    if (!m.box_of || !m.uses || !d->box || !d->edge || !d->loop) {
         s = dg_diag_set(why, DG_EMEMORY, "out of memory");
     } else {
         count_uses(&m);
-        for (int id = 1; id <= g->n_values; id++) {
-            m.box_of[id - 1] = -1;
-            if (is_drawn(&m, id))
-                add_value(&m, id);
-        }
+        add_values(&m);
         for (int k = 0; k < g->n_nodes; k++)
-            add_node(&m, &g->nodes[k]);
+            add_node(&m, k);
+        d->times = fold->times;
+        d->n_scopes = fold->n_scopes;
+        fold->times = NULL;
     }
     free(m.box_of);
     free(m.uses);
+    return s;
+}
+
+dg_status dg_drawing_make(dg_drawing *d, const dg_dag *model, int unfold, dg_diag *why)
+{
+    dg_fold fold;
+    *d = (dg_drawing){.n_boxes = 0};
+    dg_status s = dg_fold_make(&fold, model->graph, unfold, why);
+    if (s == DG_OK)
+        s = make_drawing(d, model, &fold, why);
+    dg_fold_free(&fold);
     return s;
 }
 
@@ -137,6 +201,8 @@ void dg_drawing_free(dg_drawing *d)
 {
     free(d->box);
     free(d->edge);
+    free(d->loop);
+    free(d->times);
     *d = (dg_drawing){.n_boxes = 0};
 }
 
@@ -151,7 +217,7 @@ static void put_quoted(dg_writer *w, const char *s)
     }
 }
 
-static void put_box(dg_writer *w, int k, const dg_box *b)
+static void put_box(dg_writer *w, int k, const dg_box *b, int times)
 {
     static const char *const style[] = {
         "shape=ellipse, style=filled, fillcolor=\"#dbe9f6\"",
@@ -167,6 +233,8 @@ static void put_box(dg_writer *w, int k, const dg_box *b)
         dg_writer_print(w, "%s", i ? "\\n" : "");
         put_quoted(w, b->line[i]);
     }
+    if (times > 0)
+        dg_writer_print(w, "\\n%d times", times);
     dg_writer_print(w, "\"];\n");
 }
 
@@ -179,9 +247,12 @@ dg_status dg_draw_dot(const dg_drawing *d, const char *name, const char *path, d
     put_quoted(w, name);
     dg_writer_print(w, "\" {\n    node [fontname=\"sans-serif\", fontsize=10];\n");
     for (int k = 0; k < d->n_boxes; k++)
-        put_box(w, k, &d->box[k]);
+        put_box(w, k, &d->box[k], d->box[k].scope < 0 ? 0 : d->times[d->box[k].scope]);
     for (int k = 0; k < d->n_edges; k++)
         dg_writer_print(w, "    b%d -> b%d;\n", d->edge[k].from, d->edge[k].to);
+    for (int k = 0; k < d->n_loops; k++)
+        dg_writer_print(w, "    b%d -> b%d [style=dashed, constraint=false];\n", d->loop[k].from,
+                        d->loop[k].to);
     dg_writer_print(w, "}\n");
     return dg_writer_end(w, DG_OK);
 }

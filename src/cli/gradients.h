@@ -1,11 +1,15 @@
-/* dagrad show RUN --gradients: rms of error vectors and of states by node, over the steps of a
- * run. */
+/* `show --gradients`: error vectors and states of a run, by node and step, and where the error
+ * vectors vanish. */
 #ifndef DG_CLI_GRADIENTS_H
 #define DG_CLI_GRADIENTS_H
 
 #include <dagrad/status.h>
 
-/* Reads metrics.jsonl of the run; prints to standard output. */
-dg_status dg_gradients_print(const char *run, dg_diag *why);
+/* In the terminal; all 0: as many nodes as fit on a screen, evenly chosen. DG_EDATA: the run has no
+ * logged steps; DG_EMEMORY. */
+dg_status dg_gradients_print(const char *run, int all, dg_diag *why);
+
+/* Every node, as SVG; path "-": standard output. */
+dg_status dg_gradients_svg(const char *run, const char *path, dg_diag *why);
 
 #endif

@@ -1,5 +1,5 @@
-/* The reversed graph, from the calls of a program: which call made an error vector, which calls
- * read it. */
+/* The reversed graph of a program: one G a node that has an error vector to take, a sum where a
+ * value fans out, the gradients at the ends. */
 #include "base/text.h"
 #include "cli/draw.h"
 #include "cli/reverse.h"
@@ -8,115 +8,130 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct drawer {
+    dg_drawing *d;
+    const dg_program *p;
+    const dg_graph *g;
+    int *box_of; /* by node: its G, -1: none yet */
+} drawer;
+
 static const char *value_name(const dg_graph *g, int32_t id)
 {
     return g->values[id - 1].name ? g->values[id - 1].name : "a value";
 }
 
-static const char *node_name(const dg_graph *g, int32_t node)
-{
-    return g->nodes[node].name ? g->nodes[node].name : g->nodes[node].type->name;
-}
-
-/* What a call does, in words. */
-static void title(const dg_program *p, const dg_item *it, char *text, size_t size)
-{
-    const dg_graph *g = p->graph;
-    const dg_plan *q = &p->plan[0];
-    if (it->kind == ITEM_ADJOINT)
-        snprintf(text, size, "G of %s", node_name(g, it->node));
-    else if (it->kind == ITEM_SEED && p->options.n_start == 0)
-        snprintf(text, size, "loss %s", value_name(g, g->losses[it->input].value));
-    else if (it->kind == ITEM_SEED)
-        snprintf(text, size, "start at %s", value_name(g, p->options.start[it->input].id));
-    else if (it->kind == ITEM_ZERO)
-        snprintf(text, size, "0");
-    else
-        snprintf(text, size, "%s for %s", it->in[1] == DG_NONE ? "copy" : "sum",
-                 value_name(g, q->slots[it->out[0]].of));
-}
-
-static int is_drawn(const dg_item *it)
-{
-    return it->phase == PHASE_ADJOINT && it->adds != ADDS_AFTER;
-}
-
-/* The name of a slot's memory after views: the slot that the value was written to. */
-static int32_t written(const dg_plan *q, int32_t slot)
-{
-    while (slot != DG_NONE && q->slots[slot].view != DG_NONE)
-        slot = q->slots[slot].view;
-    return slot;
-}
-
-typedef struct drawer {
-    dg_drawing *d;
-    const dg_program *p;
-    int *maker; /* by slot: the box that wrote it last, -1: none */
-    int box, room;
-} drawer;
-
-static void add_edge(drawer *w, int32_t slot)
-{
-    int32_t s = written(&w->p->plan[0], slot);
-    if (s != DG_NONE && w->maker[s] >= 0 && w->d->n_edges < w->room)
-        w->d->edge[w->d->n_edges++] = (dg_edge){w->maker[s], w->box};
-}
-
-/* A gradient that nothing reads on is an end of the reversed graph. */
-static void add_gradient(drawer *w, int32_t slot)
-{
-    const dg_slot *s = &w->p->plan[0].slots[slot];
-    if (s->kind != SLOT_GRADIENT)
-        return;
-    dg_box *b = &w->d->box[w->d->n_boxes];
-    *b = (dg_box){.kind = BOX_PARAMETER, .n_lines = 1};
-    snprintf(b->line[0], DG_DRAW_ROOM, "g of %s", value_name(w->p->graph, s->of));
-    w->d->edge[w->d->n_edges++] = (dg_edge){w->box, w->d->n_boxes++};
-}
-
-static void draw_item(drawer *w, const dg_item *it)
+static int add_box(drawer *w, dg_box_kind kind, const char *what, const char *name)
 {
     dg_box *b = &w->d->box[w->d->n_boxes];
-    w->box = w->d->n_boxes++;
-    *b = (dg_box){.kind = it->kind == ITEM_SEED ? BOX_LOSS : BOX_NODE, .n_lines = 1};
-    title(w->p, it, b->line[0], DG_DRAW_ROOM);
-    for (int j = 0; j < it->n_out; j++)
-        if (it->eps[j] != DG_NONE)
-            add_edge(w, it->eps[j]);
-    for (int i = 0; it->kind == ITEM_ADD && i < it->n_in; i++)
-        if (it->in[i] != DG_NONE)
-            add_edge(w, it->in[i]);
-    const int32_t *list = it->kind == ITEM_ADJOINT ? it->delta : it->out;
-    for (int i = 0; i < (it->kind == ITEM_ADJOINT ? it->n_in : it->n_out); i++) {
-        if (list[i] == DG_NONE)
-            continue;
-        w->maker[written(&w->p->plan[0], list[i])] = w->box;
-        add_gradient(w, list[i]);
+    *b = (dg_box){.kind = kind, .scope = -1, .n_lines = 1};
+    dg_format(b->line[0], DG_DRAW_ROOM, "%s %s", what, name);
+    return w->d->n_boxes++;
+}
+
+static void add_edge(drawer *w, int from, int to)
+{
+    w->d->edge[w->d->n_edges++] = (dg_edge){.from = from, .to = to};
+}
+
+/* Where back propagation starts at the value; -1: not there. */
+static int seed_of(drawer *w, int32_t id)
+{
+    const dg_options *o = &w->p->options;
+    for (int i = 0; i < o->n_start; i++)
+        if (o->start[i].id == id)
+            return add_box(w, BOX_LOSS, "start at", value_name(w->g, id));
+    for (int i = 0; o->n_start == 0 && i < w->g->n_losses; i++)
+        if (w->g->losses[i].value == id)
+            return add_box(w, BOX_LOSS, "loss", value_name(w->g, id));
+    return -1;
+}
+
+/* The boxes from which error vectors of a value come, the last reader first. room: as many as it
+ * has readers, and one. Returns how many. */
+static int find_sources(drawer *w, int32_t id, int from[])
+{
+    int n = 0, seed = seed_of(w, id);
+    if (seed >= 0)
+        from[n++] = seed;
+    for (int k = w->p->n_order - 1; k >= 0; k--) {
+        int32_t node = w->p->order[k];
+        const dg_node *reader = &w->g->nodes[node];
+        for (int i = 0; w->box_of[node] >= 0 && i < reader->n_in; i++)
+            if (reader->in[i] == id)
+                from[n++] = w->box_of[node];
     }
+    return n;
+}
+
+/* The box that holds the error vector of a value, a sum where several come; -1: it has none. */
+static int gather(drawer *w, int32_t id, int from[])
+{
+    int n = w->p->active[id - 1] ? find_sources(w, id, from) : 0;
+    if (n < 2)
+        return n ? from[0] : -1;
+    int sum = add_box(w, BOX_NODE, "sum for", value_name(w->g, id));
+    for (int i = 0; i < n; i++)
+        add_edge(w, from[i], sum);
+    return sum;
+}
+
+static void draw_node(drawer *w, int32_t node, int from[])
+{
+    const dg_node *n = &w->g->nodes[node];
+    int eps[DG_MAX_OUT], any = 0;
+    for (int j = 0; j < n->n_out; j++) {
+        eps[j] = gather(w, n->out + j, from);
+        any |= eps[j] >= 0;
+    }
+    if (!any)
+        return;
+    w->box_of[node] = add_box(w, BOX_NODE, "G of", n->name ? n->name : n->type->name);
+    for (int j = 0; j < n->n_out; j++)
+        if (eps[j] >= 0)
+            add_edge(w, eps[j], w->box_of[node]);
+}
+
+/* Gradients that are wanted are the ends of the reversed graph. */
+static void draw_gradients(drawer *w, int from[])
+{
+    for (int id = 1; id <= w->g->n_values; id++) {
+        if (w->g->values[id - 1].kind == DG_RESULT || !w->p->wanted[id - 1])
+            continue;
+        int eps = gather(w, id, from);
+        if (eps >= 0)
+            add_edge(w, eps, add_box(w, BOX_PARAMETER, "g of", value_name(w->g, id)));
+    }
+}
+
+/* Boxes and edges that there can be. */
+static size_t count_room(const dg_graph *g)
+{
+    size_t room = 2 * (size_t)g->n_values + (size_t)g->n_losses + 2;
+    for (int k = 0; k < g->n_nodes; k++)
+        room += 2 * (size_t)(g->nodes[k].n_in + g->nodes[k].n_out) + 2;
+    return room;
 }
 
 dg_status dg_drawing_reverse(dg_drawing *d, const dg_program *p, dg_diag *why)
 {
-    const dg_plan *q = &p->plan[0];
-    size_t room = 1;
-    for (int k = 0; k < q->n_items; k++)
-        room += (size_t)(2 + 2 * q->items[k].n_in + 2 * q->items[k].n_out);
-    drawer w = {.d = d, .p = p, .room = (int)room};
+    size_t room = count_room(p->graph);
+    drawer w = {.d = d, .p = p, .g = p->graph};
+    int *from = malloc(room * sizeof *from);
     *d = (dg_drawing){.box = calloc(room, sizeof *d->box), .edge = calloc(room, sizeof *d->edge)};
-    w.maker = malloc(((size_t)q->n_slots + 1) * sizeof *w.maker);
-    if (!d->box || !d->edge || !w.maker) {
-        free(w.maker);
+    w.box_of = malloc(((size_t)p->graph->n_nodes + 1) * sizeof *w.box_of);
+    if (d->box && d->edge && w.box_of && from) {
+        for (int k = 0; k < p->graph->n_nodes; k++)
+            w.box_of[k] = -1;
+        for (int k = p->n_order - 1; k >= 0; k--)
+            draw_node(&w, p->order[k], from);
+        draw_gradients(&w, from);
+    } else {
         dg_drawing_free(d);
-        return dg_diag_set(why, DG_EMEMORY, "out of memory");
+        dg_diag_set(why, DG_EMEMORY, "out of memory");
     }
-    for (int k = 0; k < q->n_slots; k++)
-        w.maker[k] = -1;
-    for (int k = 0; k < q->n_items; k++)
-        if (is_drawn(&q->items[k]))
-            draw_item(&w, &q->items[k]);
-    free(w.maker);
-    return DG_OK;
+    free(w.box_of);
+    free(from);
+    return why->code;
 }
 
 void dg_reverse_print(const dg_drawing *d)

@@ -21,8 +21,8 @@ enum { FREE_SIZE = 16, DEFAULT_BATCH = 32, ORDER_PAIRS = 16 };
 typedef struct show_options {
     const char *after, *dot, *svg;
     dg_list data, set, node, values;
-    int64_t batch, threads;
-    int order, measure, reverse, gradients;
+    int64_t batch, threads, sample;
+    int order, measure, reverse, gradients, all, unfold;
 } show_options;
 
 static const char *kind_word(const dg_experiment *e, const dg_value_info *info, int id)
@@ -260,9 +260,11 @@ static dg_experiment *open_model(const char *path, const show_options *o, const 
                                 .without_data = 1,
                                 .no_output = 1,
                                 .size = FREE_SIZE};
-    const char *weights = o->values.n ? NULL : ""; /* none are needed to show a model */
+    int runs = o->sample >= 0;                             /* one step of it */
+    const char *weights = runs || o->values.n ? NULL : ""; /* else none are needed */
+    eo.without_data = !runs;
     dg_experiment *e = dg_open_either(&dg_command_show, path, weights, &eo, code);
-    if (!e || !has_free(e) || dg_is_run(path))
+    if (!e || runs || !has_free(e) || dg_is_run(path))
         return e;
     eo.without_data = 0;
     eo.size = 0;
@@ -281,8 +283,10 @@ static dg_experiment *open_model(const char *path, const show_options *o, const 
 /* The drawing of the model, or of the backward pass of its program. */
 static dg_status make_drawing(dg_experiment *e, const show_options *o, dg_drawing *d, dg_diag *why)
 {
-    if (!o->reverse)
-        return dg_drawing_make(d, e->model, why);
+    if (!o->reverse) {
+        dg_status s = dg_drawing_make(d, e->model, o->unfold || o->sample >= 0, why);
+        return s == DG_OK && o->sample >= 0 ? dg_drawing_sample(d, e, o->sample, why) : s;
+    }
     dg_options po = dg_program_options(e, DG_RUN_TRAIN, batch_of(e, o));
     po.threads = 1;
     dg_program *p = dg_compile(e->model->graph, &po);
@@ -360,17 +364,31 @@ static int show_order(dg_experiment *e, const show_options *o)
     return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_show, &why);
 }
 
-static int show_gradients(const char *run)
+static int show_gradients(const char *run, const show_options *o)
 {
     dg_diag why = {.code = DG_OK};
     if (!dg_is_run(run))
         return dg_usage(&dg_command_show, "--gradients shows a run");
-    return dg_gradients_print(run, &why) == DG_OK ? EXIT_DONE : dg_tell(&dg_command_show, &why);
+    dg_status s =
+        o->svg ? dg_gradients_svg(run, o->svg, &why) : dg_gradients_print(run, o->all, &why);
+    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_show, &why);
+}
+
+/* What does not go together; NULL: nothing. */
+static const char *refuse(const show_options *o, const char *place)
+{
+    if (!place)
+        return "a model or a run is missing";
+    if (o->batch == 0)
+        return "--batch is 0, it takes 1 or more";
+    if (o->sample >= 0 && ((!o->svg && !o->dot) || o->reverse))
+        return "--sample writes one row into the drawing: --svg FILE";
+    return NULL;
 }
 
 static int show(int argc, char **argv)
 {
-    show_options o = {.batch = -1};
+    show_options o = {.batch = -1, .sample = -1};
     const char *place[1] = {NULL};
     const dg_flag flags[] = {
         {"batch", FLAG_COUNT, &o.batch, "N", "rows of a step; that of the model (--measure: 16)"},
@@ -379,13 +397,18 @@ static int show(int argc, char **argv)
          "the program after a pass: order, needs, lower, ..."},
         {"dot", FLAG_TEXT, &o.dot, "FILE", "the graph as Graphviz text (-: standard output)"},
         {"svg", FLAG_TEXT, &o.svg, "FILE", "a drawing of the graph (-: standard output)"},
+        {"unfold", FLAG_ON, &o.unfold, NULL, "draws every round of a repeat"},
+        {"sample", FLAG_COUNT, &o.sample, "N",
+         "writes z and eps of row N of the data into the drawing"},
         {"order", FLAG_ON, &o.order, NULL, "cost of the gradient right to left and left to right"},
         {"measure", FLAG_ON, &o.measure, NULL, "with --order: runs both and times them"},
         {"reverse", FLAG_ON, &o.reverse, NULL,
          "the graph of the backward pass (--dot, --svg: drawn)"},
         {"values", FLAG_LIST, &o.values, "NAME,...",
          "numbers of parameters, states and constants (of a run: its weights)"},
-        {"gradients", FLAG_ON, &o.gradients, NULL, "error vectors of a run, by node and step"},
+        {"gradients", FLAG_ON, &o.gradients, NULL,
+         "error vectors of a run, by node and step (--svg: drawn)"},
+        {"all", FLAG_ON, &o.all, NULL, "with --gradients: every node, not those of a screen"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
         {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train"},
@@ -394,11 +417,10 @@ static int show(int argc, char **argv)
                              argc, argv);
     if (code >= 0)
         return code;
-    if (!place[0] || o.batch == 0)
-        return dg_usage(&dg_command_show, place[0] ? "--batch is 0, it takes 1 or more"
-                                                   : "a model or a run is missing");
+    if (refuse(&o, place[0]))
+        return dg_usage(&dg_command_show, refuse(&o, place[0]));
     if (o.gradients)
-        return show_gradients(place[0]);
+        return show_gradients(place[0], &o);
     dg_plugins plugins;
     code = dg_plugins_load(&dg_command_show, &o.node, &plugins);
     dg_experiment *e = code < 0 ? open_model(place[0], &o, &plugins, &code) : NULL;

@@ -192,7 +192,7 @@ static void reversed_graph(void **state)
     (void)state;
     assert_int_equal(cli_run("show fan.dag --reverse"), 0);
     char *text = output();
-    assert_non_null(strstr(text, "sum for a.linear <- sum for a.linear + "));
+    assert_non_null(strstr(text, "sum for a.linear <- G of "));
     assert_non_null(strstr(text, "g of a.linear.weight <- G of a.linear\n"));
     assert_null(strstr(text, "G of x"));
     free(text);
