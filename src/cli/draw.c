@@ -23,17 +23,17 @@ static void count_uses(maker *m)
                 m->uses[m->graph->nodes[k].in[i] - 1]++;
 }
 
-/* A parameter of one node is part of its box. */
+/* A parameter or a state of one node is part of its box. */
 static int is_drawn(const maker *m, int id)
 {
     const dg_vertex *v = &m->graph->values[id - 1];
     switch (v->kind) {
     case DG_PARAMETER:
+    case DG_STATE:
         return m->uses[id - 1] != 1;
     case DG_CONSTANT:
         return v->name && m->uses[id - 1] > 0;
     case DG_INPUT:
-    case DG_STATE:
         return 1;
     case DG_RESULT:
         break;

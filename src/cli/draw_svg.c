@@ -33,10 +33,10 @@ typedef struct layout {
     point *points;
     link *links;
     int *order, *start; /* points of a layer: order[start[k]] .. order[start[k + 1] - 1] */
-    double *left;
+    double *left; /* the least place of each point of a layer; in the end, where columns begin */
     double width, layer_height;
     int column_layers; /* layers of a column */
-    double column_width;
+    double loop_width; /* room on the right of a column */
 } layout;
 
 static int lower(int a, int b)
@@ -221,36 +221,52 @@ static double box_height(const dg_box *b)
            (b->eps.n > 0) * strip_height;
 }
 
+static int column_of(const layout *l, const point *p)
+{
+    return p->layer / l->column_layers;
+}
+
+/* Moves the points of a column to its place, `left` being where it begins. Returns its end. */
+static double set_column(layout *l, int column, double left)
+{
+    double least = (double)INFINITY, most = -(double)INFINITY;
+    for (int k = 0; k < l->n_points; k++) {
+        const point *p = &l->points[k];
+        if (column_of(l, p) != column)
+            continue;
+        least = fmin(least, p->x - p->width / 2);
+        most = fmax(most, p->x + p->width / 2);
+    }
+    for (int k = 0; k < l->n_points; k++)
+        if (column_of(l, &l->points[k]) == column)
+            l->points[k].x += left + gap - least;
+    return left + fmax(most - least, 0) + 2 * gap + l->loop_width;
+}
+
 /* Layers beyond MOST_LAYERS go on in another column, all of about the same length. */
 static void set_columns(layout *l)
 {
     int columns = (l->n_layers + MOST_LAYERS - 1) / MOST_LAYERS;
     columns = columns > 1 ? columns : 1;
     l->column_layers = (l->n_layers + columns - 1) / columns;
+    l->column_layers = l->column_layers > 1 ? l->column_layers : 1;
+    l->loop_width = l->d->n_scopes > 0 || l->d->n_loops > 0 ? gap : 0;
     for (int k = 0; k < l->d->n_boxes; k++)
         l->layer_height = fmax(l->layer_height, box_height(&l->d->box[k]) + layer_gap);
-    for (int k = 0; k < l->n_points; k++)
-        l->points[k].x += l->points[k].layer / l->column_layers * l->column_width;
-    l->width = columns * l->column_width;
-    if (l->d->n_scopes > 0 || l->d->n_loops > 0)
-        l->width += 2 * gap; /* of the loop on the right */
+    double left = 0;
+    for (int k = 0; k < columns; k++) { /* the places of layers are not needed any more */
+        l->left[k] = left;
+        left = set_column(l, k, left);
+    }
+    l->width = left;
 }
 
 static void place(layout *l)
 {
-    double least = 0, most = 0;
     for (int k = 0; k < l->n_points; k++)
         l->points[k].x = k;
     for (int i = 0; i < SWEEPS; i++)
         sweep(l, i % 2 == 0);
-    for (int k = 0; k < l->n_points; k++) {
-        const point *p = &l->points[k];
-        least = k == 0 || p->x - p->width / 2 < least ? p->x - p->width / 2 : least;
-        most = k == 0 || p->x + p->width / 2 > most ? p->x + p->width / 2 : most;
-    }
-    for (int k = 0; k < l->n_points; k++)
-        l->points[k].x += gap - least;
-    l->column_width = most - least + 2 * gap;
     set_columns(l);
 }
 
@@ -313,12 +329,12 @@ static void put_link(dg_writer *w, const layout *l, const link *k, double most)
 {
     const point *a = &l->points[k->from], *b = &l->points[k->to];
     double y0 = bottom_of(l, a), y1 = top_of(l, b), bend = (y1 - y0) / 2;
-    if (a->layer / l->column_layers == b->layer / l->column_layers) {
+    if (column_of(l, a) == column_of(l, b)) {
         dg_writer_print(w, "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f", a->x, y0, a->x,
                         y0 + bend, b->x, y1 - bend, b->x, y1);
     } else { /* to the top of the next column */
         double low = gap + l->column_layers * l->layer_height, high = gap;
-        double between = (a->layer / l->column_layers + 1) * l->column_width;
+        double between = l->left[column_of(l, b)];
         dg_writer_print(w, "<path d=\"M%.1f %.1fV%.1fH%.1fV%.1fH%.1fV%.1f", a->x, y0, low, between,
                         high, b->x, y1);
     }
@@ -386,12 +402,13 @@ typedef struct area {
     double left, right, top, bottom;
 } area;
 
-static area scope_area(const layout *l, int scope)
+/* Around the boxes of a scope in one column; left > right: there are none. */
+static area scope_area(const layout *l, int scope, int column)
 {
-    area a = {INFINITY, -INFINITY, INFINITY, -INFINITY};
+    area a = {(double)INFINITY, -(double)INFINITY, (double)INFINITY, -(double)INFINITY};
     for (int k = 0; k < l->d->n_boxes; k++) {
         const point *p = &l->points[k];
-        if (l->d->box[k].scope != scope)
+        if (l->d->box[k].scope != scope || column_of(l, p) != column)
             continue;
         a.left = fmin(a.left, p->x - p->width / 2 - frame);
         a.right = fmax(a.right, p->x + p->width / 2 + frame);
@@ -402,9 +419,9 @@ static area scope_area(const layout *l, int scope)
 }
 
 /* The frame of a folded repeat, and how many rounds it stands for. */
-static void put_scope(dg_writer *w, const layout *l, int scope)
+static void put_scope(dg_writer *w, const layout *l, int scope, int column)
 {
-    area a = scope_area(l, scope);
+    area a = scope_area(l, scope, column);
     if (a.left > a.right)
         return;
     dg_writer_print(w,
@@ -422,8 +439,10 @@ static void put_loop(dg_writer *w, const layout *l, const dg_edge *e)
     const point *from = &l->points[e->from], *to = &l->points[e->to];
     int scope = l->d->box[e->from].scope;
     double right = scope < 0 ? fmax(from->x + from->width / 2, to->x + to->width / 2) + frame
-                             : scope_area(l, scope).right;
+                             : scope_area(l, scope, column_of(l, from)).right;
     double y0 = middle(l, from->layer), y1 = middle(l, to->layer);
+    if (column_of(l, from) != column_of(l, to))
+        return; /* the frames say that there are rounds */
     dg_writer_print(w,
                     "<path d=\"M%.1f %.1fH%.1fV%.1fH%.1f\" stroke-dasharray=\"4 3\" "
                     "stroke=\"#6a7f3c\" marker-end=\"url(#a)\"/>\n",
@@ -454,13 +473,14 @@ static void put_legend(dg_writer *w, const layout *l)
 
 static void put_svg(dg_writer *w, const layout *l, const char *name)
 {
-    dg_svg_begin(w, name, fmax(l->width, l->d->sampled ? 420 : 0), height_of(l));
+    dg_svg_begin(w, name, fmax(l->width, l->d->sampled ? 470 : 0), height_of(l));
     dg_writer_print(w,
                     "<defs><marker id=\"a\" viewBox=\"0 0 6 6\" refX=\"6\" refY=\"3\" "
                     "markerWidth=\"6\" markerHeight=\"6\" markerUnits=\"userSpaceOnUse\" "
                     "orient=\"auto\"><path d=\"M0 0L6 3L0 6z\" fill=\"#555\"/></marker></defs>\n");
     for (int k = 0; k < l->d->n_scopes; k++)
-        put_scope(w, l, k);
+        for (int c = 0; c * l->column_layers < l->n_layers; c++)
+            put_scope(w, l, k, c);
     put_edges(w, l);
     for (int k = 0; k < l->n_points; k++)
         if (l->points[k].box >= 0)
@@ -501,7 +521,7 @@ void dg_draw_into(dg_text *svg, const dg_dag *m)
     dg_drawing d;
     dg_diag why = {.code = DG_OK};
     size_t before = svg->length;
-    dg_status s = dg_drawing_make(&d, m, &why);
+    dg_status s = dg_drawing_make(&d, m, 0, &why);
     if (s == DG_OK)
         s = dg_writer_to_text(&w, svg, &why);
     if (s == DG_OK)

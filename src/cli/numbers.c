@@ -69,7 +69,7 @@ static void print_table(FILE *to, const dg_tensor *t, const dg_shape *s, int64_t
 static void print_summary(FILE *to, const dg_tensor *t, int64_t n)
 {
     dg_text text = dg_text_make(NULL);
-    double least = INFINITY, most = -INFINITY, sum = 0;
+    double least = (double)INFINITY, most = -(double)INFINITY, sum = 0;
     for (int64_t i = 0; i < n; i++) {
         double x = element(t, i);
         least = fmin(least, x);
