@@ -249,7 +249,7 @@ static void tell_origin(const prediction *p)
 {
     dg_text t = dg_text_make(NULL);
     dg_weights_text(p->p->e, &t);
-    dg_text_printf(&t, ", %lld rows", (long long)p->p->rows);
+    dg_text_printf(&t, ", %lld row%s", (long long)p->p->rows, p->p->rows == 1 ? "" : "s");
     if (p->p->part)
         dg_text_printf(&t, " of the %s part", p->p->part);
     fprintf(stderr, "dagrad predict: weights %s\n", t.data);
