@@ -416,7 +416,7 @@ static dg_status begin(csv *c)
         c->s.p += 3; /* the mark of UTF-8 that some programs write */
     c->s.line_at = c->s.p;
     for (int k = 0; k < c->o->skip && c->s.p < c->s.end; k++) {
-        c->s.p += strcspn(c->s.p, "\n");
+        dg_csv_pass_line(&c->s);
         dg_csv_end_line(&c->s);
     }
     if (c->o->skip && c->s.p == c->s.end)

@@ -34,7 +34,7 @@ static int count_fields(dg_csv_scan *s, char separator)
             start = false;
         }
     }
-    s->p += strcspn(s->p, "\n");
+    dg_csv_pass_line(s);
     s->p += *s->p == '\n';
     return blanks ? n : n + 1;
 }

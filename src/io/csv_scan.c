@@ -155,10 +155,16 @@ bool dg_csv_more(dg_csv_scan *s)
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
 
+void dg_csv_pass_line(dg_csv_scan *s)
+{
+    const char *end = memchr(s->p, '\n', (size_t)(s->end - s->p)); /* a text may hold zeros */
+    s->p = end ? end : s->end;
+}
+
 void dg_csv_end_line(dg_csv_scan *s)
 {
     if (dg_csv_at_comment(s))
-        s->p += strcspn(s->p, "\n");
+        dg_csv_pass_line(s);
     s->p += *s->p == '\r';
     s->p += *s->p == '\n';
     s->line_at = s->p;

@@ -197,6 +197,19 @@ static void test_words(void **state)
     assert_int_equal(read_bytes(zero, sizeof zero - 1, NULL, &t, &why), DG_EDATA);
 }
 
+/* A zero in a comment, or in a line that is skipped, ends neither. */
+static void test_zeros(void **state)
+{
+    (void)state;
+    static const char text[] = "a,b\0c\n1,2 # x\0y\n3,4\n";
+    const dg_csv_options o = {.comment = "#", .skip = 1};
+    dg_table t;
+    dg_diag why;
+    assert_int_equal(read_bytes(text, sizeof text - 1, &o, &t, &why), DG_OK);
+    assert_int_equal(t.array.shape.dim[0], 2);
+    dg_table_free(&t);
+}
+
 static void date_is(const char *format, const char *text, double expected)
 {
     double days = NAN;
@@ -253,7 +266,7 @@ int main(void)
         cmocka_unit_test(test_separators), cmocka_unit_test(test_utf16),
         cmocka_unit_test(test_headers),    cmocka_unit_test(test_columns),
         cmocka_unit_test(test_gaps),       cmocka_unit_test(test_words),
-        cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_dates),      cmocka_unit_test(test_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
