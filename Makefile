@@ -7,6 +7,7 @@
 #   make install       program, library, headers, manual page (PREFIX=/usr/local, DESTDIR=)
 #   make setup         only installs what is missing (Debian, Ubuntu)
 #   make bench         dagrad beside its peers (make bench-peers installs those once)
+#   make bench-strict  the same; status 1 where a goal is missed
 #   make check-torch   gradients beside PyTorch's: random graphs, state dicts, operator samples
 #   make longtest      the long versions of the tests: hours (BUDGET=25: what 25 minutes allow)
 #   make fuzz          readers, language, runs, command lines on made-up input (SECONDS=60 each)
@@ -45,6 +46,10 @@ bench: configure
 	@cmake --build build --target bench -j $(JOBS)
 	@bash scripts/bench.sh
 
+bench-strict: configure
+	@cmake --build build --target bench -j $(JOBS)
+	@bash scripts/bench.sh --strict
+
 bench-peers:
 	@bash scripts/peers.sh
 
@@ -67,4 +72,4 @@ tidy:
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all configure examples setup demo test install bench bench-peers check-torch longtest fuzz tidy clean
+.PHONY: all configure examples setup demo test install bench bench-strict bench-peers check-torch longtest fuzz tidy clean

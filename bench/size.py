@@ -17,7 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAM = os.path.join(ROOT, "build/dagrad")
 STEP = os.path.join(ROOT, "build/bench-step")
 PYTHON = os.path.join(ROOT, "build/peers/bin/python")
-PEERS = os.path.join(ROOT, "bench/peers.py")
+WORKER = os.path.join(ROOT, "bench/worker.py")
 
 
 def stripped_mb(folder):
@@ -83,7 +83,7 @@ def main():
                  "--out", folder + "/run"]
         own = peak_mb(train)
         if os.path.exists(PYTHON):
-            limit = peak_mb([PYTHON, PEERS, "torch-eager", "cnn", "2"], "30\n") / 6
+            limit = peak_mb([PYTHON, WORKER, "torch-eager", "cnn", "2"], "30\n") / 6
             missed += row("training the cnn, resident; a 6th of PyTorch's", own, "MB", limit)
         else:
             print(f"    training the cnn, resident: {own:.0f} MB")

@@ -1,9 +1,11 @@
-/* bench-step MODEL.dag THREADS: dagrad's worker for bench/run.py, as bench/peers.py is the peers'.
+/* bench-step MODEL.dag THREADS [ROWS]: dagrad's worker for bench/peers.py, as bench/worker.py is
+ * the peers'.
  *
- * Compiles the model for training, initialises it, and prints "ready": all that the program does
- * before its first step but for reading data. Then for each line N on standard input runs one step
- * to warm up and N timed ones, and prints milliseconds a step. A step copies a batch in, forward,
- * adjoint, commit. Batches are random, labels of ten kinds. */
+ * Compiles the model for training (with ROWS: for inference on that many rows), initialises it, and
+ * prints "ready": all that the program does before its first step but for reading data. Then for
+ * each line N on standard input runs one step to warm up and N timed ones, and prints milliseconds
+ * a step. A step copies a batch in, forward, and in training adjoint, commit. Batches are random,
+ * labels of ten kinds. */
 #include "base/philox.h"
 #include "train/experiment.h"
 #include <dagrad/dagrad.h>
@@ -17,6 +19,8 @@ typedef struct {
     dg_experiment *e;
     dg_program *p;
     dg_tensor batch[BATCHES][MOST_PORTS];
+    int64_t rows;
+    int trains;
     uint64_t step;
 } bench;
 
@@ -41,7 +45,7 @@ static int draw(bench *b)
         const dg_port *port = &m->ports[k % m->n_ports];
         dg_tensor *t = &b->batch[k / m->n_ports][k % m->n_ports];
         *t = (dg_tensor){port->type == DG_I32 ? DG_I32 : DG_F32, port->shape, NULL, 0};
-        t->shape.dim[0] = b->e->settings.batch;
+        t->shape.dim[0] = b->rows;
         t->bytes = (size_t)dg_shape_count(&t->shape) * dg_type_bytes(t->type);
         t->data = malloc(t->bytes);
         if (!t->data)
@@ -57,7 +61,7 @@ static int complain(const dg_diag *why)
     return 0;
 }
 
-static int prepare(bench *b, const char *path, int threads)
+static int prepare(bench *b, const char *path, int threads, int rows)
 {
     dg_experiment_options o = {.path = path, .without_data = 1};
     b->e = dg_experiment_open(&o);
@@ -65,7 +69,9 @@ static int prepare(bench *b, const char *path, int threads)
         fprintf(stderr, "bench-step: the model is not valid: see 'dagrad show %s'\n", path);
         return 0;
     }
-    dg_options options = dg_options_default(DG_RUN_TRAIN, b->e->settings.batch);
+    b->trains = rows == 0;
+    b->rows = b->trains ? b->e->settings.batch : rows;
+    dg_options options = dg_options_default(b->trains ? DG_RUN_TRAIN : DG_RUN_INFER, b->rows);
     options.threads = threads;
     options.seed = 1;
     options.optimizer = &b->e->settings.optimizer;
@@ -84,10 +90,11 @@ static int run(bench *b, int n)
     const dg_dag *m = b->e->model;
     for (int i = 0; i < n; i++, b->step++) {
         for (int k = 0; k < m->n_ports; k++)
-            dg_set(b->p, m->ports[k].value, DG_VALUE, &b->batch[b->step % BATCHES][k]);
-        dg_forward(
-            b->p,
-            &(dg_batch){.size = sizeof(dg_batch), .rows = b->e->settings.batch, .step = b->step});
+            if (b->trains || !m->ports[k].target)
+                dg_set(b->p, m->ports[k].value, DG_VALUE, &b->batch[b->step % BATCHES][k]);
+        dg_forward(b->p, &(dg_batch){.size = sizeof(dg_batch), .rows = b->rows, .step = b->step});
+        if (!b->trains)
+            continue;
         dg_adjoint(b->p, NULL, 0);
         dg_commit(b->p, &b->e->settings.optimizer, b->step);
     }
@@ -120,11 +127,12 @@ static int answer(bench *b)
 int main(int argc, char **argv)
 {
     bench b = {0};
-    if (argc != 3) {
-        fprintf(stderr, "usage: bench-step MODEL.dag THREADS\n");
+    if (argc < 3 || argc > 4) {
+        fprintf(stderr, "usage: bench-step MODEL.dag THREADS [ROWS]\n");
         return 2;
     }
-    int good = prepare(&b, argv[1], atoi(argv[2])) && run(&b, 3) && answer(&b);
+    int rows = argc > 3 ? atoi(argv[3]) : 0;
+    int good = prepare(&b, argv[1], atoi(argv[2]), rows) && run(&b, 3) && answer(&b);
     for (int k = 0; k < BATCHES * MOST_PORTS; k++)
         free(b.batch[k / MOST_PORTS][k % MOST_PORTS].data);
     dg_program_free(b.p);
