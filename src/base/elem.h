@@ -157,8 +157,8 @@ DG_INLINE vec vec_bell(vec x)
 DG_INLINE vec vec_normal(vec x, int tanh, vec *density)
 {
     vec64 low = vec_low64(x), high = vec_high64(x), d[2];
-    low = tanh ? vec64_normal_tanh(low, &d[0]) : vec64_normal(low, &d[0]);
-    high = tanh ? vec64_normal_tanh(high, &d[1]) : vec64_normal(high, &d[1]);
+    low = tanh ? vec64_normal_tanh_brief(low, &d[0]) : vec64_normal(low, &d[0]);
+    high = tanh ? vec64_normal_tanh_brief(high, &d[1]) : vec64_normal(high, &d[1]);
     *density = vec_from64(d[0], d[1]);
     return vec_from64(low, high);
 }
