@@ -9,10 +9,19 @@
  * Where a batch has fewer rows than threads, an item of more than WORTH operations a row that can
  * be cut inside a row has a segment of its own, of rows and pieces; point-wise items ride on it.
  * Gradients of parameters wait after the chain, where they are independent tasks; they are let in
- * once the error vectors that they hold back exceed HELD bytes. */
+ * once the error vectors that they hold back exceed HELD bytes and there is work for each thread (a
+ * gradient of few parts is shared with those of other nodes), or MOST_HELD bytes. */
 #include "engine/engine.h"
 
-enum { CACHE = 384 << 10, SPILL = 4, HELD = 1 << 20, CHAIN = 4 << 20, REUSE = 16, WORTH = 50000 };
+enum {
+    CACHE = 384 << 10,
+    SPILL = 4,
+    HELD = 1 << 20,
+    MOST_HELD = 64 << 20,
+    CHAIN = 4 << 20,
+    REUSE = 16,
+    WORTH = 50000
+};
 
 typedef struct dg_fuser {
     dg_program *p;
@@ -22,6 +31,7 @@ typedef struct dg_fuser {
     int32_t *wait, *adds; /* deferred items, and deferred additions after them */
     int n_wait, n_adds;
     size_t held;
+    double work, largest; /* operations that wait, and those of the largest part */
     int open;             /* the last segment is a chain that may grow */
     int inside;           /* the last segment is cut inside rows, and may take point-wise items */
     int64_t chunk, floor; /* of the open chain */
@@ -74,7 +84,7 @@ static void item_rows(const dg_fuser *f, const dg_item *it, int64_t *fit, int64_
 static dg_segment *new_segment(dg_fuser *f, dg_phase phase, int rows)
 {
     dg_segment *s = &f->q->segments[f->q->n_segments++];
-    *s = (dg_segment){.phase = phase, .first = f->n_done, .rows = rows};
+    *s = (dg_segment){.phase = phase, .first = f->n_done, .rows = rows, .stages = 1};
     return s;
 }
 
@@ -106,6 +116,7 @@ static void flush(dg_fuser *f)
     put_all(f, f->adds, f->n_adds);
     f->n_wait = f->n_adds = 0;
     f->held = 0;
+    f->work = f->largest = 0;
 }
 
 static void put_rows(dg_fuser *f, const dg_item *it)
@@ -130,6 +141,26 @@ static void put_rows(dg_fuser *f, const dg_item *it)
     f->q->segments[f->q->n_segments - 1].chunk = f->chunk;
 }
 
+/* Whether what waits should wait no longer. */
+static int is_full(const dg_fuser *f)
+{
+    int shared = f->work >= f->largest * f->p->threads;
+    return f->held > HELD && (shared || f->held > MOST_HELD);
+}
+
+/* Counts the operations of a gradient that waits. */
+static void count_work(dg_fuser *f, const dg_item *it)
+{
+    const dg_node *n = &f->p->graph->nodes[it->node];
+    dg_shape *in = dg_plan_in_shapes(f->p, f->q, n);
+    if (!in || !n->type->flops || it->input == DG_NONE)
+        return;
+    dg_sizes of = dg_node_sizes(f->p, n, in);
+    double work = n->type->flops(&of, it->input), part = work / it->parts;
+    f->work += work;
+    f->largest = part > f->largest ? part : f->largest;
+}
+
 static void hold(dg_fuser *f, int32_t k)
 {
     const dg_item *it = &f->q->items[k];
@@ -139,6 +170,7 @@ static void hold(dg_fuser *f, int32_t k)
     }
     int again = f->n_wait > 0 && f->q->items[f->wait[f->n_wait - 1]].node == it->node;
     f->wait[f->n_wait++] = k;
+    count_work(f, it);
     for (int j = 0; j < it->n_out && !again; j++) /* held once for all inputs of a node */
         if (it->eps[j] != DG_NONE)
             f->held += f->q->slots[it->eps[j]].bytes;
@@ -248,7 +280,7 @@ static void place(dg_fuser *f, int32_t k)
 {
     const dg_item *it = &f->q->items[k];
     int other = f->q->n_segments > 0 && f->q->segments[f->q->n_segments - 1].phase != it->phase;
-    if (other || (!it->deferred && f->held > HELD && !rides(f, it) && !rides_inside(f, it)))
+    if (other || (!it->deferred && is_full(f) && !rides(f, it) && !rides_inside(f, it)))
         flush(f);
     int64_t inner, grain;
     if (rides_inside(f, it)) {
@@ -265,7 +297,7 @@ static void place(dg_fuser *f, int32_t k)
     } else if (it->deferred) {
         hold(f, k);
     } else {
-        flush(f);
+        f->open = f->inside = 0;
         put_all(f, &k, 1);
     }
 }
@@ -299,8 +331,10 @@ static dg_status count_tasks(dg_program *p, dg_plan *q)
         if (!s->task_end)
             return dg_program_fail(p, NULL, DG_EMEMORY, "out of memory");
         for (int k = 0; k < s->count; k++) {
-            s->tasks += q->items[s->first + k].parts;
+            const dg_item *it = &q->items[s->first + k];
+            s->tasks += it->parts;
             s->task_end[k] = s->tasks;
+            s->stages = it->stages > s->stages ? it->stages : s->stages;
         }
     }
     for (int k = 1; k <= PHASES; k++)
