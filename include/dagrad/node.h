@@ -74,8 +74,9 @@ typedef struct dg_sizes {
 
 /* Memory that the engine gives a node. All starts at 0: a type fills in what it needs.
  *     saved    of the whole node: written by forward, read by adjoint and tangent
- *     carried  of the whole node: written by the adjoint that goes by rows, which then always runs
- *              before those of the parameters, and read by those
+ *     carried  of the whole node: written by the adjoint of the other inputs, all in one call by
+ *              rows or by the parts of forward, which then always runs before those of the
+ *              parameters, and read by those
  *     scratch  of a thread: the most that any call needs */
 typedef struct dg_bytes {
     size_t size;
@@ -106,6 +107,7 @@ typedef struct dg_call {
     int64_t inner0, inner1; /* positions of axis 1, see `grain`; inner1 0: rows are not cut */
     int64_t first;          /* row 0 of this call is that row of the whole batch (0 without rows) */
     int part, parts;
+    int stage;       /* see `stages` */
     int training;    /* 0: inference (dropout passes its input) */
     int exact;       /* 1: sums in the order of the definition, no faster algorithm */
     int add;         /* only for DG_ACCUMULATES and `sum`: delta or sum holds where to go on from */
@@ -233,6 +235,11 @@ typedef struct dg_node_type {
      * adjoint of input i on its own. NULL: one. A node that is not cut by rows gets all its deltas
      * in one call if parts is NULL, else each on its own. */
     int (*parts)(const dg_sizes *of, int input);
+    /* A node that is cut by parts may need all of a sum before it goes on. All parts of forward, of
+     * tangent and of the adjoint that leaves something in `carried` are then called so many times,
+     * `stage` counting from 0; what the parts of a stage wrote into results, saved or carried, all
+     * parts of the next one may read. 0: once. */
+    int stages;
     /* A node that is cut by rows may also be cut inside a row, where a batch has fewer rows than
      * there are threads: forward (input -1) at positions of axis 1 of its outputs, the adjoint of
      * an input with rows at positions of axis 1 of that input, then alone. The least number of

@@ -303,6 +303,19 @@ static dg_status push_alone(dg_program *p, dg_plan *q, dg_uses *u, int32_t k, ui
     return DG_OK;
 }
 
+/* The adjoint that leaves something in `carried` is cut by the parts of forward. */
+static dg_status cut_as_forward(dg_program *p, const dg_plan *q, const dg_node *n, dg_item *it)
+{
+    dg_shape *in = dg_plan_in_shapes(p, q, n);
+    if (!in)
+        return p->diag.code;
+    dg_sizes of = dg_node_sizes(p, n, in);
+    int parts = n->type->parts ? n->type->parts(&of, -1) : 1;
+    it->parts = parts > 1 ? parts : 1;
+    it->stages = n->type->stages > 1 ? n->type->stages : 1;
+    return DG_OK;
+}
+
 static dg_status adjoint_node(dg_program *p, dg_plan *q, dg_uses *u, int32_t k)
 {
     const dg_graph *g = p->graph;
@@ -329,6 +342,8 @@ static dg_status adjoint_node(dg_program *p, dg_plan *q, dg_uses *u, int32_t k)
         return p->diag.code;
     if (any)
         q->items[item].rows = rows;
+    if (any && carried && !rows && cut_as_forward(p, q, n, &q->items[item]) != DG_OK)
+        return p->diag.code;
     return push_alone(p, q, u, k, alone);
 }
 

@@ -93,7 +93,7 @@ typedef struct dg_item {
         input;   /* adjoint: DG_NONE all inputs with rows, else that input alone; seed: the term */
     int rows;    /* 1: cut by rows of the batch, else by parts */
     int batched; /* its node's results have the batch as axis 0 */
-    int parts;
+    int parts, stages;
     int deferred; /* gradient of a parameter: waits for the end of the row chain */
     dg_adds adds;
     int fused;  /* runs on the rows of the item before it, without a barrier */
@@ -115,6 +115,7 @@ typedef struct dg_segment {
     int rows;          /* 1: a chain */
     int64_t chunk;     /* rows a piece */
     int64_t tasks;     /* pieces */
+    int stages;        /* times that all of them are run, with a barrier between */
     int64_t *task_end; /* by item: tasks up to its end (not a chain) */
     int pieces;        /* of each row, 0: rows are not cut. A task is a row and a piece then, */
     int64_t inner;     /* of so many positions of axis 1, */

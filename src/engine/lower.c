@@ -89,6 +89,7 @@ static dg_status lower_node(dg_program *p, dg_plan *q, int32_t k)
     it->phase = PHASE_FORWARD;
     it->rows = is_row_item(p, n);
     it->parts = parts_of(p, n, in, -1);
+    it->stages = n->type->stages > 1 ? n->type->stages : 1;
     it->saved = q->saved[k];
     for (int i = 0; i < n->n_in; i++)
         it->in[i] = n->in[i] ? q->z[n->in[i] - 1] : DG_NONE;
@@ -168,6 +169,7 @@ static dg_status tangent_item(dg_program *p, dg_plan *q, int32_t k)
     it->phase = PHASE_TANGENT;
     it->rows = is_row_item(p, n);
     it->parts = parts_of(p, n, in, -1);
+    it->stages = n->type->stages > 1 ? n->type->stages : 1;
     if (own) {
         own_tangent(p, q, k, it);
         return p->diag.code;

@@ -135,11 +135,12 @@ static int parts_of(const dg_naive *n, const dg_node *node, const dg_frame *f, i
     return parts > 1 ? parts : 1;
 }
 
-static void call(dg_naive *n, dg_fn fn, dg_frame *f, int parts)
+static void call(dg_naive *n, dg_fn fn, dg_frame *f, int parts, int stages)
 {
     f->c.parts = parts;
-    for (f->c.part = 0; f->c.part < parts; f->c.part++)
-        n->failed |= fn(&f->c) != DG_OK;
+    for (f->c.stage = 0; f->c.stage == 0 || f->c.stage < stages; f->c.stage++)
+        for (f->c.part = 0; f->c.part < parts; f->c.part++)
+            n->failed |= fn(&f->c) != DG_OK;
     dg_upper_clean();
 }
 
@@ -169,7 +170,7 @@ static void forward_node(dg_naive *n, int32_t k)
     if (!n->failed && (node->type->flags & DG_VIEW))
         memcpy(f->out[0], f->in[0], (size_t)count(n, node->out) * dg_type_bytes(n->g->real));
     else if (!n->failed)
-        call(n, math_of(n, node)->forward, f, parts_of(n, node, f, -1));
+        call(n, math_of(n, node)->forward, f, parts_of(n, node, f, -1), node->type->stages);
     for (int j = 0; j < node->n_out && !n->failed; j++)
         show(n, k, node->out + j, 0, n->z[node->out + j - 1]);
     drop(f);
@@ -194,11 +195,11 @@ static void back_by_sum(dg_naive *n, const dg_node *node, dg_frame *f, int only,
     f->c.sum = aligned_alloc(64, (bytes + 127) / 64 * 64);
     n->failed |= !f->c.sum;
     if (!n->failed)
-        call(n, math_of(n, node)->adjoint, f, parts);
+        call(n, math_of(n, node)->adjoint, f, parts, 1);
     if (!n->failed)
         f->c.direction = DG_CALL_FINISH;
     if (!n->failed)
-        call(n, math_of(n, node)->finish, f, parts);
+        call(n, math_of(n, node)->finish, f, parts, 1);
     f->c.direction = DG_CALL_ADJOINT;
     free(f->c.sum);
     f->c.sum = NULL;
@@ -216,7 +217,8 @@ static void back_one(dg_naive *n, int32_t k, dg_frame *f, int only, const uint8_
     if (!n->failed && sum)
         back_by_sum(n, node, f, only, sum);
     else if (!n->failed)
-        call(n, math_of(n, node)->adjoint, f, only < 0 ? 1 : parts_of(n, node, f, only));
+        call(n, math_of(n, node)->adjoint, f, parts_of(n, node, f, only),
+             only < 0 ? node->type->stages : 1);
     for (int i = 0; i < node->n_in; i++)
         if (f->delta[i]) {
             show(n, k, node->in[i], 1, f->delta[i]);

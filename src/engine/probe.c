@@ -191,8 +191,9 @@ static void run(dg_probe *p, int direction, int parts)
                                               : p->math->tangent;
     p->c.direction = direction;
     p->c.parts = parts;
-    for (p->c.part = 0; p->c.part < parts && p->failed == DG_OK; p->c.part++)
-        p->failed = fn(&p->c);
+    for (p->c.stage = 0; p->c.stage == 0 || p->c.stage < p->type->stages; p->c.stage++)
+        for (p->c.part = 0; p->c.part < parts && p->failed == DG_OK; p->c.part++)
+            p->failed = fn(&p->c);
     dg_upper_clean();
 }
 
@@ -323,7 +324,7 @@ static void adjoint_into(dg_probe *p, int input, const double *w, void *to)
     p->c.delta = delta;
     p->c.add = 0;
     if (p->carried > 0) /* for the parameters, by the adjoint of the others */
-        run(p, DG_CALL_ADJOINT, 1);
+        run(p, DG_CALL_ADJOINT, parts_of(p, -1));
     delta[input] = to;
     if (p->type->flags & DG_VIEW)
         memcpy(to, p->eps[0], (size_t)dg_probe_in(p, 0) * dg_type_bytes(p->real));

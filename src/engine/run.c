@@ -61,7 +61,7 @@ static void own_item(const dg_walk *w, const dg_item *it, int64_t row0, int64_t 
 typedef struct dg_range_of {
     int64_t row0, row1, inner0, inner1;
     int64_t inner; /* positions of axis 1 if rows are cut, else 0 */
-    int part, piece;
+    int part, stage, piece;
 } dg_range_of;
 
 /* The part of each row that a piece measures: its own of what is cut, else the first all of it. */
@@ -147,6 +147,7 @@ static int run_item(const dg_walk *w, int index, const dg_range_of *r)
     }
     dg_call c = it->call;
     c.part = r->part;
+    c.stage = r->stage;
     c.add = it->adds == ADDS_ITSELF && p->add;
     c.first = it->batched ? p->first : 0;
     if (it->rows)
@@ -205,7 +206,7 @@ static void run_chain(const dg_walk *w, const dg_segment *s, int64_t task)
             return;
 }
 
-static void run_task(const dg_walk *w, const dg_segment *s, int64_t task)
+static void run_task(const dg_walk *w, const dg_segment *s, int64_t task, int stage)
 {
     int low = 0, high = s->count - 1;
     while (low < high) {
@@ -217,7 +218,7 @@ static void run_task(const dg_walk *w, const dg_segment *s, int64_t task)
     }
     int64_t first = low > 0 ? s->task_end[low - 1] : 0;
     const dg_call *c = &w->q->items[s->first + low].call;
-    dg_range_of r = {.row0 = c->row0, .row1 = c->row1, .part = (int)(task - first)};
+    dg_range_of r = {.row0 = c->row0, .row1 = c->row1, .part = (int)(task - first), .stage = stage};
     run_item(w, s->first + low, &r);
 }
 
@@ -240,6 +241,20 @@ static void measure_whole(const dg_walk *w, const dg_segment *s)
     dg_team_barrier(w->p->team);
 }
 
+/* This thread's share of the pieces or tasks of a segment. */
+static void run_stage(const dg_walk *w, const dg_segment *s, int stage)
+{
+    dg_team *team = w->p->team;
+    int fixed = s->rows && s->tasks <= w->p->threads;
+    for (int64_t k = fixed ? w->thread : dg_team_next(team, w->thread, s->tasks);
+         k >= 0 && k < s->tasks; k = fixed ? s->tasks : dg_team_next(team, w->thread, s->tasks)) {
+        if (s->rows)
+            run_chain(w, s, k);
+        else
+            run_task(w, s, k, stage);
+    }
+}
+
 static void walk(void *user, int thread)
 {
     dg_diag why = {.code = DG_OK};
@@ -252,14 +267,10 @@ static void walk(void *user, int thread)
         const dg_segment *s = &w->q->segments[i];
         if (idle_segment(w, s))
             continue;
-        int fixed = s->rows && s->tasks <= p->threads;
-        for (int64_t k = fixed ? thread : dg_team_next(p->team, thread, s->tasks);
-             k >= 0 && k < s->tasks;
-             k = fixed ? s->tasks : dg_team_next(p->team, thread, s->tasks)) {
-            if (s->rows)
-                run_chain(w, s, k);
-            else
-                run_task(w, s, k);
+        for (int stage = 0; stage < s->stages; stage++) {
+            if (stage > 0)
+                dg_team_barrier(p->team);
+            run_stage(w, s, stage);
         }
         if (i + 1 == w->end && !p->measuring)
             return;

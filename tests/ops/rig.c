@@ -298,10 +298,17 @@ static void run_parts(dg_rig *r, dg_fn fn, dg_call *c, int input)
     int parts = t->type->parts ? t->type->parts(&of, input) : 1;
     c->parts = parts > 1 ? parts : 1;
     int first = (int)(dg_trial_next(&r->state) % (uint64_t)c->parts);
-    for (int k = 0; k < c->parts; k++) {
-        c->part = (first + k) % c->parts;
+    for (c->stage = 0; c->stage == 0 || c->stage < t->type->stages; c->stage++)
+        for (int k = 0; k < c->parts; k++) {
+            c->part = (first + k) % c->parts;
+            must(r, fn, c);
+        }
+}
+
+static void run_whole(dg_rig *r, dg_fn fn, dg_call *c)
+{
+    for (c->stage = 0; c->stage == 0 || c->stage < r->trial->type->stages; c->stage++)
         must(r, fn, c);
-    }
 }
 
 static int by_rows(const dg_rig *r)
@@ -317,7 +324,7 @@ static void run_all(dg_rig *r, dg_fn fn, dg_call *c, dg_cut cut)
     else if (cut == DG_CUT && !(r->trial->type->flags & (DG_ROWS | DG_POINTWISE)))
         run_parts(r, fn, c, -1);
     else
-        must(r, fn, c);
+        run_whole(r, fn, c);
 }
 
 static void poison(void *p, size_t bytes)
@@ -369,7 +376,7 @@ static void make_adjoint(dg_rig *r, frame *f)
 static void adjoint_cut(dg_rig *r, dg_fn fn, frame *f, dg_cut cut, int i)
 {
     if (cut == DG_WHOLE)
-        must(r, fn, &f->call);
+        run_whole(r, fn, &f->call);
     else if (by_rows(r) && r->trial->in_rows[i])
         run_rows(r, fn, &f->call);
     else
@@ -413,8 +420,10 @@ static void carry(dg_rig *r, dg_cut cut)
     make_adjoint(r, &f);
     if (by_rows(r) && cut == DG_CUT)
         run_rows(r, r->math->adjoint, &f.call);
+    else if (cut == DG_CUT)
+        run_parts(r, r->math->adjoint, &f.call, -1);
     else
-        must(r, r->math->adjoint, &f.call);
+        run_whole(r, r->math->adjoint, &f.call);
 }
 
 void dg_rig_adjoint(dg_rig *r, dg_cut cut, int only)
@@ -439,8 +448,10 @@ void dg_rig_adjoint(dg_rig *r, dg_cut cut, int only)
     }
     if (together && by_rows(r) && cut == DG_CUT)
         run_rows(r, r->math->adjoint, &f.call);
+    else if (together && r->carried && cut == DG_CUT)
+        run_parts(r, r->math->adjoint, &f.call, -1);
     else if (together)
-        must(r, r->math->adjoint, &f.call);
+        run_whole(r, r->math->adjoint, &f.call);
 }
 
 /* Row by row, in pieces of 1 to 3 grains, the last row first. */
