@@ -24,7 +24,8 @@ typedef struct {
     uint64_t step;
 } bench;
 
-static void fill(dg_tensor *t, uint64_t stream)
+/* Labels, targets in [0, 1], inputs of mean 0 and variance 1. */
+static void fill(dg_tensor *t, int target, uint64_t stream)
 {
     int64_t n = dg_shape_count(&t->shape);
     for (int64_t i = 0; i < n; i++) {
@@ -32,7 +33,7 @@ static void fill(dg_tensor *t, uint64_t stream)
         if (t->type == DG_I32)
             ((int32_t *)t->data)[i] = (int32_t)(u * KINDS);
         else
-            ((float *)t->data)[i] = (float)((u - 0.5) * 3.46); /* mean 0, variance 1 */
+            ((float *)t->data)[i] = (float)(target ? u : (u - 0.5) * 3.46);
     }
 }
 
@@ -50,7 +51,7 @@ static int draw(bench *b)
         t->data = malloc(t->bytes);
         if (!t->data)
             return 0;
-        fill(t, (uint64_t)k);
+        fill(t, port->target, (uint64_t)k);
     }
     return 1;
 }
