@@ -46,23 +46,29 @@ class Worker:
         """Whether it could start; says why not."""
         if self.process.stdout.readline().strip() == "ready":
             return True
+        self.complain()
+        return False
+
+    def complain(self):
         self.process.wait()
         self.errors.seek(0)
         reason = self.errors.read().strip().splitlines()[-1:]
-        print(f"  {self.name} does not start: {' '.join(reason)}", file=sys.stderr)
-        return False
+        print(f"  {self.name} does not run: {' '.join(reason)}", file=sys.stderr)
 
     def sample(self):
         time.sleep(PAUSE_S)
         self.process.stdin.write(f"{self.n}\n")
         self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended")
-        return float(line)
+        return float(self.process.stdout.readline())
 
     def calibrate(self):
-        self.n = max(1, round(SAMPLE_MS / self.sample()))
+        """Whether it goes; says why not."""
+        try:
+            self.n = max(1, round(SAMPLE_MS / self.sample()))
+            return True
+        except (ValueError, BrokenPipeError):
+            self.complain()
+            return False
 
     def resident_mb(self):
         """The largest resident size so far."""
@@ -73,9 +79,8 @@ class Worker:
         return 0
 
     def end(self):
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
+        self.process.kill()
+        self.process.communicate()
         self.errors.close()
 
 
@@ -114,8 +119,7 @@ def measure(net, threads, rows, options):
         print("ready", flush=True)
         sys.stdin.readline()
     try:
-        for worker in workers:
-            worker.calibrate()
+        workers = [worker for worker in workers if worker.calibrate()]
         for k in range(options.rounds):
             shift = k % len(workers)
             for worker in workers[shift:] + workers[:shift]:
