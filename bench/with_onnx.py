@@ -8,7 +8,8 @@ import onnxruntime
 
 import nets
 
-FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "build/bench-onnx")
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FOLDER = os.path.join(ROOT, "build/bench-onnx")
 
 
 def file_of(name, rows):

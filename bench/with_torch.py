@@ -67,7 +67,8 @@ class Ops:
     def gelu(self, x):
         return F.gelu(x, approximate="tanh")
 
-    relu, tanh, sigmoid = staticmethod(F.relu), staticmethod(torch.tanh), staticmethod(torch.sigmoid)
+    relu, tanh = staticmethod(F.relu), staticmethod(torch.tanh)
+    sigmoid = staticmethod(torch.sigmoid)
     flatten = staticmethod(lambda x: x.flatten(1))
 
 

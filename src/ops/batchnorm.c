@@ -179,7 +179,7 @@ static int64_t block_places(const layout *l, int64_t b)
     return left < l->block ? left : l->block;
 }
 
-/* ---- Stage 1: two sums of a block for each channel -------------------------------------------- */
+/* ---- Stage 1: two sums of a block for each channel ------------------------------------------- */
 
 /* Vectors of channels that stay in registers while places go by. */
 enum { WIDE = 4 };
@@ -287,7 +287,7 @@ static void sum_blocks(const dg_call *c, const layout *l, const real *e, real *s
     }
 }
 
-/* ---- Stage 2: channels ------------------------------------------------------------------------ */
+/* ---- Stage 2: channels ----------------------------------------------------------------------- */
 
 typedef void (*tile_fn)(const dg_call *c, const layout *l, int64_t j, int64_t n);
 
@@ -356,7 +356,7 @@ static void join_products(const dg_call *c, const layout *l, int64_t j, int64_t 
     }
 }
 
-/* ---- Stage 3: places -------------------------------------------------------------------------- */
+/* ---- Stage 3: places ------------------------------------------------------------------------- */
 
 /* to = r scale P e + u gain + bias for each channel. e, gain, bias may be NULL: 0. `first` and
  * `second` are the sums of e and of e u; NULL: P e = e. */
@@ -454,7 +454,7 @@ static affine affine_of(const dg_call *c, const layout *l, const real *e, real *
                     .places = (real)l->places};
 }
 
-/* ---- The three functions ---------------------------------------------------------------------- */
+/* ---- The three functions --------------------------------------------------------------------- */
 
 static dg_status forward(const dg_call *c)
 {
