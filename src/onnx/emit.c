@@ -201,7 +201,7 @@ void dg_onnx_say(dg_import *m, const dg_step *s, dg_onnx_value *v, const dg_want
     va_end(args);
     if (n < 0 || n >= (int)sizeof text)
         dg_onnx_fail(m, DG_EMODEL, "a statement is longer than %zu characters", sizeof text);
-    const char *name = dg_onnx_name(m, v->name);
+    const char *name = dg_onnx_name(m, v->sum ? v->sum : v->name);
     dg_onnx_statement(m, s, name, text);
     dg_onnx_hold(m, v, name, w);
 }

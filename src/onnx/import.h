@@ -76,8 +76,10 @@ typedef struct dg_onnx_value {
     int rank;                                /* of that, which may be another than the file's */
     int64_t dim[DG_MAX_RANK];                /* of that: DG_N, or -2 where it is free */
     dg_layout at;
-    const struct dg_onnx_value
-        *added; /* a dense layer that has added the bias of the node after it */
+    /* Of a dense layer that has added the bias of the node after it: that bias, and the name of the
+     * sum, which what holds it in the model has. */
+    const struct dg_onnx_value *added;
+    const char *sum;
 } dg_onnx_value;
 
 typedef struct dg_step {

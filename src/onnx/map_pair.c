@@ -425,6 +425,7 @@ static bool is_added(const dg_step *s)
         if (s->in[k]->added && s->in[k]->added == s->in[1 - k]) {
             dg_onnx_same(s->out[0], s->in[k]);
             s->out[0]->added = NULL;
+            s->out[0]->sum = NULL;
             return true;
         }
     return false;

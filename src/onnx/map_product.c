@@ -294,8 +294,10 @@ static void drop_axis(dg_layout *at, int axis)
     at->rank--;
 }
 
-/* The vector that the one reader of the product adds to it, a number a column; NULL: none. */
-static const dg_onnx_value *bias_after(const dg_import *m, const dg_step *s, int64_t columns)
+/* The vector that the one reader of the product adds to it, a number a column, and the name of
+ * their sum; NULL: none. */
+static const dg_onnx_value *bias_after(const dg_import *m, const dg_step *s, int64_t columns,
+                                       const char **sum)
 {
     const dg_onnx_graph *g = m->proto->graph;
     const char *product = s->out[0]->name;
@@ -305,8 +307,10 @@ static const dg_onnx_value *bias_after(const dg_import *m, const dg_step *s, int
         for (int k = 0; n->n_in == 2 && strcmp(n->op, "Add") == 0 && k < 2; k++) {
             const dg_onnx_value *c =
                 strcmp(n->in[k], product) == 0 ? dg_dict_find(&m->top->values, n->in[1 - k]) : NULL;
-            if (c && dg_onnx_trains(m, c) && is_vector(c, columns))
+            if (c && dg_onnx_trains(m, c) && is_vector(c, columns)) {
+                *sum = n->out[0];
                 return c;
+            }
         }
     }
     return NULL;
@@ -329,7 +333,7 @@ bool dg_map_matmul(dg_import *m, const dg_step *s)
         return dg_onnx_refuse(m, s, "of a number");
     bool layer = !v[0]->fixed[0] && v[1]->fixed[0] && dg_onnx_rank(v[1]) == 2;
     if (layer && rank[1] == 2 && !is_output(m, out))
-        out->added = bias_after(m, s, v[1]->fixed[0]->dim[1]);
+        out->added = bias_after(m, s, v[1]->fixed[0]->dim[1], &out->sum);
     if (layer && !dense(m, s, v[0], v[1], false, out->added, out))
         return false;
     if (!layer) {

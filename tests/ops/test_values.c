@@ -151,37 +151,6 @@ static double joined(const dg_trial *t, int j, int64_t flat)
     return t->in[k][dg_ravel(&t->in_shape[k], index)];
 }
 
-static double piece(const dg_trial *t, int j, int64_t flat)
-{
-    int64_t index[DG_MAX_RANK];
-    int axis = axis_of(t, 1, t->in_shape[0].rank);
-    dg_unravel(&t->out_shape[j], flat, index);
-    index[axis] += j * t->out_shape[j].dim[axis];
-    return t->in[0][dg_ravel(&t->in_shape[0], index)];
-}
-
-static double sliced(const dg_trial *t, int j, int64_t flat)
-{
-    int64_t index[DG_MAX_RANK], start = dg_attr_int(t->attrs, 1);
-    int axis = axis_of(t, 0, t->in_shape[0].rank);
-    dg_unravel(&t->out_shape[j], flat, index);
-    start += start < 0 ? t->in_shape[0].dim[axis] : 0;
-    index[axis] += start < 0 ? 0 : start;
-    return t->in[0][dg_ravel(&t->in_shape[0], index)];
-}
-
-static double padded(const dg_trial *t, int j, int64_t flat)
-{
-    int64_t index[DG_MAX_RANK];
-    dg_unravel(&t->out_shape[j], flat, index);
-    for (int k = 0; k < t->in_shape[0].rank; k++) {
-        index[k] -= (int64_t)t->attrs->v[0].number[k];
-        if (index[k] < 0 || index[k] >= t->in_shape[0].dim[k])
-            return dg_attr_real(t->attrs, 1);
-    }
-    return t->in[0][dg_ravel(&t->in_shape[0], index)];
-}
-
 static int is_folded(const dg_trial *t, int axis)
 {
     const dg_attr_value *list = &t->attrs->v[0];
@@ -255,9 +224,6 @@ static const struct {
     {"reshape flatten", same_order, 4000},
     {"transpose", transposed, 4000},
     {"concat", joined, 4000},
-    {"split", piece, 4000},
-    {"slice", sliced, 4000},
-    {"pad", padded, 4000},
     {"sum mean max min", folded, 1000},
     {"softmax log_softmax", normalised, 2000},
 };
