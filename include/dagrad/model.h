@@ -58,7 +58,11 @@ typedef struct {
         *sizes; /* of free dimensions; others come with the rows of a predictor, which
                                   then has a copy of the weights */
     int n_sizes;
-    int data; /* 1: the model's data blocks are read, to train on and for dg_predict_part */
+    const char
+        *resume; /* a run to go on with by dg_train (run.h), its folder or, with changes, that
+                           and another path; it is locked before anything of it is read, until it
+                           was trained or the model is freed. Its data are read */
+    int data;    /* 1: the model's data blocks are read, to train on and for dg_predict_part */
     void (*log)(void *user, const char *line); /* remarks; NULL: silence */
     void *user;
 } dg_model_options;

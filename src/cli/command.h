@@ -80,7 +80,7 @@ int dg_stopped(void);
 dg_experiment *dg_open_either(const dg_command *c, const char *path, const char *weights,
                               dg_experiment_options *o, int *code);
 
-/* The same through <dagrad/model.h>; o->log is set. */
+/* The same through <dagrad/model.h>. o->log NULL: remarks go to standard error. */
 dg_model *dg_open_model(const dg_command *c, const char *path, const dg_model_options *o,
                         int *code);
 

@@ -217,9 +217,16 @@ dg_model *dg_open_model(const dg_command *c, const char *path, const dg_model_op
 {
     dg_diag why = {.code = DG_OK};
     dg_model_options all = *o;
-    all.log = say;
-    all.user = (void *)(uintptr_t)c;
-    dg_model *m = dg_model_open(path, &all);
+    if (!all.log) {
+        all.log = say;
+        all.user = (void *)(uintptr_t)c;
+    }
+    const char *text = strcmp(path, "-") == 0 ? read_standard_input(&why) : NULL;
+    if (why.code != DG_OK) {
+        *code = dg_tell(c, &why);
+        return NULL;
+    }
+    dg_model *m = text ? dg_model_parse(path, text, &all) : dg_model_open(path, &all);
     if (dg_model_status(m, &why) == DG_OK)
         return m;
     *code = dg_exit_code(why.code);

@@ -24,106 +24,116 @@ static int width(void)
 }
 
 /* Writes over the line that stands there, and erases what is left of it. */
-static void overwrite(dg_progress_line *p, const char *text)
+static void overwrite(dg_live *p, const char *text)
 {
     fprintf(stderr, "\r%s\033[K", text);
     p->drawn = *text != 0;
 }
 
-static void clear(dg_progress_line *p)
+static void clear(dg_live *p)
 {
     if (p->drawn)
         overwrite(p, "");
 }
 
-static uint64_t epochs(const dg_trainer *t)
+static uint64_t epoch_of(const dg_training *now)
 {
-    return (t->steps + (uint64_t)t->epoch_steps - 1) / (uint64_t)t->epoch_steps;
+    return (now->step + now->epoch_steps - 1) / now->epoch_steps;
 }
 
-static dg_progress_view view(const dg_trainer *t, double speed)
+static uint64_t epochs(const dg_training *now)
 {
-    const uint64_t step = t->progress.step, each = (uint64_t)t->epoch_steps;
-    const dg_figures *f = &t->progress.figures;
+    return (now->steps + now->epoch_steps - 1) / now->epoch_steps;
+}
+
+static dg_progress_view view(const dg_training *now)
+{
+    const uint64_t step = now->step, each = now->epoch_steps;
     const uint64_t within = step > 0 ? (step - 1) % each + 1 : 0; /* of the step just done */
     dg_progress_view v = {.step = step,
-                          .steps = t->steps,
-                          .epoch = (step + each - 1) / each,
-                          .epochs = epochs(t),
+                          .steps = now->steps,
+                          .epoch = epoch_of(now),
+                          .epochs = epochs(now),
                           .epoch_step = within,
                           .epoch_steps = each,
-                          .loss = dg_figures_loss(f, t->e),
-                          .speed = speed,
+                          .loss = now->loss,
+                          .speed = now->rows_per_second,
                           .left = -1};
-    if (speed > 0)
-        v.left = (double)(t->steps - step) * (double)t->batch / speed;
-    for (; v.metrics < t->e->model->n_metrics && v.metrics < DG_PROGRESS_METRICS; v.metrics++) {
-        v.name[v.metrics] = t->e->model->metrics[v.metrics].name;
-        v.metric[v.metrics] = dg_figures_metric(f, t->e, v.metrics);
+    if (v.speed > 0)
+        v.left = (double)(now->steps - step) * (double)now->batch / v.speed;
+    for (; v.metrics < now->n_metrics && v.metrics < DG_PROGRESS_METRICS; v.metrics++) {
+        v.name[v.metrics] = now->names[v.metrics];
+        v.metric[v.metrics] = now->metrics[v.metrics];
     }
     return v;
 }
 
-static void draw(dg_progress_line *p, const dg_trainer *t, double speed)
+static void draw(dg_live *p, const dg_training *now)
 {
     char text[DG_PROGRESS_TEXT];
-    dg_progress_view v = view(t, speed);
+    dg_progress_view v = view(now);
     dg_progress_line_text(&v, width(), text);
     overwrite(p, text);
 }
 
-static void print_figures(const dg_trainer *t, const dg_figures *f)
+static void print_figures(const dg_training *now, double loss, const double metrics[])
 {
-    fprintf(stderr, "loss %.4f", dg_figures_loss(f, t->e));
-    for (int i = 0; i < t->e->model->n_metrics && i < DG_PROGRESS_METRICS; i++)
-        fprintf(stderr, "  %s %.4f", t->e->model->metrics[i].name, dg_figures_metric(f, t->e, i));
+    fprintf(stderr, "loss %.4f", loss);
+    for (int i = 0; i < now->n_metrics && i < DG_PROGRESS_METRICS; i++)
+        fprintf(stderr, "  %s %.4f", now->names[i], metrics[i]);
 }
 
-static void print_plain(const dg_trainer *t, double speed)
+static void print_plain(const dg_training *now)
 {
     char number[48], left[32];
-    dg_progress_view v = view(t, speed);
-    dg_progress_speed(speed, 3, number, sizeof number);
+    dg_progress_view v = view(now);
+    dg_progress_speed(v.speed, 3, number, sizeof number);
     dg_progress_time(v.left, left, sizeof left);
     fprintf(stderr, "epoch %llu/%llu  step %llu of %llu  ", (unsigned long long)v.epoch,
             (unsigned long long)v.epochs, (unsigned long long)v.step, (unsigned long long)v.steps);
-    print_figures(t, &t->progress.figures);
+    print_figures(now, now->loss, now->metrics);
     fprintf(stderr, "  %s samples/s  %s left\n", number, left);
 }
 
-static void step(void *user, const dg_trainer *t, double seconds, double speed)
+static void tell_step(dg_live *p, const dg_training *now)
 {
-    dg_progress_line *p = user;
-    if (p->quiet || seconds - p->last < (p->terminal ? REDRAW_SECONDS : PLAIN_SECONDS))
+    if (now->seconds - p->last < (p->terminal ? REDRAW_SECONDS : PLAIN_SECONDS))
         return;
-    p->last = seconds;
+    p->last = now->seconds;
     if (p->terminal && !dg_can_tell(0))
         return; /* a terminal that is stopped, or far away, does not stop the training */
     if (p->terminal)
-        draw(p, t, speed);
+        draw(p, now);
     else
-        print_plain(t, speed);
+        print_plain(now);
 }
 
-static void epoch(void *user, const dg_trainer *t, const dg_figures *train, const dg_figures *held,
-                  double seconds)
+static void tell_epoch(dg_live *p, const dg_training *now)
 {
-    dg_progress_line *p = user;
-    uint64_t each = (uint64_t)t->epoch_steps;
-    if (p->quiet || p->terminal)
+    if (p->terminal)
         return;
-    p->last = seconds;
-    fprintf(stderr, "epoch %llu/%llu  ", (unsigned long long)((t->progress.step + each - 1) / each),
-            (unsigned long long)epochs(t));
-    print_figures(t, train);
-    if (held) {
+    p->last = now->seconds;
+    fprintf(stderr, "epoch %llu/%llu  ", (unsigned long long)epoch_of(now),
+            (unsigned long long)epochs(now));
+    print_figures(now, now->loss, now->metrics);
+    if (now->held_metrics) {
         fputs("  validation ", stderr);
-        print_figures(t, held);
+        print_figures(now, now->held_loss, now->held_metrics);
     }
-    fprintf(stderr, "  %.1f s\n", seconds);
+    fprintf(stderr, "  %.1f s\n", now->seconds);
 }
 
-static void say(void *user, const char *text)
+void dg_live_tell(dg_live *p, const dg_training *now)
+{
+    if (p->quiet)
+        return;
+    if (now->event == DG_TRAIN_STEP)
+        tell_step(p, now);
+    else if (now->event == DG_TRAIN_EPOCH)
+        tell_epoch(p, now);
+}
+
+void dg_live_say(void *user, const char *text)
 {
     if (dg_stop_signal && !dg_can_tell(1))
         return; /* who asked for the end gets it, also if nobody reads */
@@ -131,13 +141,12 @@ static void say(void *user, const char *text)
     fprintf(stderr, "dagrad train: %s\n", text);
 }
 
-dg_report dg_report_make(dg_progress_line *p)
+void dg_live_begin(dg_live *p)
 {
     p->terminal = dg_terminal();
-    return (dg_report){.user = p, .step = step, .epoch = epoch, .say = say};
 }
 
-void dg_report_end(dg_progress_line *p)
+void dg_live_end(dg_live *p)
 {
     clear(p);
 }

@@ -4,15 +4,19 @@
 #ifndef DG_CLI_LIVE_H
 #define DG_CLI_LIVE_H
 
-#include "train/loop.h"
+#include <dagrad/run.h>
 
-typedef struct dg_progress_line {
+typedef struct dg_live {
     int quiet, terminal, drawn;
     double last; /* seconds at which a line was written */
-} dg_progress_line;
+} dg_live;
 
-dg_report dg_report_make(dg_progress_line *p);
+void dg_live_begin(dg_live *p);
+/* After a step or an epoch. */
+void dg_live_tell(dg_live *p, const dg_training *now);
+/* A remark, a line of its own; user: a dg_live. */
+void dg_live_say(void *user, const char *text);
 /* Ends the redrawn line, if there is one. */
-void dg_report_end(dg_progress_line *p);
+void dg_live_end(dg_live *p);
 
 #endif

@@ -3,14 +3,14 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/draw.h"
-#include "cli/plugin.h"
 #include "cli/live.h"
+#include "cli/plugin.h"
 #include "io/file.h"
+#include "model/handle.h"
 #include "report/events.h"
 #include "report/report.h"
-#include "train/checkpoint.h"
 #include "train/json.h"
-#include "train/loop.h"
+#include "train/rundir.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -24,15 +24,6 @@ typedef struct train_options {
     int quiet, json, no_report;
     char made[4][64]; /* --epochs 5 as "epochs=5" */
 } train_options;
-
-/* What the run ends with: weights, and their figures of the test part, else validation, else
- * training. */
-typedef struct outcome {
-    dg_figures figures;
-    const char *part, *which;
-    uint64_t step;
-    char hash[17];
-} outcome;
 
 static void add_set(train_options *o, int k, const char *key, int64_t value)
 {
@@ -55,21 +46,23 @@ static int read_requirement(const char *text, char *name, size_t size, int *rise
     return end && !*end && !isnan(*bound);
 }
 
-static int find_metric(const dg_experiment *e, const char *name)
+static int find_metric(const dg_model *m, const char *name)
 {
-    for (int i = 0; i < e->model->n_metrics; i++)
-        if (strcmp(e->model->metrics[i].name, name) == 0)
-            return i;
-    return -1;
+    int k = 0;
+    const char *metric;
+    while ((metric = dg_model_metric(m, k)) && strcmp(metric, name) != 0)
+        k++;
+    return metric ? k : -1;
 }
 
 /* Requirements are understood before the first step, not after the last. */
-static int check_requirements(const dg_experiment *e, const dg_list *require)
+static int check_requirements(const dg_model *m, const dg_list *require)
 {
     for (int i = 0; i < require->n; i++) {
         char name[64];
         int rises;
         double bound;
+        const char *metric;
         if (!read_requirement(require->item[i], name, sizeof name, &rises, &bound)) {
             fprintf(stderr,
                     "dagrad train: --require is '%s', it takes METRIC>=NUMBER or "
@@ -77,10 +70,10 @@ static int check_requirements(const dg_experiment *e, const dg_list *require)
                     require->item[i]);
             return EXIT_USAGE;
         }
-        if (strcmp(name, "loss") != 0 && find_metric(e, name) < 0) {
+        if (strcmp(name, "loss") != 0 && find_metric(m, name) < 0) {
             fprintf(stderr, "dagrad train: --require names '%s'; the model has: loss", name);
-            for (int k = 0; k < e->model->n_metrics; k++)
-                fprintf(stderr, ", %s", e->model->metrics[k].name);
+            for (int k = 0; (metric = dg_model_metric(m, k)); k++)
+                fprintf(stderr, ", %s", metric);
             fputs("\n", stderr);
             return EXIT_USAGE;
         }
@@ -88,7 +81,7 @@ static int check_requirements(const dg_experiment *e, const dg_list *require)
     return EXIT_DONE;
 }
 
-static int meet_requirements(const dg_experiment *e, const dg_list *require, const outcome *r)
+static int meet_requirements(const dg_model *m, const dg_list *require, const dg_train_result *r)
 {
     int code = EXIT_DONE;
     for (int i = 0; i < require->n; i++) {
@@ -96,8 +89,8 @@ static int meet_requirements(const dg_experiment *e, const dg_list *require, con
         int rises;
         double bound;
         read_requirement(require->item[i], name, sizeof name, &rises, &bound);
-        int k = find_metric(e, name);
-        double x = k < 0 ? dg_figures_loss(&r->figures, e) : dg_figures_metric(&r->figures, e, k);
+        int k = find_metric(m, name);
+        double x = k < 0 ? r->loss : r->metrics[k];
         if (rises ? x >= bound : x <= bound)
             continue;
         fprintf(stderr, "dagrad train: required %s, but %s is %.4f (%s part)\n", require->item[i],
@@ -107,51 +100,16 @@ static int meet_requirements(const dg_experiment *e, const dg_list *require, con
     return code;
 }
 
-/* The weights that the run is known by: the best, where there are such. */
-static dg_status choose_weights(dg_trainer *t, const dg_run_dir *run, outcome *r, dg_diag *why)
+static dg_status last_line_json(const dg_train_result *r, dg_diag *why)
 {
-    dg_graph *g = t->e->model->graph;
-    r->which = run->best ? "best" : "last";
-    r->step = run->best ? t->progress.best_step : t->progress.step;
-    if (run->best && dg_weights_apply(g, run->best, 0, NULL, why) != DG_OK)
-        return why->code;
-    return dg_graph_hash(g, r->hash) == DG_OK ? DG_OK
-                                              : dg_diag_set(why, DG_EMEMORY, "out of memory");
-}
-
-static dg_status final_figures(dg_trainer *t, outcome *r, dg_diag *why)
-{
-    static const char *const name[] = {"training", "validation", "test"};
-    int part = DG_TEST_PART;
-    while (part > 0 && !t->e->part[part].data)
-        part--;
-    dg_part_rows rows = t->e->part[part];
-    if (!rows.data)
-        rows = (dg_part_rows){NULL, 0, 1}; /* a model without data */
-    dg_evaluator v;
-    r->part = name[part];
-    dg_status s = dg_evaluator_make(&v, t->e, rows, t->batch, t->threads, why);
-    if (s == DG_OK)
-        s = dg_figures_make(&r->figures, t->e, why);
-    if (s == DG_OK)
-        s = dg_evaluator_run(&v, &r->figures, NULL, &dg_stop_signal, why);
-    dg_evaluator_free(&v);
-    return s;
-}
-
-static dg_status last_line_json(const dg_trainer *t, const outcome *r, const char *run,
-                                dg_diag *why)
-{
-    const dg_experiment *e = t->e;
-    char *path = dg_path_encode(run);
+    char *path = dg_path_encode(r->run);
     json_t *metrics = json_object();
-    for (int i = 0; i < e->model->n_metrics; i++)
-        dg_json_set(metrics, e->model->metrics[i].name,
-                    dg_json_number(dg_figures_metric(&r->figures, e, i)), why);
-    json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o}", "weights", r->hash, "which",
-                          r->which, "steps", (json_int_t)r->step, "of", (json_int_t)t->steps, "run",
-                          path, "part", r->part, "loss",
-                          dg_json_number(dg_figures_loss(&r->figures, e)), "metrics", metrics);
+    for (int i = 0; i < r->n_metrics; i++)
+        dg_json_set(metrics, r->names[i], dg_json_number(r->metrics[i]), why);
+    json_t *j =
+        json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o}", "weights", r->hash, "which", r->which,
+                  "steps", (json_int_t)r->step, "of", (json_int_t)r->steps, "run", path, "part",
+                  r->part, "loss", dg_json_number(r->loss), "metrics", metrics);
     dg_text text = dg_text_make(NULL);
     if (why->code == DG_OK && dg_json_write(j, JSON_COMPACT, &text))
         printf("%s\n", text.data);
@@ -164,28 +122,35 @@ static dg_status last_line_json(const dg_trainer *t, const outcome *r, const cha
 }
 
 /* The last line, also with --quiet: hash, step and figures of the same weights. */
-static dg_status last_line(const dg_trainer *t, const train_options *o, const outcome *r,
-                           const char *run, dg_diag *why)
+static dg_status last_line(const train_options *o, const dg_train_result *r, dg_diag *why)
 {
-    const dg_experiment *e = t->e;
-    int n = e->model->n_metrics;
     if (o->json)
-        return last_line_json(t, r, run, why);
+        return last_line_json(r, why);
     printf("weights %s (%s)  steps %" PRIu64 " of %" PRIu64 "  %s", r->hash, r->which, r->step,
-           t->steps, r->part);
-    for (int i = 0; i < n; i++)
-        printf("%s %s %.4f", i ? " " : "", e->model->metrics[i].name,
-               dg_figures_metric(&r->figures, e, i));
-    if (n == 0)
-        printf(" loss %.6g", dg_figures_loss(&r->figures, e));
+           r->steps, r->part);
+    for (int i = 0; i < r->n_metrics; i++)
+        printf("%s %s %.4f", i ? " " : "", r->names[i], r->metrics[i]);
+    if (r->n_metrics == 0)
+        printf(" loss %.6g", r->loss);
     printf("\n");
     return DG_OK;
 }
 
+/* report.html in the run. What is trained is saved already, so a failure is a warning. */
+static void write_report(const dg_model *m, const train_options *o, const char *run)
+{
+    dg_diag why = {.code = DG_OK};
+    const dg_report_options ro = {.view = {.threads = (int)o->threads}, .draw = dg_draw_into};
+    if (dg_report_write(1, &run, m->e, &ro, &why) != DG_OK)
+        fprintf(stderr, "dagrad train: warning: report.html was not written: %s\n",
+                why.text[0] ? why.text : dg_status_text(why.code));
+}
+
 /* Progress goes to the line of the terminal, and what was logged to TensorBoard. */
 typedef struct watchers {
-    dg_report line;
-    dg_events *events; /* NULL: not asked for, or given up */
+    dg_live *live;
+    const char *tensorboard; /* a folder, or NULL */
+    dg_events *events;       /* NULL: not asked for, or given up */
 } watchers;
 
 /* What cannot be written there is told once; the training goes on. */
@@ -199,109 +164,52 @@ static void follow(watchers *w)
     w->events = NULL;
 }
 
-static void watch_step(void *user, const dg_trainer *t, double seconds, double samples_per_second)
+/* Until the run is there nothing is to be saved, and a signal ends the program whatever it waits
+ * for. A folder for TensorBoard that cannot be made is a failure before step 1. */
+static dg_status progress(void *user, const dg_training *now, dg_diag *why)
 {
     watchers *w = user;
-    follow(w);
-    if (w->line.step)
-        w->line.step(w->line.user, t, seconds, samples_per_second);
-}
-
-static void watch_epoch(void *user, const dg_trainer *t, const dg_figures *train,
-                        const dg_figures *held, double seconds)
-{
-    watchers *w = user;
-    follow(w);
-    if (w->line.epoch)
-        w->line.epoch(w->line.user, t, train, held, seconds);
-}
-
-static void watch_say(void *user, const char *text)
-{
-    watchers *w = user;
-    if (w->line.say)
-        w->line.say(w->line.user, text);
-}
-
-/* The loop, watched. A folder for TensorBoard that cannot be made is a failure before step 1. */
-static dg_status run_loop(dg_trainer *t, dg_run_dir *r, const train_options *o,
-                          const dg_report *line, dg_diag *why)
-{
-    watchers w = {.line = *line};
-    const dg_report all = {&w, watch_step, watch_epoch, watch_say};
-    dg_diag ignored = {.code = DG_OK};
     dg_status s = DG_OK;
-    if (o->tensorboard)
-        s = dg_events_open(&w.events, o->tensorboard, r->path, t->progress.step + 1, why);
-    if (s == DG_OK)
-        s = dg_train_loop(t, r, &dg_stop_signal, &all, why);
-    dg_events_close(w.events, &ignored);
+    if (now->event == DG_TRAIN_BEGINS)
+        dg_catch_signals();
+    else if (now->event == DG_TRAIN_RUN && !w->live->quiet)
+        fprintf(stderr, "run %s\n", now->run);
+    if (now->event == DG_TRAIN_RUN && w->tensorboard)
+        s = dg_events_open(&w->events, w->tensorboard, now->run, now->step + 1, why);
+    if (now->event == DG_TRAIN_STEP || now->event == DG_TRAIN_EPOCH)
+        follow(w);
+    dg_live_tell(w->live, now);
+    if (now->event == DG_TRAIN_SAVED)
+        dg_release_signals();
     return s;
 }
 
-/* report.html in the run. What is trained is saved already, so a failure is a warning. */
-static void write_report(dg_trainer *t, const outcome *r, const char *run)
+static int run_training(dg_model *m, const train_options *o, dg_live *live)
 {
-    dg_diag why = {.code = DG_OK};
-    const dg_report_options o = {.view = {.threads = t->threads}, .draw = dg_draw_into};
-    t->e->weights.which = r->which;
-    t->e->weights.step = (int64_t)r->step;
-    if (dg_report_write(1, &run, t->e, &o, &why) != DG_OK)
-        fprintf(stderr, "dagrad train: warning: report.html was not written: %s\n",
-                why.text[0] ? why.text : dg_status_text(why.code));
-}
-
-/* Until the run is there nothing is to be saved, and a signal ends the program whatever it waits
- * for. */
-static dg_status start(dg_trainer *t, dg_run_dir *r, const train_options *o, dg_diag *why)
-{
-    const dg_change change = {.set = o->set.item,
-                              .n_set = o->set.n,
-                              .dirs = o->data.item,
-                              .n_dirs = o->data.n,
-                              .model = o->model};
-    if (o->weights && dg_weights_read(t->e, o->weights, o->allow.n, o->allow.item, why) != DG_OK)
-        return why->code;
-    dg_catch_signals();
-    return o->resume ? dg_run_resume(r, t, &change, why) : dg_run_create(r, o->out, t, why);
-}
-
-static int run_trainer(dg_experiment *e, dg_run_dir *r, const train_options *o)
-{
-    dg_trainer t;
-    dg_diag why = {.code = DG_OK};
-    dg_progress_line line = {.quiet = o->quiet};
-    dg_report report = dg_report_make(&line);
-    outcome result = {.part = "training"};
-    dg_status s = dg_trainer_make(&t, e, (int)o->threads, &why);
-    if (s == DG_OK)
-        s = start(&t, r, o, &why);
-    int ended = s == DG_OK && dg_trainer_is_finished(&t);
-    if (s == DG_OK && !o->quiet)
-        fprintf(stderr, "run %s\n", r->path);
-    if (s == DG_OK)
-        s = run_loop(&t, r, o, &report, &why);
-    dg_report_end(&line);
-    if (s == DG_OK)
-        s = choose_weights(&t, r, &result, &why);
-    if (s == DG_OK)
-        s = final_figures(&t, &result, &why);
-    if (s == DG_OK)
-        dg_release_signals(); /* all is saved */
-    if (s == DG_OK)
-        s = last_line(&t, o, &result, r->path, &why);
-    if (s == DG_OK && !o->no_report && !ended)
-        write_report(&t, &result, r->path);
-    int code = s == DG_OK ? meet_requirements(e, &o->require, &result) : EXIT_DONE;
-    if (s == DG_OK)
-        s = dg_figures_sound(&result.figures, e, &why);
-    if (s != DG_OK)
-        code = s == DG_ESTOP ? dg_stopped() : dg_tell(&dg_command_train, &why);
-    if (s != DG_OK && s != DG_ESTOP && t.progress.step == 0)
-        dg_run_discard(r); /* so that the same --out can be tried again */
-    dg_figures_free(&result.figures);
-    dg_trainer_free(&t);
-    return code;
+    dg_diag why = {.code = DG_OK}, last = {.code = DG_OK}, ignored = last;
+    watchers w = {.live = live, .tensorboard = o->tensorboard};
+    dg_train_result r = {.size = sizeof r};
+    const dg_train_options to = {.size = sizeof to,
+                                 .out = o->out,
+                                 .weights = o->weights,
+                                 .allow = o->allow.item,
+                                 .n_allow = o->allow.n,
+                                 .threads = (int)o->threads,
+                                 .progress = progress,
+                                 .stop = &dg_stop_signal,
+                                 .user = &w};
+    dg_status s = dg_train(m, &to, &r, &why);
+    dg_events_close(w.events, &ignored);
+    dg_live_end(live);
+    if (s == DG_ESTOP)
+        return dg_stopped();
+    int ended = s == DG_OK || (s == DG_EFINITE && r.which);
+    if (ended && last_line(o, &r, &last) != DG_OK)
+        return dg_tell(&dg_command_train, &last);
+    if (ended && !o->no_report && r.done > 0)
+        write_report(m, o, r.run);
+    int code = ended ? meet_requirements(m, &o->require, &r) : EXIT_DONE;
+    return s == DG_OK ? code : dg_tell(&dg_command_train, &why);
 }
 
 static int check_usage(const train_options *o)
@@ -328,41 +236,30 @@ static int check_usage(const train_options *o)
     return !wrong;
 }
 
-static void say(void *user, const char *text)
-{
-    (void)user;
-    fprintf(stderr, "dagrad train: %s\n", text);
-}
-
-/* Opens the model, or that of the run, and trains. A run is held before anything of it is read. */
+/* Opens the model, or that of the run, and trains. */
 static int train_model(const train_options *o, const dg_plugins *plugins)
 {
     int code = EXIT_DONE;
-    dg_diag why = {.code = DG_OK};
-    dg_run_dir r = dg_run_none((dg_say){say, NULL});
-    dg_list dirs = o->data; /* a model of one's own finds what the run found */
-    if (o->resume && dg_run_hold(&r, o->resume, &why) != DG_OK)
-        code = dg_tell(&dg_command_train, &why);
-    char *place = NULL;
-    for (int k = 0; o->model && dirs.n < DG_MOST_LIST && (place = dg_run_place(&r, k)); k++)
-        dirs.item[dirs.n++] = place;
-    dg_experiment_options eo = {.set = o->set.item,
-                                .n_set = o->set.n,
-                                .dirs = o->resume ? dirs.item : o->data.item,
-                                .n_dirs = o->resume ? dirs.n : o->data.n,
-                                .types = plugins->type,
-                                .n_types = plugins->n};
-    dg_experiment *e = NULL;
+    dg_live live = {.quiet = o->quiet};
+    dg_live_begin(&live);
+    const dg_model_options mo = {.size = sizeof mo,
+                                 .set = o->set.item,
+                                 .n_set = o->set.n,
+                                 .dirs = o->data.item,
+                                 .n_dirs = o->data.n,
+                                 .types = plugins->type,
+                                 .n_types = plugins->n,
+                                 .resume = o->resume,
+                                 .data = 1,
+                                 .log = dg_live_say,
+                                 .user = &live};
+    dg_model *m = dg_open_model(&dg_command_train, o->model ? o->model : o->resume, &mo, &code);
+    if (!m)
+        return code;
+    code = check_requirements(m, &o->require);
     if (code == EXIT_DONE)
-        e = dg_open_either(&dg_command_train, o->model ? o->model : o->resume, "", &eo, &code);
-    if (e)
-        code = check_requirements(e, &o->require);
-    if (e && code == EXIT_DONE)
-        code = run_trainer(e, &r, o);
-    for (int k = o->data.n; k < dirs.n; k++)
-        free((char *)(uintptr_t)dirs.item[k]);
-    dg_run_close(&r);
-    dg_experiment_free(e);
+        code = run_training(m, o, &live);
+    dg_model_free(m);
     return code;
 }
 

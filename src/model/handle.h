@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "io/weights.h"
 #include "train/experiment.h"
+#include "train/rundir.h"
 #include <dagrad/model.h>
 #include <pthread.h>
 
@@ -19,6 +20,11 @@ struct dg_model {
     dg_diag unfit;       /* why the weights did not fit the sizes that were taken for open ones */
     struct lists *lists; /* names of each port; ports.c */
     uint8_t *needed;     /* of each value's id: an output depends on it */
+    int n_dirs;          /* of options.dirs: those that the caller gave */
+    const char *resume;  /* a run to go on with; NULL: none */
+    dg_run_dir dir;      /* that run, held; or the one that is trained in */
+    char *trained;       /* its path, once it was there */
+    double *metrics;     /* of the last training; in the arena */
     dg_predictor *own;
     pthread_mutex_t compiling; /* dg_compile may write into the graph */
 };

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FREE_SIZE = 16 };
+enum { FREE_SIZE = 16, MOST_PLACES = 64 };
 
 /* ---- Options --------------------------------------------------------------------------------- */
 
@@ -61,13 +61,16 @@ static void take_options(dg_model *m, const char *path, const char *text, const 
                                          .n_set = o->n_set,
                                          .dirs = copy_all(m, o->n_dirs, o->dirs),
                                          .n_dirs = o->n_dirs,
-                                         .without_data = !o->data,
-                                         .size = o->data ? 0 : FREE_SIZE,
+                                         .without_data = !o->data && !o->resume,
+                                         .size = o->data || o->resume ? 0 : FREE_SIZE,
                                          .say = o->log,
                                          .user = o->user};
     copy_sizes(m, o);
     copy_types(m, o);
-    m->weights = copy(m, o->weights);
+    m->n_dirs = o->n_dirs;
+    m->resume = copy(m, o->resume);
+    m->weights = m->resume ? "" : copy(m, o->weights);
+    m->dir = dg_run_none((dg_say){o->log, o->user});
 }
 
 /* ---- Weights --------------------------------------------------------------------------------- */
@@ -159,6 +162,27 @@ static dg_experiment *open_experiment(const dg_model *m, const dg_experiment_opt
     return e;
 }
 
+/* Takes the lock of the run that is to go on; another model finds its data where the run did. */
+static dg_status hold_run(dg_model *m)
+{
+    int n = m->n_dirs;
+    char *place;
+    if (dg_run_hold(&m->dir, m->resume, &m->why) != DG_OK || m->run)
+        return m->why.code;
+    const char **all = dg_arena_array(&m->arena, (size_t)n + MOST_PLACES, sizeof *all);
+    if (!all)
+        return dg_diag_set(&m->why, DG_EMEMORY, "out of memory");
+    for (int i = 0; i < n; i++)
+        all[i] = m->options.dirs[i];
+    for (int k = 0; k < MOST_PLACES && (place = dg_run_place(&m->dir, k)); k++) {
+        all[n++] = copy(m, place);
+        free(place);
+    }
+    m->options.dirs = all;
+    m->options.n_dirs = n;
+    return m->why.code;
+}
+
 static void open_file(dg_model *m)
 {
     struct stat s;
@@ -170,6 +194,8 @@ static void open_file(dg_model *m)
                     dg_path_shown(path, shown));
         return;
     }
+    if (m->resume && hold_run(m) != DG_OK)
+        return;
     m->e = open_experiment(m, &m->options, &m->why);
     if (dg_model_status(m, NULL) == DG_OK && take_weights(m) == DG_OK)
         dg_model_lists(m, &m->why);
@@ -184,6 +210,7 @@ static dg_model *open_model(const char *path, const char *text, const dg_model_o
         return NULL;
     }
     m->arena = dg_arena_make(NULL);
+    m->dir = dg_run_none((dg_say){.to = NULL});
     if (given)
         memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
     if (path)
@@ -212,6 +239,8 @@ void dg_model_free(dg_model *m)
     dg_predictor_free(m->own);
     dg_experiment_free(m->e);
     dg_checkpoint_free(m->c);
+    dg_run_close(&m->dir);
+    free(m->trained);
     free(m->needed);
     dg_arena_free(&m->arena);
     pthread_mutex_destroy(&m->compiling);

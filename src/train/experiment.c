@@ -562,6 +562,46 @@ static dg_status set_port(dg_experiment *e, dg_program *p, const dg_dataset *d, 
     return s;
 }
 
+/* Memory for n rows of each port, and their names. */
+static dg_status make_parts(dg_experiment *e, int64_t n, dg_batch_buffer *b, dg_tensor part[],
+                            const char *name[], dg_diag *why)
+{
+    b->turn = !b->turn;
+    for (int i = 0; i < e->model->n_ports; i++) {
+        dg_value_info info;
+        dg_value_look(e->model->graph, e->model->ports[i].value, &info);
+        name[i] = info.name;
+        part[i] = (dg_tensor){.type = info.type, .shape = info.shape};
+        if (info.shape.rank > 0 && info.shape.dim[0] == DG_N)
+            part[i].shape.dim[0] = n;
+        part[i].bytes = (size_t)dg_shape_count(&part[i].shape) * dg_type_bytes(info.type);
+        part[i].data = memory_of(b, i, e->model->n_ports, part[i].bytes);
+        if (!part[i].data)
+            return dg_diag_set(why, DG_EMEMORY, "out of memory");
+    }
+    return DG_OK;
+}
+
+dg_status dg_experiment_feed(dg_experiment *e, dg_program *p, uint64_t step, const int64_t row[],
+                             int64_t n, dg_filler *fill, void *user, dg_batch_buffer *b,
+                             dg_diag *why)
+{
+    const int ports = e->model->n_ports;
+    dg_tensor *part = calloc((size_t)ports + 1, sizeof *part);
+    const char **name = calloc((size_t)ports + 1, sizeof *name);
+    dg_fill_batch batch = {sizeof batch, step, n, row, ports, name, part};
+    dg_status s = part && name ? make_parts(e, n, b, part, name, why)
+                               : dg_diag_set(why, DG_EMEMORY, "out of memory");
+    if (s == DG_OK && (s = fill(user, &batch, why)) != DG_OK)
+        dg_diag_set(why, s, "the rows of step %llu could not be filled", (unsigned long long)step);
+    for (int i = 0; i < ports && s == DG_OK; i++)
+        if ((s = dg_bind(p, e->model->ports[i].value, &part[i])) != DG_OK)
+            dg_program_status(p, why);
+    free(part);
+    free(name);
+    return s;
+}
+
 /* The ports that d has and `but`, if there is one, has not. */
 static dg_status set_ports(dg_experiment *e, dg_program *p, const dg_dataset *d,
                            const dg_dataset *but, const int64_t rows[], int64_t n, dg_reading how,

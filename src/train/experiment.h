@@ -11,7 +11,7 @@
 #include "onnx/onnx.h"
 #include "train/settings.h"
 #include "train/vocabulary.h"
-#include <dagrad/program.h>
+#include <dagrad/run.h> /* dg_fill_batch */
 
 enum { DG_TRAIN_PART, DG_VALIDATION_PART, DG_TEST_PART, DG_DATA_PARTS };
 
@@ -100,6 +100,12 @@ void dg_batch_buffer_free(dg_batch_buffer *b);
 dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d,
                             const int64_t rows[], int64_t n, dg_reading how, int targets,
                             dg_batch_buffer *b, dg_diag *why);
+
+/* Rows row[0] to row[n-1] of a caller's, who fills the inputs and targets of the program. */
+typedef dg_status dg_filler(void *user, const dg_fill_batch *batch, dg_diag *why);
+dg_status dg_experiment_feed(dg_experiment *e, dg_program *p, uint64_t step, const int64_t row[],
+                             int64_t n, dg_filler *fill, void *user, dg_batch_buffer *b,
+                             dg_diag *why);
 
 /* The point at which a model is looked at: the first rows of the training part if its data are
  * there, else drawn ones. */

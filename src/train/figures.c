@@ -139,7 +139,7 @@ static int has_batch(const dg_experiment *e, int term)
 dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, const dg_batch_rows *of,
                          dg_diag *why)
 {
-    double rows = of->data ? (double)of->n : 1;
+    double rows = (double)of->n;
     for (int i = 0; i < terms(e); i++) {
         double value, pairs = has_batch(e, i) ? (double)dg_loss_pairs(p, i) : rows;
         if (dg_loss_value(p, i, NULL, &value) != DG_OK)

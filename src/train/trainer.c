@@ -27,13 +27,13 @@ static void say_warmup(const dg_trainer *t)
 static dg_status measure_run(dg_trainer *t, dg_diag *why)
 {
     dg_settings *s = &t->e->settings;
-    int bare = !t->e->part[DG_TRAIN_PART].data;
+    int bare = !t->e->part[DG_TRAIN_PART].data && t->source.rows == 0;
     if (bare && t->e->model->n_ports > 0)
         return dg_diag_set(why, DG_EMODEL, "%s has inputs, but no `data train` block",
                            t->e->model->name);
     if (bare && s->steps < 0)
         return dg_diag_set(why, DG_EMODEL, "a model without data needs `steps` in its train block");
-    t->rows = bare ? 1 : t->e->part[DG_TRAIN_PART].rows;
+    t->rows = bare ? 1 : t->source.rows > 0 ? t->source.rows : t->e->part[DG_TRAIN_PART].rows;
     t->batch = bare || s->batch == 0 || s->batch > t->rows ? t->rows : s->batch;
     t->epoch_steps = s->drop_last ? t->rows / t->batch : (t->rows + t->batch - 1) / t->batch;
     if (bare && s->steps > 0)
@@ -47,9 +47,12 @@ static dg_status measure_run(dg_trainer *t, dg_diag *why)
     return dg_optimizer_check(&s->optimizer, why);
 }
 
-dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads, dg_diag *why)
+dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads,
+                          const dg_source_of_rows *source, dg_diag *why)
 {
     *t = (dg_trainer){.e = e, .threads = threads, .buffer = {.binds = 1}};
+    if (source)
+        t->source = *source;
     t->progress.best = (double)NAN;
     if (measure_run(t, why) != DG_OK || dg_figures_make(&t->progress.figures, e, why) != DG_OK)
         return why->code;
@@ -90,7 +93,7 @@ static int64_t choose_rows(const dg_trainer *t, uint64_t step, int64_t *row)
     int64_t at = (int64_t)(step % (uint64_t)t->epoch_steps) * t->batch;
     int64_t n = t->rows - at < t->batch ? t->rows - at : t->batch;
     dg_permutation order = dg_permutation_make(t->rows, s->seed, epoch);
-    int64_t first = t->e->part[DG_TRAIN_PART].first;
+    int64_t first = t->source.rows > 0 ? 0 : t->e->part[DG_TRAIN_PART].first;
     for (int64_t i = 0; i < n; i++)
         row[i] = first + (s->shuffle ? dg_permutation_at(&order, at + i) : at + i);
     return n;
@@ -148,7 +151,11 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
     dg_batch_rows of = {e->part[DG_TRAIN_PART].data, t->row, 1};
     dg_reading how = {.training = 1, .seed = e->settings.seed, .epoch = epoch};
     dg_status s = DG_OK;
-    if (of.data) {
+    if (t->source.rows > 0) {
+        of = (dg_batch_rows){NULL, t->row, choose_rows(t, t->progress.step, t->row)};
+        s = dg_experiment_feed(e, t->program, t->progress.step, t->row, of.n, t->source.fill,
+                               t->source.user, &t->buffer, why);
+    } else if (of.data) {
         of.n = choose_rows(t, t->progress.step, t->row);
         s = dg_experiment_set(e, t->program, of.data, t->row, of.n, how, 1, &t->buffer, why);
         if (s == DG_OK)
@@ -158,6 +165,8 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
         return s;
     dg_program_measure(t->program, measured);
     s = descend(t, of.n, why);
+    if (s != DG_OK && t->source.rows > 0)
+        return s;
     if (s != DG_OK) {
         explain(t, &of, how, why);
         return s;

@@ -18,6 +18,13 @@ typedef struct dg_progress {
     uint64_t ended; /* steps that the run was to have when it was stopped early; 0: it was not */
 } dg_progress;
 
+/* Batches that a caller fills, instead of the rows of a data block. */
+typedef struct dg_source_of_rows {
+    int64_t rows; /* of an epoch; 0: there is no such source */
+    dg_filler *fill;
+    void *user;
+} dg_source_of_rows;
+
 typedef struct dg_trainer {
     dg_experiment *e;
     dg_program *program;
@@ -29,10 +36,13 @@ typedef struct dg_trainer {
     dg_batch_buffer buffer;
     int64_t *row;
     int threads;
+    dg_source_of_rows source;
 } dg_trainer;
 
-/* The program is compiled, parameters are at their start. Nothing is written to disk here. */
-dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads, dg_diag *why);
+/* The program is compiled, parameters are at their start. Nothing is written to disk here. source:
+ * NULL, the rows of the training part. */
+dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads,
+                          const dg_source_of_rows *source, dg_diag *why);
 void dg_trainer_free(dg_trainer *t);
 
 /* One step. measured 1: dg_rms of the program's values may be asked for afterwards. On DG_EFINITE

@@ -123,7 +123,7 @@ static void run(const job *j, const char *isa, int threads, char hash[17])
         fail_msg("%s", text.data);
     }
     dg_trainer t;
-    check(dg_trainer_make(&t, e, threads, &why), j, &why);
+    check(dg_trainer_make(&t, e, threads, NULL, &why), j, &why);
     while (t.progress.step < t.steps)
         check(dg_trainer_step(&t, 0, &why), j, &why);
     dg_graph_hash(e->model->graph, hash);

@@ -394,7 +394,7 @@ static void child(const char *run, int resume, uint64_t until, long n, int repor
     dg_experiment_options o = {.path = model};
     dg_experiment *e = dg_experiment_open(&o);
     must(dg_experiment_status(e), &why);
-    must(dg_trainer_make(&t, e, 1, &why), &why);
+    must(dg_trainer_make(&t, e, 1, NULL, &why), &why);
     if (resume)
         must(dg_run_hold(&r, run, &why), &why);
     must(resume ? dg_run_resume(&r, &t, &change, &why) : dg_run_create(&r, run, &t, &why), &why);

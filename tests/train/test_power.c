@@ -333,7 +333,7 @@ static outcome train(const char *run, int n_set, const char *const set[])
     o.status = dg_experiment_status(e);
     memset(&t, 0, sizeof t);
     if (o.status == DG_OK)
-        o.status = dg_trainer_make(&t, e, 1, &why);
+        o.status = dg_trainer_make(&t, e, 1, NULL, &why);
     watched = &t;
     if (o.status == DG_OK && old)
         o.status = dg_run_hold(&r, run, &why);
