@@ -8,7 +8,7 @@
 #include "engine/narrow.h"
 #include "graph/graph.h"
 #include "ops/isa.h"
-#include "train/figures.h"
+#include "train/metric_sums.h"
 #include "train/json.h"
 #include "train/rundir.h"
 #include <math.h>
@@ -231,7 +231,7 @@ static dg_status whole_identity(checker *k, dg_program *p, double *gap, dg_diag 
     if (s == DG_OK && dg_tangent(p) != DG_OK)
         s = dg_program_status(p, why);
     if (s == DG_OK)
-        s = dg_figures_tangent(k->e, p, &forth, why);
+        s = dg_metric_sums_tangent(k->e, p, &forth, why);
     double scale = fmax(sqrt(sum[1] * sum[2]), fabs(forth));
     k->no_gradient = !isfinite(sum[0] + sum[2] + forth);
     if (k->no_gradient)
@@ -288,7 +288,7 @@ static dg_status left_to_right(checker *k, dg_program *p, int id, double sum[2],
         if (s == DG_OK && dg_tangent(p) != DG_OK)
             s = dg_program_status(p, why);
         if (s == DG_OK)
-            s = dg_figures_tangent(k->e, p, &forth, why);
+            s = dg_metric_sums_tangent(k->e, p, &forth, why);
         sum[0] += (forth - back) * (forth - back);
         sum[1] += back * back;
     }

@@ -1,5 +1,5 @@
 /* dagrad eval: loss by term and metrics of a part of the data, what was taken for what, and the
- * samples with the largest loss; or the figures of several runs in a table. */
+ * samples with the largest loss; or the metrics of several runs in a table. */
 #include "cli/columns.h"
 #include "cli/command.h"
 #include "cli/mistakes.h"
@@ -43,39 +43,40 @@ static int choose_part(const dg_experiment *e, const char *name)
     return -1;
 }
 
-static json_t *figures_json(const dg_experiment *e, const dg_figures *f, int part, dg_diag *why)
+static json_t *figures_json(const dg_experiment *e, const dg_metric_sums *f, int part, dg_diag *why)
 {
     char hash[17] = "";
     if (dg_graph_hash(e->model->graph, hash) != DG_OK)
         dg_diag_set(why, DG_EMEMORY, "out of memory");
     json_t *terms = json_object(), *metrics = json_object();
     for (int i = 0; i < dg_graph_losses(e->model->graph); i++)
-        dg_json_set(terms, dg_term_name(e, i), dg_json_number(dg_figures_term(f, i)), why);
+        dg_json_set(terms, dg_term_name(e, i), dg_json_number(dg_metric_sums_term(f, i)), why);
     for (int i = 0; i < e->model->n_metrics; i++)
-        dg_json_set(metrics, e->model->metrics[i].name, dg_json_number(dg_figures_metric(f, e, i)),
-                    why);
+        dg_json_set(metrics, e->model->metrics[i].name,
+                    dg_json_number(dg_metric_sums_metric(f, e, i)), why);
     json_t *step = e->weights.step >= 0 ? json_integer(e->weights.step) : json_null();
     json_t *j = json_pack(
         "{s:s, s:I, s:s, s:s?, s:o, s:o, s:o, s:o}", "part", dg_part_names[part], "rows",
         (json_int_t)e->part[part].rows, "weights", hash, "which", e->weights.which, "step", step,
-        "loss", dg_json_number(dg_figures_loss(f, e)), "terms", terms, "metrics", metrics);
+        "loss", dg_json_number(dg_metric_sums_loss(f, e)), "terms", terms, "metrics", metrics);
     if (!j)
         dg_diag_set(why, DG_EMEMORY, "out of memory");
     return j;
 }
 
-static dg_status print_figures(const dg_experiment *e, const dg_figures *f, int part, dg_diag *why)
+static dg_status print_figures(const dg_experiment *e, const dg_metric_sums *f, int part,
+                               dg_diag *why)
 {
     int terms = dg_graph_losses(e->model->graph);
     dg_text t = dg_text_make(NULL);
     dg_text_printf(&t, "part\t%s, %lld rows\nweights\t", dg_part_names[part],
                    (long long)e->part[part].rows);
     dg_weights_text(e, &t);
-    dg_text_printf(&t, "\nloss\t%.6g\n", dg_figures_loss(f, e));
+    dg_text_printf(&t, "\nloss\t%.6g\n", dg_metric_sums_loss(f, e));
     for (int i = 0; i < terms && terms > 1; i++)
-        dg_text_printf(&t, "  %s\t%.6g\n", dg_term_name(e, i), dg_figures_term(f, i));
+        dg_text_printf(&t, "  %s\t%.6g\n", dg_term_name(e, i), dg_metric_sums_term(f, i));
     for (int i = 0; i < e->model->n_metrics; i++)
-        dg_text_printf(&t, "%s\t%.6g\n", e->model->metrics[i].name, dg_figures_metric(f, e, i));
+        dg_text_printf(&t, "%s\t%.6g\n", e->model->metrics[i].name, dg_metric_sums_metric(f, e, i));
     if (t.failed)
         dg_diag_set(why, DG_EMEMORY, "out of memory");
     else
@@ -142,7 +143,7 @@ static int survey_run(const char *run, const eval_options *o, const dg_plugins *
     if (status == DG_OK)
         status = print(&s, o, user, &why);
     if (status == DG_OK)
-        status = dg_figures_sound(&s.figures, e, &why);
+        status = dg_metric_sums_sound(&s.figures, e, &why);
     dg_survey_free(&s);
     dg_experiment_free(e);
     return status == DG_OK ? EXIT_DONE : dg_tell(&dg_command_eval, &why);
@@ -150,7 +151,7 @@ static int survey_run(const char *run, const eval_options *o, const dg_plugins *
 
 /* ---- Several runs ---------------------------------------------------------------------------- */
 
-/* What is printed once all of them were seen: of each its figures. */
+/* What is printed once all of them were seen: of each its metrics. */
 typedef struct comparison {
     const char *run;
     dg_text names, line; /* of the figures; a line of the table */
@@ -170,16 +171,16 @@ static dg_status take_figures(const dg_survey *s, const eval_options *o, void *u
     dg_text_add(&now->names, "run\tpart\tweights\tstep\tloss");
     dg_text_printf(&now->line, "%s\t%s\t%s\t%lld\t%.6g", now->run, dg_part_names[s->part],
                    e->weights.which ? e->weights.which : "", (long long)e->weights.step,
-                   dg_figures_loss(&s->figures, e));
+                   dg_metric_sums_loss(&s->figures, e));
     for (int i = 0; i < e->model->n_metrics; i++) {
         dg_text_printf(&now->names, "\t%s", e->model->metrics[i].name);
-        dg_text_printf(&now->line, "\t%.6g", dg_figures_metric(&s->figures, e, i));
+        dg_text_printf(&now->line, "\t%.6g", dg_metric_sums_metric(&s->figures, e, i));
     }
     return now->names.failed || now->line.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory")
                                                  : DG_OK;
 }
 
-/* Runs with the same figures stand under one line of names. */
+/* Runs with the same metrics stand under one line of names. */
 static void print_table(int n, comparison c[])
 {
     dg_text t = dg_text_make(NULL);

@@ -16,7 +16,7 @@
 #include "io/safetensors.h"
 #include "io/weights.h"
 #include "train/checkpoint.h"
-#include "train/figures.h"
+#include "train/metric_sums.h"
 #include "train/explain.h"
 #include "train/rundir.h"
 #include <math.h>
@@ -303,7 +303,7 @@ static dg_status take_tangent(grad *k, dg_diag *why)
     }
     double sum = 0;
     if (s == DG_OK && dg_graph_losses(g) > 0)
-        s = dg_figures_tangent(k->e, k->p, &sum, why);
+        s = dg_metric_sums_tangent(k->e, k->p, &sum, why);
     if (s == DG_OK && dg_graph_losses(g) > 0) {
         fprintf(k->to, "tangent of the loss %.17g\n", sum);
         s = add_number(k, "tangent.loss", sum, why);

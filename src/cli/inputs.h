@@ -9,8 +9,8 @@ typedef struct dg_inputs {
     dg_experiment *first; /* by which the files were read; owner of the store of the rows */
     dg_dataset *rows_of;  /* belongs to first */
     int64_t rows;
-    int raw;      /* as the network sees them: past the transforms */
-    int untaught; /* what the columns learn of the data is not known */
+    int raw;                          /* as the network sees them: past the transforms */
+    int untaught;                     /* what the columns learn of the data is not known */
     dg_dimension sizes[DG_MOST_FREE]; /* of free dimensions */
 } dg_inputs;
 

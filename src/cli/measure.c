@@ -11,7 +11,7 @@
 #include "base/number.h"
 #include "engine/engine.h"
 #include "graph/graph.h"
-#include "train/figures.h"
+#include "train/metric_sums.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

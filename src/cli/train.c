@@ -1,4 +1,4 @@
-/* dagrad train: trains, writes a run directory, tells the figures of the test part and the
+/* dagrad train: trains, writes a run directory, tells the metrics of the test part and the
  * hash. */
 #include "base/text.h"
 #include "cli/command.h"
@@ -121,7 +121,7 @@ static dg_status last_line_json(const dg_train_result *r, dg_diag *why)
     return why->code;
 }
 
-/* The last line, also with --quiet: hash, step and figures of the same weights. */
+/* The last line, also with --quiet: hash, step and metrics of the same weights. */
 static dg_status last_line(const train_options *o, const dg_train_result *r, dg_diag *why)
 {
     if (o->json)

@@ -3,7 +3,7 @@
 #include "model/predictor.h"
 #include "base/text.h"
 #include "train/checkpoint.h"
-#include "train/figures.h"
+#include "train/metric_sums.h"
 #include "train/legend.h"
 #include <math.h>
 #include <stdlib.h>
@@ -277,7 +277,7 @@ static dg_status take(dg_predictor *p, dg_program *program, dg_estimate *e, int6
     if (dg_get(program, e->value, DG_VALUE, &t) != DG_OK)
         return dg_program_status(program, why);
     const dg_dataset *units = p->part ? p->e->block[DG_TRAIN_PART] : p->targets;
-    return dg_figures_units(p->e->model->graph, units, e->target, &t, why);
+    return dg_metric_sums_units(p->e->model->graph, units, e->target, &t, why);
 }
 
 static dg_status run_piece(dg_predictor *p, int64_t at, int64_t n, dg_diag *why)

@@ -12,7 +12,7 @@ typedef struct session {
     dg_model *m;
     dg_train_options o;
     dg_trainer t;
-    dg_figures figures; /* what it ends with */
+    dg_metric_sums figures; /* what it ends with */
     dg_training now;
     double *metrics, *held; /* of `now`: as many as there are */
     const char *part;
@@ -32,11 +32,11 @@ const char *dg_model_metric(const dg_model *m, int k)
 
 /* ---- Progress -------------------------------------------------------------------------------- */
 
-static double take_figures(const session *s, const dg_figures *f, double *metrics)
+static double take_figures(const session *s, const dg_metric_sums *f, double *metrics)
 {
     for (int k = 0; k < s->now.n_metrics; k++)
-        metrics[k] = dg_figures_metric(f, s->t.e, k);
-    return dg_figures_loss(f, s->t.e);
+        metrics[k] = dg_metric_sums_metric(f, s->t.e, k);
+    return dg_metric_sums_loss(f, s->t.e);
 }
 
 static dg_status tell(session *s, dg_train_event event, dg_diag *why)
@@ -63,13 +63,13 @@ static void tell_step(void *user, const dg_trainer *t, double seconds, double ro
     tell(s, DG_TRAIN_STEP, NULL);
 }
 
-static void tell_epoch(void *user, const dg_trainer *t, const dg_figures *train,
-                       const dg_figures *held, double seconds)
+static void tell_epoch(void *user, const dg_trainer *t, const dg_metric_sums *train,
+                       const dg_metric_sums *held, double seconds)
 {
     session *s = user;
     (void)t;
     if (s->o.fill)
-        dg_figures_copy(&s->figures, train);
+        dg_metric_sums_copy(&s->figures, train);
     s->now.seconds = seconds;
     s->now.held_loss = held ? take_figures(s, held, s->held) : 0;
     s->now.held_metrics = held ? s->held : NULL;
@@ -183,7 +183,7 @@ static dg_status train(session *s, dg_diag *why)
     dg_status status =
         dg_trainer_make(&s->t, s->m->e, s->o.threads, s->o.fill ? &source : NULL, why);
     if (status == DG_OK)
-        status = dg_figures_make(&s->figures, s->t.e, why);
+        status = dg_metric_sums_make(&s->figures, s->t.e, why);
     if (status == DG_OK)
         status = start(s, why);
     if (status == DG_OK)
@@ -194,8 +194,8 @@ static dg_status train(session *s, dg_diag *why)
         status = final_figures(s, why);
     if (status == DG_OK)
         tell(s, DG_TRAIN_SAVED, NULL);
-    if (status == DG_OK && !dg_figures_empty(&s->figures))
-        status = dg_figures_sound(&s->figures, s->t.e, why);
+    if (status == DG_OK && !dg_metric_sums_empty(&s->figures))
+        status = dg_metric_sums_sound(&s->figures, s->t.e, why);
     if (status != DG_OK && status != DG_ESTOP && s->t.progress.step == 0)
         discard(s->m);
     return status;
@@ -269,7 +269,7 @@ dg_status dg_train(dg_model *m, const dg_train_options *o, dg_train_result *r, d
             fill_result(&s, r);
         status = finish(&s, status, why);
     }
-    dg_figures_free(&s.figures);
+    dg_metric_sums_free(&s.figures);
     free(s.metrics);
     free(s.held);
     return status;

@@ -98,13 +98,13 @@ static dg_status read_values(dg_samples *s, dg_experiment *e, dg_program *p, dg_
     for (int i = 0; i < s->n_pairs && status == DG_OK; i++) {
         dg_sample_pair *pair = &s->pair[i];
         const dg_versus *v = pair->versus;
-        status = dg_figures_value(e, p, v->target, v->target, &pair->targets, why);
+        status = dg_metric_sums_value(e, p, v->target, v->target, &pair->targets, why);
         if (status == DG_OK)
-            status = dg_figures_value(e, p, v->estimate, v->target, &pair->estimates, why);
+            status = dg_metric_sums_value(e, p, v->estimate, v->target, &pair->estimates, why);
     }
     for (int i = 0; i < s->n_inputs && status == DG_OK; i++) {
         dg_value v = input_value(e, s->input[i].name);
-        status = dg_figures_value(e, p, v, v, &s->input[i].values, why);
+        status = dg_metric_sums_value(e, p, v, v, &s->input[i].values, why);
     }
     return status;
 }

@@ -37,7 +37,7 @@ static dg_status make(dg_survey *s, dg_value **keep, dg_diag *why)
         (*keep)[2 * i] = s->versus[i].target;
         (*keep)[2 * i + 1] = s->versus[i].estimate;
     }
-    return status == DG_OK ? dg_figures_make(&s->figures, s->e, why) : status;
+    return status == DG_OK ? dg_metric_sums_make(&s->figures, s->e, why) : status;
 }
 
 dg_status dg_survey_run(dg_survey *s, dg_experiment *e, int part, int threads, dg_diag *why)
@@ -60,7 +60,7 @@ dg_status dg_survey_run(dg_survey *s, dg_experiment *e, int part, int threads, d
 void dg_survey_free(dg_survey *s)
 {
     dg_versus_free(s->versus, s->n);
-    dg_figures_free(&s->figures);
+    dg_metric_sums_free(&s->figures);
     free(s->loss_of);
     *s = (dg_survey){.e = NULL};
 }

@@ -9,7 +9,7 @@ typedef struct dg_survey {
     dg_experiment *e;
     int part;
     dg_part_rows rows;
-    dg_figures figures;
+    dg_metric_sums figures;
     double *loss_of; /* of each row; of a model whose losses have no rows 0 */
     int n;
     dg_versus *versus;

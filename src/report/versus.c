@@ -238,9 +238,9 @@ static void add_numbers(dg_versus *v, const dg_tensor *target, const dg_tensor *
 dg_status dg_versus_add(dg_versus *v, dg_experiment *e, dg_program *p, dg_diag *why)
 {
     dg_tensor target = {.data = NULL}, estimate = {.data = NULL};
-    dg_status s = dg_figures_value(e, p, v->target, v->target, &target, why);
+    dg_status s = dg_metric_sums_value(e, p, v->target, v->target, &target, why);
     if (s == DG_OK)
-        s = dg_figures_value(e, p, v->estimate, v->target, &estimate, why);
+        s = dg_metric_sums_value(e, p, v->estimate, v->target, &estimate, why);
     if (s == DG_OK && v->kind == DG_OF_CLASSES)
         count_classes(v, &target, &estimate);
     else if (s == DG_OK && v->kind == DG_OF_SIDES)

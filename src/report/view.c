@@ -48,11 +48,11 @@ static void take_results(dg_view *v, const dg_survey *s)
         return;
     }
     v->result[v->n_results++] =
-        (dg_result){.name = "loss", .value = dg_figures_loss(&s->figures, e)};
+        (dg_result){.name = "loss", .value = dg_metric_sums_loss(&s->figures, e)};
     for (int k = 0; k < e->model->n_metrics; k++) {
         dg_result *r = &v->result[v->n_results++];
         dg_format(r->name, sizeof r->name, "%s", e->model->metrics[k].name);
-        r->value = dg_figures_metric(&s->figures, e, k);
+        r->value = dg_metric_sums_metric(&s->figures, e, k);
         r->rises = dg_metric_rises(&e->model->metrics[k]);
     }
     static const char *const part[DG_DATA_PARTS] = {"training", "validation", "test"};

@@ -124,14 +124,14 @@ static dg_status restore_states(dg_checkpoint *c, dg_experiment *e, dg_diag *why
     return dg_legends_read(e, dg_checkpoint_recall, c, why);
 }
 
-static void figures_text(const dg_figures *f, dg_text *out)
+static void figures_text(const dg_metric_sums *f, dg_text *out)
 {
     for (int64_t i = 0; i < f->n; i++)
         dg_text_printf(out, "%a ", f->x[i]);
 }
 
 /* 0: other numbers than those of f, as a program with other figures wrote them. */
-static int read_figures(const char *text, dg_figures *f)
+static int read_figures(const char *text, dg_metric_sums *f)
 {
     char *end = (char *)(uintptr_t)text;
     int64_t i = 0;
@@ -205,17 +205,17 @@ static dg_status read_number(const dg_checkpoint *c, const char *key, int64_t *n
                        key);
 }
 
-/* With other metrics than those of the checkpoint the epoch's figures begin here. */
+/* With other metrics than those of the checkpoint the epoch's sums begin here. */
 static dg_status read_tallies(const dg_checkpoint *c, dg_trainer *t, dg_diag *why)
 {
     const char *text = dg_checkpoint_text(c, "figures"), *was = dg_checkpoint_text(c, "metrics");
-    dg_figures *f = &t->progress.figures;
+    dg_metric_sums *f = &t->progress.figures;
     dg_text metrics = dg_text_make(NULL);
     metrics_text(t->e, &metrics);
     dg_status s = metrics.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory") : DG_OK;
     int same = was && strcmp(was, metrics.data) == 0;
     if (s == DG_OK && !same)
-        dg_figures_clear(f);
+        dg_metric_sums_clear(f);
     else if (s == DG_OK && (!text || !read_figures(text, f)))
         s = dg_diag_set(why, DG_EDATA,
                         "its figures are of other losses, or another version of dagrad wrote it");

@@ -8,7 +8,7 @@
 /* The values of the figures, then those that are watched. */
 static dg_value *values_to_keep(const dg_evaluator *v, int *n)
 {
-    dg_value *keep = dg_figures_keep(v->e, n);
+    dg_value *keep = dg_metric_sums_keep(v->e, n);
     int more = v->watch ? v->watch->n : 0;
     dg_value *all = keep ? realloc(keep, ((size_t)*n + (size_t)more + 1) * sizeof *all) : NULL;
     if (!all)
@@ -89,11 +89,12 @@ static void look_ahead(const dg_evaluator *v, int64_t at)
 }
 
 /* One batch of rows, set already. What is refused, or is not finite, is explained. */
-static dg_status run_batch(dg_evaluator *v, dg_figures *f, const dg_batch_rows *of, dg_diag *why)
+static dg_status run_batch(dg_evaluator *v, dg_metric_sums *f, const dg_batch_rows *of,
+                           dg_diag *why)
 {
     dg_status s =
         dg_forward(v->program, &(dg_batch){.size = sizeof(dg_batch), .rows = of->n}) == DG_OK
-            ? dg_figures_add(f, v->e, v->program, of, why)
+            ? dg_metric_sums_add(f, v->e, v->program, of, why)
             : dg_program_status(v->program, why);
     double loss = 0;
     if (s == DG_OK && v->watch)
@@ -116,10 +117,10 @@ static dg_status run_batch(dg_evaluator *v, dg_figures *f, const dg_batch_rows *
     return s;
 }
 
-dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
+dg_status dg_evaluator_run(dg_evaluator *v, dg_metric_sums *f, double *loss_of,
                            const volatile sig_atomic_t *stop, dg_diag *why)
 {
-    dg_figures_clear(f);
+    dg_metric_sums_clear(f);
     for (int64_t at = 0; at < v->part.rows; at += v->batch) {
         if (stop && *stop)
             return dg_diag_set(why, DG_ESTOP, "stopped");

@@ -2,7 +2,7 @@
 #ifndef DG_TRAIN_EVALUATE_H
 #define DG_TRAIN_EVALUATE_H
 
-#include "train/figures.h"
+#include "train/metric_sums.h"
 #include <signal.h>
 
 /* Who looks at each batch of a pass, and at which values. */
@@ -32,10 +32,10 @@ dg_status dg_evaluator_watched(dg_evaluator *v, dg_experiment *e, dg_part_rows p
                                int threads, const dg_watch *watch, dg_diag *why);
 void dg_evaluator_free(dg_evaluator *v);
 
-/* f is made by the caller, and holds this part's figures alone afterwards. loss_of, if not NULL,
+/* f is made by the caller, and holds this part's sums alone afterwards. loss_of, if not NULL,
  * gets the weighted loss of each row of the part. stop, if not NULL, ends it with DG_ESTOP once it
  * is not 0. */
-dg_status dg_evaluator_run(dg_evaluator *v, dg_figures *f, double *loss_of,
+dg_status dg_evaluator_run(dg_evaluator *v, dg_metric_sums *f, double *loss_of,
                            const volatile sig_atomic_t *stop, dg_diag *why);
 
 #endif

@@ -9,19 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *losses(const dg_figures *f, const dg_experiment *e, dg_diag *why)
+static json_t *losses(const dg_metric_sums *f, const dg_experiment *e, dg_diag *why)
 {
     json_t *j = json_object();
     for (int i = 0; i < dg_graph_losses(e->model->graph); i++)
-        dg_json_set(j, dg_term_name(e, i), dg_json_number(dg_figures_term(f, i)), why);
+        dg_json_set(j, dg_term_name(e, i), dg_json_number(dg_metric_sums_term(f, i)), why);
     return j;
 }
 
-static json_t *metrics(const dg_figures *f, const dg_experiment *e, dg_diag *why)
+static json_t *metrics(const dg_metric_sums *f, const dg_experiment *e, dg_diag *why)
 {
     json_t *j = json_object();
     for (int i = 0; i < e->model->n_metrics; i++)
-        dg_json_set(j, e->model->metrics[i].name, dg_json_number(dg_figures_metric(f, e, i)), why);
+        dg_json_set(j, e->model->metrics[i].name, dg_json_number(dg_metric_sums_metric(f, e, i)),
+                    why);
     return j;
 }
 
@@ -74,16 +75,17 @@ static json_t *gradient_norms(dg_trainer *t, dg_diag *why)
     return j;
 }
 
-static json_t *line_of(dg_trainer *t, const char *kind, const dg_figures *f, int measured,
+static json_t *line_of(dg_trainer *t, const char *kind, const dg_metric_sums *f, int measured,
                        double samples_per_second, dg_diag *why)
 {
     uint64_t step = t->progress.step;
     double rate = dg_optimizer_rate(&t->e->settings.optimizer, step > 0 ? step - 1 : 0);
-    json_t *j = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "kind", kind, "step",
-                          (json_int_t)step, "epoch", (json_int_t)dg_trainer_epoch_number(t), "loss",
-                          dg_json_number(dg_figures_loss(f, t->e)), "terms", losses(f, t->e, why),
-                          "metrics", metrics(f, t->e, why), "rate", dg_json_number(rate),
-                          "samples_per_second", dg_json_number(samples_per_second));
+    json_t *j =
+        json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "kind", kind, "step",
+                  (json_int_t)step, "epoch", (json_int_t)dg_trainer_epoch_number(t), "loss",
+                  dg_json_number(dg_metric_sums_loss(f, t->e)), "terms", losses(f, t->e, why),
+                  "metrics", metrics(f, t->e, why), "rate", dg_json_number(rate),
+                  "samples_per_second", dg_json_number(samples_per_second));
     if (!j)
         dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (j && measured) {
@@ -105,7 +107,7 @@ static dg_status append(dg_run_dir *r, const char *line, size_t n, dg_diag *why)
     return DG_OK;
 }
 
-dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_figures *f,
+dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_metric_sums *f,
                      int measured, double samples_per_second, dg_diag *why)
 {
     json_t *j = line_of(t, kind, f, measured, samples_per_second, why);

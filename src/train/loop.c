@@ -15,7 +15,7 @@ typedef struct dg_looper {
     double begin;
     int64_t samples;
     uint64_t log_every;
-    dg_figures before, held; /* room: of the epoch before a step; of the validation part */
+    dg_metric_sums before, held; /* room: of the epoch before a step; of the validation part */
 } dg_looper;
 
 static double speed(const dg_looper *l)
@@ -35,19 +35,19 @@ static dg_status one_step(dg_looper *l, dg_diag *why)
 {
     dg_trainer *t = l->t;
     int measured = t->progress.step % l->log_every == 0;
-    dg_figures_copy(&l->before, &t->progress.figures);
+    dg_metric_sums_copy(&l->before, &t->progress.figures);
     if (measured)
-        dg_figures_clear(&t->progress.figures);
+        dg_metric_sums_clear(&t->progress.figures);
     dg_status s = dg_trainer_step(t, measured, why);
     if (s != DG_OK) {
-        dg_figures_copy(&t->progress.figures, &l->before);
+        dg_metric_sums_copy(&t->progress.figures, &l->before);
         return s;
     }
     l->samples += t->batch;
     if (!measured)
         return DG_OK;
     s = dg_run_log(l->r, t, "step", &t->progress.figures, 1, speed(l), why);
-    dg_figures_join(&t->progress.figures, &l->before, t->e);
+    dg_metric_sums_join(&t->progress.figures, &l->before, t->e);
     return s;
 }
 
@@ -112,7 +112,7 @@ static void say_finished(const dg_looper *l)
         run, early ? " by early stopping" : "", t->progress.step, t->steps, run);
 }
 
-static dg_status log_epoch(dg_looper *l, const dg_figures *held, dg_diag *why)
+static dg_status log_epoch(dg_looper *l, const dg_metric_sums *held, dg_diag *why)
 {
     dg_trainer *t = l->t;
     dg_status s = dg_run_log(l->r, t, "epoch", &t->progress.figures, 0, speed(l), why);
@@ -133,7 +133,7 @@ static dg_status end_epoch(dg_looper *l, dg_diag *why)
     if (s == DG_OK && better && has_held)
         s = dg_run_keep_best(l->r, t, why);
     if (s == DG_OK)
-        dg_figures_clear(&t->progress.figures);
+        dg_metric_sums_clear(&t->progress.figures);
     return s;
 }
 
@@ -191,12 +191,12 @@ dg_status dg_train_loop(dg_trainer *t, dg_run_dir *r, const volatile sig_atomic_
         say_finished(&l);
         return DG_OK;
     }
-    dg_status s = dg_figures_make(&l.before, t->e, why);
+    dg_status s = dg_metric_sums_make(&l.before, t->e, why);
     if (s == DG_OK)
-        s = dg_figures_make(&l.held, t->e, why);
+        s = dg_metric_sums_make(&l.held, t->e, why);
     if (s == DG_OK)
         s = loop(&l, why);
-    dg_figures_free(&l.before);
-    dg_figures_free(&l.held);
+    dg_metric_sums_free(&l.before);
+    dg_metric_sums_free(&l.held);
     return s;
 }

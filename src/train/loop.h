@@ -10,9 +10,9 @@ typedef struct dg_report {
     void *user;
     /* Often: after steps. seconds of this call so far, samples a second. */
     void (*step)(void *user, const dg_trainer *t, double seconds, double samples_per_second);
-    /* After an epoch; held: figures of the validation part, NULL if there is none. */
-    void (*epoch)(void *user, const dg_trainer *t, const dg_figures *train, const dg_figures *held,
-                  double seconds);
+    /* After an epoch; held: metrics of the validation part, NULL if there is none. */
+    void (*epoch)(void *user, const dg_trainer *t, const dg_metric_sums *train,
+                  const dg_metric_sums *held, double seconds);
     void (*say)(void *user, const char *text);
 } dg_report;
 

@@ -51,7 +51,7 @@ dg_status dg_run_save(dg_run_dir *r, dg_trainer *t, dg_diag *why);
 
 /* A line of metrics.jsonl, whole and at once: kind "step" (measured: with rms and norms), "epoch"
  * or "validation". */
-dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_figures *f,
+dg_status dg_run_log(dg_run_dir *r, dg_trainer *t, const char *kind, const dg_metric_sums *f,
                      int measured, double samples_per_second, dg_diag *why);
 
 void dg_run_close(dg_run_dir *r);

@@ -54,13 +54,13 @@ dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads,
     if (source)
         t->source = *source;
     t->progress.best = (double)NAN;
-    if (measure_run(t, why) != DG_OK || dg_figures_make(&t->progress.figures, e, why) != DG_OK)
+    if (measure_run(t, why) != DG_OK || dg_metric_sums_make(&t->progress.figures, e, why) != DG_OK)
         return why->code;
     dg_options o = dg_program_options(e, DG_RUN_TRAIN, t->batch);
     o.last = e->settings.drop_last ? 0 : t->rows % t->batch;
     o.threads = threads;
     o.seed = e->settings.seed;
-    dg_value *keep = dg_figures_keep(e, &o.n_keep);
+    dg_value *keep = dg_metric_sums_keep(e, &o.n_keep);
     o.keep = keep;
     o.optimizer = &e->settings.optimizer;
     o.measure = 1;
@@ -81,7 +81,7 @@ void dg_trainer_free(dg_trainer *t)
     dg_evaluator_free(&t->validation);
     dg_batch_buffer_free(&t->buffer);
     free(t->row);
-    dg_figures_free(&t->progress.figures);
+    dg_metric_sums_free(&t->progress.figures);
     *t = (dg_trainer){.e = NULL};
 }
 
@@ -172,7 +172,7 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
         return s;
     }
     t->progress.step++;
-    return dg_figures_add(&t->progress.figures, e, t->program, &of, why);
+    return dg_metric_sums_add(&t->progress.figures, e, t->program, &of, why);
 }
 
 int dg_trainer_epoch_is_open(const dg_trainer *t)
@@ -198,17 +198,17 @@ uint64_t dg_trainer_epoch_number(const dg_trainer *t)
     return (t->progress.step + each - 1) / each;
 }
 
-dg_status dg_trainer_epoch(dg_trainer *t, dg_figures *v, int *better,
+dg_status dg_trainer_epoch(dg_trainer *t, dg_metric_sums *v, int *better,
                            const volatile sig_atomic_t *stop, dg_diag *why)
 {
-    dg_figures_copy(v, &t->progress.figures);
+    dg_metric_sums_copy(v, &t->progress.figures);
     if (t->validation.program) {
         dg_status s = dg_evaluator_run(&t->validation, v, NULL, stop, why);
         if (s != DG_OK)
             return s;
     }
     dg_progress *p = &t->progress;
-    double loss = dg_figures_loss(v, t->e);
+    double loss = dg_metric_sums_loss(v, t->e);
     *better = dg_better(loss, p->best, 0);
     if (*better) {
         p->best = loss;

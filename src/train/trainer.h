@@ -9,10 +9,10 @@
 #include "train/evaluate.h"
 
 typedef struct dg_progress {
-    uint64_t step;      /* steps that are done */
-    dg_figures figures; /* of the current epoch, training part */
-    uint64_t closed;    /* the step whose epoch was ended last: evaluated, logged */
-    double best;        /* best loss of an epoch so far (validation, else training); NaN: none */
+    uint64_t step;          /* steps that are done */
+    dg_metric_sums figures; /* of the current epoch, training part */
+    uint64_t closed;        /* the step whose epoch was ended last: evaluated, logged */
+    double best; /* best loss of an epoch so far (validation, else training); NaN: none */
     uint64_t best_step, best_epoch;
     int64_t since_best; /* epochs */
     uint64_t ended; /* steps that the run was to have when it was stopped early; 0: it was not */
@@ -59,7 +59,7 @@ uint64_t dg_trainer_epoch_number(const dg_trainer *t);
  * the training figures),
  * and updates best, since_best and ended; the caller clears progress.figures afterwards. *better:
  * this epoch is the best so far. */
-dg_status dg_trainer_epoch(dg_trainer *t, dg_figures *v, int *better,
+dg_status dg_trainer_epoch(dg_trainer *t, dg_metric_sums *v, int *better,
                            const volatile sig_atomic_t *stop, dg_diag *why);
 
 #endif

@@ -401,7 +401,7 @@ static void child(const char *run, int resume, uint64_t until, long n, int repor
     while (t.progress.step < (until ? until : t.steps)) {
         must(dg_trainer_step(&t, 0, &why), &why);
         if (dg_trainer_epoch_is_open(&t)) {
-            dg_figures_clear(&t.progress.figures);
+            dg_metric_sums_clear(&t.progress.figures);
             t.progress.closed = t.progress.step;
         }
     }

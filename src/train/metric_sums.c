@@ -1,5 +1,5 @@
-/* Figures; see figures.h. */
-#include "train/figures.h"
+/* Sums of metrics; see metric_sums.h. */
+#include "train/metric_sums.h"
 #include "base/text.h"
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static int terms(const dg_experiment *e)
     return dg_graph_losses(e->model->graph);
 }
 
-static double *term_at(const dg_figures *f, int i)
+static double *term_at(const dg_metric_sums *f, int i)
 {
     return f->x + TERMS + 2 * i;
 }
@@ -34,37 +34,37 @@ static int64_t tally_at(const dg_experiment *e, int metric)
     return at;
 }
 
-dg_status dg_figures_make(dg_figures *f, const dg_experiment *e, dg_diag *why)
+dg_status dg_metric_sums_make(dg_metric_sums *f, const dg_experiment *e, dg_diag *why)
 {
     f->n = tally_at(e, e->model->n_metrics);
     f->x = calloc((size_t)f->n, sizeof *f->x);
     return f->x ? DG_OK : dg_diag_set(why, DG_EMEMORY, "out of memory");
 }
 
-void dg_figures_free(dg_figures *f)
+void dg_metric_sums_free(dg_metric_sums *f)
 {
     free(f->x);
-    *f = (dg_figures){.x = NULL};
+    *f = (dg_metric_sums){.x = NULL};
 }
 
-void dg_figures_clear(dg_figures *f)
+void dg_metric_sums_clear(dg_metric_sums *f)
 {
     memset(f->x, 0, (size_t)f->n * sizeof *f->x);
     f->unsound = (dg_diag){.code = DG_OK};
 }
 
-void dg_figures_copy(dg_figures *to, const dg_figures *from)
+void dg_metric_sums_copy(dg_metric_sums *to, const dg_metric_sums *from)
 {
     memcpy(to->x, from->x, (size_t)from->n * sizeof *from->x);
 }
 
-int dg_figures_empty(const dg_figures *f)
+int dg_metric_sums_empty(const dg_metric_sums *f)
 {
     return !(f->x[ROWS] > 0);
 }
 
-dg_status dg_figures_value(dg_experiment *e, dg_program *p, dg_value v, dg_value target,
-                           dg_tensor *t, dg_diag *why)
+dg_status dg_metric_sums_value(dg_experiment *e, dg_program *p, dg_value v, dg_value target,
+                               dg_tensor *t, dg_diag *why)
 {
     *t = (dg_tensor){.data = NULL};
     if (dg_get(p, v, DG_VALUE, t) != DG_OK)
@@ -74,11 +74,11 @@ dg_status dg_figures_value(dg_experiment *e, dg_program *p, dg_value v, dg_value
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (dg_get(p, v, DG_VALUE, t) != DG_OK)
         return dg_program_status(p, why);
-    return dg_figures_units(e->model->graph, e->block[DG_TRAIN_PART], target, t, why);
+    return dg_metric_sums_units(e->model->graph, e->block[DG_TRAIN_PART], target, t, why);
 }
 
-dg_status dg_figures_units(const dg_graph *g, const dg_dataset *d, dg_value target, dg_tensor *t,
-                           dg_diag *why)
+dg_status dg_metric_sums_units(const dg_graph *g, const dg_dataset *d, dg_value target,
+                               dg_tensor *t, dg_diag *why)
 {
     dg_value_info info;
     dg_value_look(g, target, &info);
@@ -110,15 +110,15 @@ static dg_status bad_label(const dg_experiment *e, const dg_metric *m, const dg_
     return DG_EDATA;
 }
 
-static dg_status add_metric(dg_figures *f, dg_experiment *e, dg_program *p, int k,
+static dg_status add_metric(dg_metric_sums *f, dg_experiment *e, dg_program *p, int k,
                             const dg_batch_rows *of, dg_diag *why)
 {
     const dg_metric *m = &e->model->metrics[k];
     dg_tensor target = {.data = NULL}, estimate = {.data = NULL};
     int64_t row = 0;
-    dg_status s = dg_figures_value(e, p, m->target, m->target, &target, why);
+    dg_status s = dg_metric_sums_value(e, p, m->target, m->target, &target, why);
     if (s == DG_OK)
-        s = dg_figures_value(e, p, m->estimate, m->target, &estimate, why);
+        s = dg_metric_sums_value(e, p, m->estimate, m->target, &estimate, why);
     if (s == DG_OK) {
         s = dg_metric_add(m, f->x + tally_at(e, k), width_of(e, k), &target, &estimate, &row, why);
         if (s == DG_EDATA)
@@ -136,8 +136,8 @@ static int has_batch(const dg_experiment *e, int term)
     return info.shape.rank > 0 && info.shape.dim[0] == DG_N;
 }
 
-dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, const dg_batch_rows *of,
-                         dg_diag *why)
+dg_status dg_metric_sums_add(dg_metric_sums *f, dg_experiment *e, dg_program *p,
+                             const dg_batch_rows *of, dg_diag *why)
 {
     double rows = (double)of->n;
     for (int i = 0; i < terms(e); i++) {
@@ -156,7 +156,7 @@ dg_status dg_figures_add(dg_figures *f, dg_experiment *e, dg_program *p, const d
     return DG_OK;
 }
 
-void dg_figures_join(dg_figures *f, const dg_figures *other, const dg_experiment *e)
+void dg_metric_sums_join(dg_metric_sums *f, const dg_metric_sums *other, const dg_experiment *e)
 {
     int64_t first = tally_at(e, 0);
     for (int64_t i = 0; i < first; i++)
@@ -174,38 +174,38 @@ static double plain(double x)
     return isnan(x) ? (double)NAN : x;
 }
 
-double dg_figures_term(const dg_figures *f, int term)
+double dg_metric_sums_term(const dg_metric_sums *f, int term)
 {
     const double *t = term_at(f, term);
     return t[1] > 0 ? plain(t[0] / t[1]) : 0;
 }
 
-double dg_figures_loss(const dg_figures *f, const dg_experiment *e)
+double dg_metric_sums_loss(const dg_metric_sums *f, const dg_experiment *e)
 {
     double loss = 0;
     for (int i = 0; i < terms(e); i++) {
         double weight = 1;
         dg_graph_loss(e->model->graph, i, NULL, &weight);
-        loss += weight * dg_figures_term(f, i);
+        loss += weight * dg_metric_sums_term(f, i);
     }
     return plain(loss);
 }
 
-double dg_figures_metric(const dg_figures *f, const dg_experiment *e, int metric)
+double dg_metric_sums_metric(const dg_metric_sums *f, const dg_experiment *e, int metric)
 {
     return plain(dg_metric_value(&e->model->metrics[metric], f->x + tally_at(e, metric),
                                  width_of(e, metric)));
 }
 
-dg_status dg_figures_sound(const dg_figures *f, const dg_experiment *e, dg_diag *why)
+dg_status dg_metric_sums_sound(const dg_metric_sums *f, const dg_experiment *e, dg_diag *why)
 {
-    double loss = dg_figures_loss(f, e);
+    double loss = dg_metric_sums_loss(f, e);
     if (!isfinite(loss))
         return dg_diag_set(why, DG_EFINITE, "the loss is %g; %s", loss,
                            f->unsound.code ? f->unsound.text : "where that came from is not known");
     for (int k = 0; k < e->model->n_metrics; k++) {
         const dg_metric *m = &e->model->metrics[k];
-        double x = dg_figures_metric(f, e, k);
+        double x = dg_metric_sums_metric(f, e, k);
         if (!dg_metric_sound(m, f->x + tally_at(e, k), width_of(e, k)))
             return dg_diag_set(why, DG_EFINITE,
                                isfinite(x) ? "the metric '%s' is %g, of estimates that are NaN"
@@ -224,7 +224,7 @@ const char *dg_term_name(const dg_experiment *e, int term)
     return name ? name : info.node ? info.node->name : info.name ? info.name : "loss";
 }
 
-dg_value *dg_figures_keep(const dg_experiment *e, int *n)
+dg_value *dg_metric_sums_keep(const dg_experiment *e, int *n)
 {
     dg_value *keep =
         malloc(((size_t)terms(e) + 2 * (size_t)e->model->n_metrics + 1) * sizeof *keep);
@@ -245,7 +245,7 @@ int dg_better(double a, double b, int rises)
     return rises ? a > b : a < b;
 }
 
-dg_status dg_figures_tangent(const dg_experiment *e, dg_program *p, double *sum, dg_diag *why)
+dg_status dg_metric_sums_tangent(const dg_experiment *e, dg_program *p, double *sum, dg_diag *why)
 {
     const dg_graph *g = e->model->graph;
     *sum = 0;

@@ -392,11 +392,11 @@ static void reference(const round_ *r, double want[TERMS + METRICS])
     memcpy(want, all, sizeof all);
 }
 
-static void evaluate(dg_experiment *e, dg_part_rows part, int batch, dg_figures *f)
+static void evaluate(dg_experiment *e, dg_part_rows part, int batch, dg_metric_sums *f)
 {
     dg_evaluator v;
     dg_diag why = {.code = DG_OK};
-    assert_int_equal(dg_figures_make(f, e, &why), DG_OK);
+    assert_int_equal(dg_metric_sums_make(f, e, &why), DG_OK);
     dg_status s = dg_evaluator_make(&v, e, part, batch, 1, &why);
     if (s == DG_OK)
         s = dg_evaluator_run(&v, f, NULL, NULL, &why);
@@ -405,12 +405,12 @@ static void evaluate(dg_experiment *e, dg_part_rows part, int batch, dg_figures 
     dg_evaluator_free(&v);
 }
 
-static double compare(const dg_figures *f, const dg_experiment *e, const round_ *r,
+static double compare(const dg_metric_sums *f, const dg_experiment *e, const round_ *r,
                       const double want[], const char *text)
 {
     double worst = 0;
     for (int i = 0; i < TERMS + METRICS; i++) {
-        double x = i < TERMS ? dg_figures_term(f, i) : dg_figures_metric(f, e, i - TERMS);
+        double x = i < TERMS ? dg_metric_sums_term(f, i) : dg_metric_sums_metric(f, e, i - TERMS);
         double gap = isnan(want[i]) ? (isnan(x) ? 0 : 1) : fabs(x - want[i]) / (1 + fabs(want[i]));
         if (!(gap <= 1e-12))
             fail_msg("round %d: %d rows by %d: %s %d is %.17g, not %.17g\n%s", (int)seed, r->rows,
@@ -443,18 +443,18 @@ static double one_round(round_ *r)
     head.rows = 1 + below(r->rows);
     tail.first = head.rows;
     tail.rows -= head.rows;
-    dg_figures whole, a, b;
+    dg_metric_sums whole, a, b;
     evaluate(e, all, r->batch, &whole);
     worst = compare(&whole, e, r, want, text.data);
     evaluate(e, head, r->batch, &a);
     if (tail.rows > 0) {
         evaluate(e, tail, 1 + below(r->rows), &b);
-        dg_figures_join(&a, &b, e);
-        dg_figures_free(&b);
+        dg_metric_sums_join(&a, &b, e);
+        dg_metric_sums_free(&b);
     }
     worst = fmax(worst, compare(&a, e, r, want, text.data));
-    dg_figures_free(&whole);
-    dg_figures_free(&a);
+    dg_metric_sums_free(&whole);
+    dg_metric_sums_free(&a);
     dg_experiment_free(e);
     dg_text_free(&text);
     return worst;
