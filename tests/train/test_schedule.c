@@ -122,6 +122,12 @@ static double number(const json_t *line, const char *key)
     return json_number_value(json_object_get(line, key));
 }
 
+/* Numbers of metrics.jsonl have nine digits. */
+static int same(double found, double expected)
+{
+    return fabs(found - expected) <= 5e-9 * fabs(expected);
+}
+
 /* Lines of metrics.jsonl against it; how many steps and epochs there are. */
 static void compare_log(const course *c, const char *what)
 {
@@ -133,13 +139,13 @@ static void compare_log(const course *c, const char *what)
         if (strcmp(kind, "step") == 0) {
             int step = (int)number(j, "step") - 1;
             assert_in_range(step, 0, STEPS - 1);
-            if (!(fabs(number(j, "rate") - c->rate[step]) <= 1e-15))
+            if (!same(number(j, "rate"), c->rate[step]))
                 fail_msg("%s: rate of step %d is %.17g, not %.17g", what, step, number(j, "rate"),
                          c->rate[step]);
             steps++;
         } else if (strcmp(kind, "validation") == 0) {
             assert_in_range(epochs, 0, EPOCHS - 1);
-            if (!(fabs(number(j, "loss") - c->validation[epochs]) <= 1e-13))
+            if (!same(number(j, "loss"), c->validation[epochs]))
                 fail_msg("%s: epoch %d: %.17g, not %.17g", what, epochs + 1, number(j, "loss"),
                          c->validation[epochs]);
             epochs++;
