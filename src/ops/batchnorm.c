@@ -474,6 +474,8 @@ static dg_status forward(const dg_call *c)
 static dg_status adjoint(const dg_call *c)
 {
     layout l = layout_of(c);
+    if (l.channels == 0) /* nothing is carried either */
+        return DG_OK;
     real *sums = c->carried;
     affine f = affine_of(c, &l, c->eps[Y], c->delta[X]);
     f.first = l.moves ? sums : NULL;
