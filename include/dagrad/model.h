@@ -76,11 +76,11 @@ DG_API dg_model *dg_model_parse(const char *name, const char *text, const dg_mod
 DG_API void dg_model_free(dg_model *m);
 
 /* DG_OK, or what is wrong: DG_EUSAGE (no such file, option), DG_EMODEL, DG_EDATA (a file of data or
- * of weights), DG_EFILE, DG_EMEMORY. first may be NULL. A model that failed is good for the calls of
- * this section alone; the others return its status, or nothing. */
+ * of weights), DG_EFILE, DG_EMEMORY. first may be NULL. A model that failed is good for the calls
+ * of this section alone; the others return its status, or nothing. */
 DG_API dg_status dg_model_status(const dg_model *m, dg_diag *first);
-/* All that is wrong, in order of place: the k-th from 0. DG_EUSAGE after the last. start and end are
- * bytes of the model's text, from 0; line and column those of its file. */
+/* All that is wrong, in order of place: the k-th from 0. DG_EUSAGE after the last. start and end
+ * are bytes of the model's text, from 0; line and column those of its file. */
 DG_API dg_status dg_model_diag(const dg_model *m, int k, dg_diag *diag);
 /* The same as the program prints it, with lines of the model and what would fit. color: for a
  * terminal. */
@@ -154,16 +154,17 @@ DG_API dg_predictor *dg_predictor_new(dg_model *m, const dg_predictor_options *o
 DG_API void dg_predictor_free(dg_predictor *p); /* NULL allowed */
 
 /* Predicts from n inputs: each on which an output depends; others (targets) are allowed. The first
- * calls compile, later ones of no more rows do not. DG_EUSAGE: an input is missing, unknown or twice
- * there; DG_EDATA: rows that do not fit, with their number; DG_EFINITE never: what is not finite
- * comes out. why may be NULL. Afterwards the predictor can be used again, whatever happened. */
+ * calls compile, later ones of no more rows do not. DG_EUSAGE: an input is missing, unknown or
+ * twice there; DG_EDATA: rows that do not fit, with their number; DG_EFINITE never: what is not
+ * finite comes out. why may be NULL. Afterwards the predictor can be used again, whatever
+ * happened. */
 DG_API dg_status dg_predict(dg_predictor *p, int n, const dg_rows in[], dg_diag *why);
 /* Predicts from the model's own data: "train", "validation" or "test", NULL the last that there is.
  * The model was opened with data; one predictor at a time. */
 DG_API dg_status dg_predict_part(dg_predictor *p, const char *part, dg_diag *why);
 
-/* An output of the last prediction, all rows, in the units of its target. t->data is the predictor's
- * until its next prediction. DG_EUSAGE: there is no such output, or no prediction. */
+/* An output of the last prediction, all rows, in the units of its target. t->data is the
+ * predictor's until its next prediction. DG_EUSAGE: there is no such output, or no prediction. */
 DG_API dg_status dg_predicted(const dg_predictor *p, const char *output, dg_tensor *t);
 /* The number that row k of the outputs has among the rows that were given (`drop` leaves out rows
  * with gaps); -1: there are not so many. */

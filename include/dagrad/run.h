@@ -99,11 +99,11 @@ typedef struct {
     const double *metrics;
 } dg_train_result;
 
-/* Trains m on its data (opened with data, or with resume), or with `fill`. o, r and why may be NULL.
- * r is filled as far as it got. DG_EUSAGE: out exists, another process trains in the run, other
- * data or options than the run has; DG_EFINITE: it diverged, and is saved as of the step before (or
- * it has ended, and a figure is not finite); DG_ESTOP: stopped and saved. Predictors of m must not
- * be in use meanwhile; afterwards they predict with the new weights. */
+/* Trains m on its data (opened with data, or with resume), or with `fill`. o, r and why may be
+ * NULL. r is filled as far as it got. DG_EUSAGE: out exists, another process trains in the run,
+ * other data or options than the run has; DG_EFINITE: it diverged, and is saved as of the step
+ * before (or it has ended, and a figure is not finite); DG_ESTOP: stopped and saved. Predictors of
+ * m must not be in use meanwhile; afterwards they predict with the new weights. */
 DG_API dg_status dg_train(dg_model *m, const dg_train_options *o, dg_train_result *r, dg_diag *why);
 
 /* The name of the k-th metric of a model, from 0; NULL: there is none. */

@@ -203,6 +203,44 @@ static int ends_with(const char *name, const char *end)
     return n > k && strcmp(name + n - k, end) == 0;
 }
 
+/* Where IN or OUT is an ONNX file that is read or written; -1: it is not so. */
+static int convert_onnx(const char *in, const char *out, const char *layout, dg_onnx_flags *onnx)
+{
+    onnx->plain = layout && strcmp(layout, "source") == 0;
+    onnx->first = layout && strcmp(layout, "nchw") == 0;
+    if (layout && !onnx->plain && !onnx->first)
+        return dg_usage(&dg_command_convert, "--layout is source or nchw");
+    if (dg_is_run(in) && dg_is_onnx(out))
+        return dg_convert_to_onnx(in, out, onnx);
+    if (onnx->weights && !(dg_is_onnx(in) && dg_is_onnx(out)))
+        return dg_usage(&dg_command_convert,
+                        "--weights RUN goes with IN.onnx and OUT.onnx, or a run IN");
+    if (onnx->weights)
+        return dg_convert_back(in, out, onnx);
+    if (dg_is_onnx(in) && ends_with(out, ".dag"))
+        return dg_convert_from_onnx(in, out, onnx);
+    return -1;
+}
+
+static int convert_arrays(const char *in, const char *out, const dg_table_flags *table,
+                          const dg_list *only)
+{
+    contents c = {.n = 0};
+    dg_diag why = {.code = DG_OK};
+    dg_status s = read_contents(in, table, &c, &why);
+    if (s == DG_OK && only->n)
+        s = choose(&c, only, in, &why);
+    if (s == DG_OK)
+        s = write_contents(&c, in, out, &why);
+    if (s == DG_OK && c.notes)
+        fprintf(
+            stderr,
+            "dagrad convert: %d note%s of %s left behind: '%s' is no checkpoint to resume from\n",
+            c.notes, c.notes == 1 ? "" : "s", in, out);
+    free_contents(&c);
+    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_convert, &why);
+}
+
 static int convert(int argc, char **argv)
 {
     char text[512];
@@ -243,38 +281,15 @@ static int convert(int argc, char **argv)
     if (!place[1])
         return dg_usage(&dg_command_convert,
                         place[0] ? "OUT is missing" : "IN and OUT are missing");
-    onnx.plain = layout && strcmp(layout, "source") == 0;
-    onnx.first = layout && strcmp(layout, "nchw") == 0;
-    if (layout && !onnx.plain && !onnx.first)
-        return dg_usage(&dg_command_convert, "--layout is source or nchw");
-    if (dg_is_run(place[0]) && dg_is_onnx(place[1]))
-        return dg_convert_to_onnx(place[0], place[1], &onnx);
-    if (onnx.weights && !(dg_is_onnx(place[0]) && dg_is_onnx(place[1])))
-        return dg_usage(&dg_command_convert,
-                        "--weights RUN goes with IN.onnx and OUT.onnx, or a run IN");
-    if (onnx.weights)
-        return dg_convert_back(place[0], place[1], &onnx);
-    if (dg_is_onnx(place[0]) && ends_with(place[1], ".dag"))
-        return dg_convert_from_onnx(place[0], place[1], &onnx);
+    code = convert_onnx(place[0], place[1], layout, &onnx);
+    if (code >= 0)
+        return code;
     if (dg_format_of(place[1]) == DG_FORMAT_OTHER) {
         dg_format(text, sizeof text, "OUT is '%s', its name must end with %s", place[1],
                   dg_is_onnx(place[0]) ? ".dag" : ".npy, .npz, .csv or .safetensors");
         return dg_usage(&dg_command_convert, text);
     }
-    contents c = {.n = 0};
-    dg_diag why = {.code = DG_OK};
-    dg_status s = read_contents(place[0], &table, &c, &why);
-    if (s == DG_OK && only.n)
-        s = choose(&c, &only, place[0], &why);
-    if (s == DG_OK)
-        s = write_contents(&c, place[0], place[1], &why);
-    if (s == DG_OK && c.notes)
-        fprintf(
-            stderr,
-            "dagrad convert: %d note%s of %s left behind: '%s' is no checkpoint to resume from\n",
-            c.notes, c.notes == 1 ? "" : "s", place[0], place[1]);
-    free_contents(&c);
-    return s == DG_OK ? EXIT_DONE : dg_tell(&dg_command_convert, &why);
+    return convert_arrays(place[0], place[1], &table, &only);
 }
 
 const dg_command dg_command_convert = {

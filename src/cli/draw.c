@@ -62,7 +62,8 @@ static void add_shape(dg_box *b, const dg_vertex *v)
               dg_shape_text(&v->shape, shape, sizeof shape), v->type == DG_I32 ? " int" : "");
 }
 
-/* The name of a value or a node; of one that stands for a whole repeat, with a star for the round. */
+/* The name of a value or a node; of one that stands for a whole repeat, with a star for the
+ * round. */
 static void add_name(dg_box *b, const char *name)
 {
     if (b->scope >= 0)

@@ -1,5 +1,6 @@
 /* A run's error vectors and states, drawn: a line a node, a column a logged step. The scale is
- * logarithmic, relative to the largest of the picture: in the terminal a mark is a factor of ten. */
+ * logarithmic, relative to the largest of the picture: in the terminal a mark is a factor of
+ * ten. */
 #include "cli/gradients.h"
 #include "base/text.h"
 #include "cli/svg.h"
@@ -11,8 +12,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* FRAME: lines of a screen that are not nodes: two titles, two sentences of two lines, a remark, the
- * prompt. */
+/* FRAME: lines of a screen that are not nodes: two titles, two sentences of two lines, a remark,
+ * the prompt. */
 enum { COLUMNS = 60, SCREEN_LINES = 24, SCREEN_COLUMNS = 80, FRAME = 8, LEAST_ROWS = 4 };
 static const char marks[] = " .:-=+*#%@"; /* 1e-9 and less ... 1 */
 static const double vanished = 1e-6;
@@ -195,7 +196,8 @@ static double row_height(const picture *p)
     return h < 3 ? 3 : h > 14 ? 14 : h;
 }
 
-/* Of 0 to 1, in fifths of a factor of ten, so that cells beside one another often have one colour. */
+/* Of 0 to 1, in fifths of a factor of ten, so that cells beside one another often have one
+ * colour. */
 static double shade(double x, double most)
 {
     double share = x > 0 && most > 0 ? 1 + log10(x / most) / 9 : 0;

@@ -19,9 +19,9 @@ dg_status dg_inputs_parse(const char *given, char room[256], dg_rows *in, dg_dia
 
 /* For a point of a model or a run: the files through their fixed transforms, unless raw; the caller
  * then opens it with o, in which the sizes of free dimensions are. Of a model that has not been
- * trained, what learns from its data (standardize, classes, ...) cannot be done: such files are taken
- * as the network sees them, which is told. What is wrong is told. Returns the exit code. rows 0: there
- * are no files. */
+ * trained, what learns from its data (standardize, classes, ...) cannot be done: such files are
+ * taken as the network sees them, which is told. What is wrong is told. Returns the exit code. rows
+ * 0: there are no files. */
 int dg_inputs_point(dg_inputs *in, const dg_command *c, const char *path, const char *weights,
                     const dg_list *files, int raw, dg_experiment_options *o);
 void dg_inputs_free(dg_inputs *in);

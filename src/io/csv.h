@@ -38,7 +38,7 @@ dg_csv_field dg_csv_here(const dg_csv_scan *s);
 bool dg_csv_begin_line(dg_csv_scan *s, bool empty);
 dg_status dg_csv_next_field(dg_csv_scan *s, dg_csv_field *f);
 void dg_csv_pass_line(dg_csv_scan *s); /* to the end of the line, whatever stands there */
-bool dg_csv_more(dg_csv_scan *s); /* after a field: another one follows on the line */
+bool dg_csv_more(dg_csv_scan *s);      /* after a field: another one follows on the line */
 void dg_csv_end_line(dg_csv_scan *s);
 
 /* A copy of a field's text, doubled quotes made single; NULL: out of memory. */

@@ -1,5 +1,5 @@
-/* The checksum of a safetensors file of dagrad: its first note, SHA-256 of the whole file, the digest
- * itself counted as 64 zeros. Other tools read the file as any other. */
+/* The checksum of a safetensors file of dagrad: its first note, SHA-256 of the whole file, the
+ * digest itself counted as 64 zeros. Other tools read the file as any other. */
 #ifndef DG_IO_SAFETENSORS_SEAL_H
 #define DG_IO_SAFETENSORS_SEAL_H
 

@@ -6,25 +6,25 @@
 
 static const dg_attr_spec file_attrs[] = {DG_FILE_ATTR};
 
-#define TABLE_ATTRS                                                                                 \
-    {"header", DG_ATTR_WORD | DG_ATTR_BOOL,                                                         \
-     1,        0,                                                                                   \
-     1,        "auto",                                                                              \
-     "auto",   "auto: the first line is one unless it is numbers"},                                 \
-        {"separator",                                                                               \
-         DG_ATTR_WORD | DG_ATTR_TEXT,                                                               \
-         1,                                                                                         \
-         0,                                                                                         \
-         0,                                                                                         \
-         "auto",                                                                                    \
-         "auto tab blank",                                                                          \
-         "a character; auto: , ; | tab or blanks, found by looking"},                               \
-        {"skip", DG_ATTR_INT, 1, 0, 1 << 30, "0", NULL, "lines before the table"},                  \
-        {"comment", DG_ATTR_TEXT, 1, 0, 0, "", NULL, "passed over, to the end of its line: \"#\""}, \
-        {"decimal", DG_ATTR_TEXT, 1, 0, 0, ".", NULL, "\".\" or \",\""},                            \
-        {"missing", DG_ATTR_TEXT, 64, 0, 0, "", NULL, "what stands for a gap; \"\" and \"NA\""},    \
-    {                                                                                               \
-        "except", DG_ATTR_TEXT, 4096, 0, 0, "", NULL, "columns that are left out"                   \
+#define TABLE_ATTRS                                                                                \
+    {"header", DG_ATTR_WORD | DG_ATTR_BOOL,                                                        \
+     1,        0,                                                                                  \
+     1,        "auto",                                                                             \
+     "auto",   "auto: the first line is one unless it is numbers"},                                \
+        {"separator",                                                                              \
+         DG_ATTR_WORD | DG_ATTR_TEXT,                                                              \
+         1,                                                                                        \
+         0,                                                                                        \
+         0,                                                                                        \
+         "auto",                                                                                   \
+         "auto tab blank",                                                                         \
+         "a character; auto: , ; | tab or blanks, found by looking"},                              \
+        {"skip", DG_ATTR_INT, 1, 0, 1 << 30, "0", NULL, "lines before the table"},                 \
+        {"comment", DG_ATTR_TEXT, 1, 0, 0, "", NULL, "passed over to the line's end: \"#\""},      \
+        {"decimal", DG_ATTR_TEXT, 1, 0, 0, ".", NULL, "\".\" or \",\""},                           \
+        {"missing", DG_ATTR_TEXT, 64, 0, 0, "", NULL, "what stands for a gap; \"\" and \"NA\""},   \
+    {                                                                                              \
+        "except", DG_ATTR_TEXT, 4096, 0, 0, "", NULL, "columns that are left out"                  \
     }
 
 static const dg_attr_spec csv_attrs[] = {

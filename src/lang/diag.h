@@ -52,8 +52,8 @@ void dg_diags_failure(dg_diags *d, const dg_diag *why, dg_span at);
  * DG_EMEMORY if one was lost. */
 dg_status dg_diags_status(const dg_diags *d);
 
-/* The k-th message, from 0, as a plain value: start and end count in its text, from 0. There must be
- * so many. */
+/* The k-th message, from 0, as a plain value: start and end count in its text, from 0. There must
+ * be so many. */
 void dg_diags_look(const dg_diags *d, int k, dg_diag *diag);
 /* The first one, if there is one and first is not NULL. Returns dg_diags_status. */
 dg_status dg_diags_first(const dg_diags *d, dg_diag *first);

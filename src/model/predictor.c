@@ -1,5 +1,6 @@
-/* What predicts from a model. Rows go in pieces: as many as fit a batch, then powers of two, so that
- * any number of rows is done by few programs, each compiled once. A row has the same bits in any. */
+/* What predicts from a model. Rows go in pieces: as many as fit a batch, then powers of two, so
+ * that any number of rows is done by few programs, each compiled once. A row has the same bits in
+ * any. */
 #include "model/predictor.h"
 #include "base/text.h"
 #include "train/checkpoint.h"

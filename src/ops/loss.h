@@ -240,7 +240,8 @@ DG_INLINE ivec dg_probability(vec a)
     return (ivec)(a >= -DG_SIMPLEX_SLACK) & (ivec)(a <= 1 + DG_SIMPLEX_SLACK);
 }
 
-/* label_smoothing = s of probabilities, which are distributions over two: a' = (1 - s) a + s / 2. */
+/* label_smoothing = s of probabilities, which are distributions over two: a' = (1 - s) a + s /
+ * 2. */
 DG_INLINE void dg_binary_constants(const dg_call *c, real k[2])
 {
     const real s = (real)dg_attr_real(c->attrs, DG_BINARY_SMOOTHING);

@@ -7,8 +7,8 @@
  *            dx = dz, 0 around it
  *
  * pad with a mode repeats z instead: its mirror image without the border itself (reflect), its
- * border (replicate), or z again (circular). That is a map along axes (ops/taps.h); its adjoint adds what
- * comes back from each copy. */
+ * border (replicate), or z again (circular). That is a map along axes (ops/taps.h); its adjoint
+ * adds what comes back from each copy. */
 #include "ops/axes.h"
 #include "ops/op.h"
 #include "ops/taps.h"

@@ -30,9 +30,9 @@ typedef struct dg_map {
     int64_t outer, inner;
 } dg_map;
 
-/* Writes the taps of place o of an axis of y, and returns how many. Where an axis of x and y has one
- * size the map must leave it as it is. All places of an axis together have
- * at most in + 2 out taps. */
+/* Writes the taps of place o of an axis of y, and returns how many. Where an axis of x and y has
+ * one size the map must leave it as it is. All places of an axis together have at most in + 2 out
+ * taps. */
 typedef int dg_tap_fn(const void *of, int axis, int64_t o, dg_tap *tap);
 
 /* Scratch of a call, for dg_node_type.bytes. */

@@ -30,8 +30,8 @@ json_t *dg_identity(const dg_trainer *t, dg_diag *why);
 dg_status dg_identity_compare(const json_t *was, const json_t *is, const char *path,
                               const dg_experiment *e, const dg_change *change, dg_diag *why);
 
-/* For who reads a run. DG_EUSAGE: the network, or what the data go through, is another one; DG_EDATA:
- * the files are; why names the first difference. */
+/* For who reads a run. DG_EUSAGE: the network, or what the data go through, is another one;
+ * DG_EDATA: the files are; why names the first difference. */
 dg_status dg_identity_same(const json_t *run, const dg_experiment *e, const char *path,
                            dg_diag *why);
 

@@ -1,5 +1,5 @@
-/* Sums of metrics: loss by term and metrics, added up over the batches of an epoch or a part. Sums over
- * pairs, divided by pairs at the end, so that a smaller last batch counts by its size. */
+/* Sums of metrics: loss by term and metrics, added up over the batches of an epoch or a part. Sums
+ * over pairs, divided by pairs at the end, so that a smaller last batch counts by its size. */
 #ifndef DG_TRAIN_METRIC_SUMS_H
 #define DG_TRAIN_METRIC_SUMS_H
 
@@ -31,8 +31,8 @@ dg_status dg_metric_sums_add(dg_metric_sums *f, dg_experiment *e, dg_program *p,
 dg_status dg_metric_sums_value(dg_experiment *e, dg_program *p, dg_value v, dg_value target,
                                dg_tensor *t, dg_diag *why);
 
-/* The second half of that: t, an estimate of the target, into the units of the column that d has for
- * it. d may be NULL. */
+/* The second half of that: t, an estimate of the target, into the units of the column that d has
+ * for it. d may be NULL. */
 dg_status dg_metric_sums_units(const dg_graph *g, const dg_dataset *d, dg_value target,
                                dg_tensor *t, dg_diag *why);
 
@@ -50,8 +50,8 @@ dg_status dg_metric_sums_sound(const dg_metric_sums *f, const dg_experiment *e, 
 /* The name of a loss term: its own, or that of its node. */
 const char *dg_term_name(const dg_experiment *e, int term);
 
-/* The values to keep for these sums: losses, and both values of each metric; *n of them, to be freed.
- * NULL: out of memory. */
+/* The values to keep for these sums: losses, and both values of each metric; *n of them, to be
+ * freed. NULL: out of memory. */
 dg_value *dg_metric_sums_keep(const dg_experiment *e, int *n);
 
 /* After dg_tangent: the perturbation of the loss, the sum of weight/K times those of its terms. */

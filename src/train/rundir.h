@@ -30,9 +30,9 @@ typedef struct dg_run_dir {
 /* A run that is not there yet; members say and nothing else may be set before the calls below. */
 dg_run_dir dg_run_none(dg_say say);
 
-/* Makes a new one: out, which must not exist or be empty, or (NULL) runs/MODEL-1, -2, ... Takes its lock,
- * writes the checkpoint of the start, model.dag and run.json. An empty folder is taken, and one in
- * which a killed process had got no farther. */
+/* Makes a new one: out, which must not exist or be empty, or (NULL) runs/MODEL-1, -2, ... Takes its
+ * lock, writes the checkpoint of the start, model.dag and run.json. An empty folder is taken, and
+ * one in which a killed process had got no farther. */
 dg_status dg_run_create(dg_run_dir *r, const char *out, dg_trainer *t, dg_diag *why);
 
 /* Opens an old one to train on: takes its lock (held: DG_EUSAGE says by whom), reads run.json. */
@@ -78,7 +78,8 @@ dg_experiment *dg_run_open(const char *path, const char *weights, const dg_exper
 const char *dg_run_known_by(const dg_experiment *e, const char *path, const char *weights);
 /* The file of the weights of a run; room for it. */
 char *dg_run_weights_file(const char *path, const char *weights, char *room, size_t size);
-/* The file of the weights that are meant, as in dg_run_known_by; e->weights then says which they are.
+/* The file of the weights that are meant, as in dg_run_known_by; e->weights then says which they
+ * are.
  */
 char *dg_run_choose(dg_experiment *e, const char *path, const char *weights, char *room,
                     size_t size);

@@ -756,8 +756,7 @@ static const bad cases[] = {
      "dagrad predict: none.npy: cannot read: No such file or directory\n"},
     {"predict run --input image=x.csv", 3,
      "dagrad predict: image: the data are [N, 2], the model says [N, 8, 8, 1]\n"},
-    {"predict run --input label=y.csv", 2,
-     "dagrad predict: the input 'image' is not given\n"},
+    {"predict run --input label=y.csv", 2, "dagrad predict: the input 'image' is not given\n"},
     {"predict run --input image=cut.npy", 3,
      "dagrad predict: cut.npy: byte 10: [3, 2] needs 24 bytes, but at most 16 follow\n"},
     {"predict run --input image=number.csv", 3,
@@ -845,7 +844,8 @@ static int set_up(void **state)
         return 1;
     for (int i = 0; i < FILES; i++)
         cli_write(files[i].name, files[i].bytes, files[i].size);
-    return system("mkdir old && : >old/mine") || cli_run("train good.dag --out run --quiet --threads 1") ||
+    return system("mkdir old && : >old/mine") ||
+           cli_run("train good.dag --out run --quiet --threads 1") ||
            cli_run("train other.dag --out other --quiet --threads 1");
 }
 

@@ -1,8 +1,8 @@
 /* Runs that are killed and taken up again end with the last line of the run that was not: killed by
  * SIGKILL at random moments, and around their end, some several times, with checkpoints every 7
- * steps and every 30 seconds, to the last step and to an early stop, on data of each kind; killed at each call of one
- * save; ended by SIGTERM, which saves and exits with 143. 200 kills with DAGRAD_LONGTEST
- * (longtest: 3 min). */
+ * steps and every 30 seconds, to the last step and to an early stop, on data of each kind; killed
+ * at each call of one save; ended by SIGTERM, which saves and exits with 143. 200 kills with
+ * DAGRAD_LONGTEST (longtest: 3 min). */
 #include "base/text.h"
 #include "cli/cli_tools.h"
 #include "io/file.h"
