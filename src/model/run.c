@@ -118,7 +118,7 @@ static dg_status final_figures(session *s, dg_diag *why)
     return status;
 }
 
-static void fill_result(session *s, dg_train_result *r)
+static dg_status fill_result(session *s, dg_train_result *r, dg_diag *why)
 {
     dg_train_result found = {.size = r->size,
                              .run = s->m->trained,
@@ -137,8 +137,9 @@ static void fill_result(session *s, dg_train_result *r)
         found.loss = take_figures(s, &s->figures, s->m->metrics);
         found.step = (uint64_t)s->m->e->weights.step;
     }
-    dg_graph_hash(s->m->e->model->graph, found.hash);
+    dg_status status = dg_graph_hash(s->m->e->model->graph, found.hash);
     memcpy(r, &found, r->size < sizeof found ? r->size : sizeof found);
+    return status == DG_OK ? DG_OK : dg_diag_set(why, status, "no hash of the weights");
 }
 
 /* ---- Training -------------------------------------------------------------------------------- */
@@ -265,8 +266,11 @@ dg_status dg_train(dg_model *m, const dg_train_options *o, dg_train_result *r, d
     dg_status status = check(&s, why);
     if (status == DG_OK && (status = prepare(&s, why)) == DG_OK) {
         status = train(&s, why);
-        if (r)
-            fill_result(&s, r);
+        dg_diag hash = {.code = DG_OK};
+        if (r && fill_result(&s, r, &hash) != DG_OK && status == DG_OK) {
+            *why = hash;
+            status = hash.code;
+        }
         status = finish(&s, status, why);
     }
     dg_metric_sums_free(&s.figures);

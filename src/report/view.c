@@ -71,7 +71,8 @@ static void survey(dg_view *v, dg_experiment *e, const dg_view_options *o)
 {
     read_legends(e, &v->why);
     v->parameters = count_parameters(e->model->graph);
-    dg_graph_hash(e->model->graph, v->hash);
+    if (dg_graph_hash(e->model->graph, v->hash) != DG_OK)
+        dg_diag_set(&v->why, DG_EMEMORY, "no hash of the weights");
     v->which = e->weights.which;
     v->step = e->weights.step;
     if (v->why.code == DG_OK)
