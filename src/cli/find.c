@@ -44,14 +44,7 @@ static uint8_t *mark_before(const dg_graph *g, dg_value v)
     if (!before)
         return NULL;
     before[v.id] = 1;
-    for (int k = g->n_nodes - 1; k >= 0; k--) {
-        const dg_node *n = &g->nodes[k];
-        int any = 0;
-        for (int j = 0; j < n->n_out; j++)
-            any |= before[n->out + j];
-        for (int i = 0; any && i < n->n_in; i++)
-            before[n->in[i]] = 1;
-    }
+    dg_graph_mark_before(g, before);
     return before;
 }
 

@@ -144,11 +144,6 @@ static dg_status take_gradients(grad *k, dg_diag *why)
     return s;
 }
 
-static double real_at(const dg_tensor *t, int64_t i)
-{
-    return t->type == DG_F32 ? (double)((const float *)t->data)[i] : ((const double *)t->data)[i];
-}
-
 /* Euclidean norm of a tensor, and its shape, a line each. */
 static void print_tensors(const grad *k)
 {
@@ -157,7 +152,7 @@ static void print_tensors(const grad *k)
         const dg_tensor *t = &k->tensor[i].tensor;
         double sum = 0;
         for (int64_t e = 0, n = dg_shape_count(&t->shape); t->type != DG_I32 && e < n; e++)
-            sum += real_at(t, e) * real_at(t, e);
+            sum += dg_tensor_number(t, e) * dg_tensor_number(t, e);
         fprintf(k->to, "%-32s %-20s norm %.9g\n", k->tensor[i].name,
                 dg_shape_text(&t->shape, shape, sizeof shape), plain(sqrt(sum)));
     }
@@ -358,7 +353,7 @@ static dg_status check_finite(grad *k, const dg_options *o, dg_diag *why)
         const dg_tensor *t = &k->tensor[i].tensor;
         int kept = strncmp(k->tensor[i].name, "value.", 6) == 0;
         for (int64_t e = 0, n = dg_shape_count(&t->shape); !kept && t->type != DG_I32 && e < n; e++)
-            bad |= !isfinite(real_at(t, e));
+            bad |= !isfinite(dg_tensor_number(t, e));
     }
     if (!bad)
         return DG_OK;

@@ -2,29 +2,15 @@
 #include "cli/numbers.h"
 #include "base/text.h"
 #include "cli/columns.h"
+#include "io/array.h"
 #include <math.h>
 
 enum { MOST_COLUMNS = 16, MOST_NUMBERS = 256, FIRST = 8 };
 
-static double element(const dg_tensor *t, int64_t i)
-{
-    switch (t->type) {
-    case DG_F32:
-        return (double)((const float *)t->data)[i];
-    case DG_F64:
-        return ((const double *)t->data)[i];
-    case DG_I32:
-        return ((const int32_t *)t->data)[i];
-    case DG_U8:
-        break;
-    }
-    return ((const uint8_t *)t->data)[i];
-}
-
 /* 0 has no sign here; one NaN for all, since the C library prints some as -nan. */
 static void add_number(dg_text *text, const dg_tensor *t, int64_t i)
 {
-    double x = element(t, i);
+    double x = dg_tensor_number(t, i);
     int whole = t->type == DG_I32 || t->type == DG_U8;
     if (isnan(x))
         dg_text_add(text, "nan");
@@ -71,7 +57,7 @@ static void print_summary(FILE *to, const dg_tensor *t, int64_t n)
     dg_text text = dg_text_make(NULL);
     double least = (double)INFINITY, most = -(double)INFINITY, sum = 0;
     for (int64_t i = 0; i < n; i++) {
-        double x = element(t, i);
+        double x = dg_tensor_number(t, i);
         least = fmin(least, x);
         most = fmax(most, x);
         sum += x * x;

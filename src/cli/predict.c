@@ -4,7 +4,6 @@
 #include "cli/results.h"
 #include "cli/sheet.h"
 #include "cli/with.h"
-#include "lang/suggest.h"
 #include "model/predictor.h"
 #include "train/legend.h"
 #include <stdio.h>
@@ -34,25 +33,17 @@ static dg_status no_memory(dg_diag *why)
 
 static dg_status choose_outputs(prediction *p, const char *only, dg_diag *why)
 {
-    dg_suggest s = {.name = only};
-    dg_text all = dg_text_make(NULL);
     p->of = calloc((size_t)p->p->n + 1, sizeof *p->of);
     for (int k = 0; p->of && k < p->p->n; k++) {
         const dg_estimate *e = p->of[p->n] = &p->p->of[k];
-        dg_text_printf(&all, "%s%s", k ? ", " : "", e->name);
-        if (only)
-            dg_suggest_try(&s, e->name);
         p->n += !only || strcmp(only, e->name) == 0;
     }
     if (!p->of)
         no_memory(why);
     else if (!p->n && only)
-        dg_diag_set(why, DG_EUSAGE, "there is no output '%s'%s%s%s; the model has: %.400s", only,
-                    s.best ? ", did you mean '" : "", s.best ? s.best : "", s.best ? "'?" : "",
-                    all.length ? all.data : "none");
+        dg_predictor_no_output(p->p, only, why);
     else if (!p->n)
         dg_diag_set(why, DG_EMODEL, "the model has no output");
-    dg_text_free(&all);
     return why->code;
 }
 

@@ -72,6 +72,10 @@ struct dg_graph {
     dg_names names;
 };
 
+/* Marks, by id, all that the marked values are computed from. marked has n_values + 1 places; place
+ * 0, of inputs that are not given, means nothing afterwards. */
+void dg_graph_mark_before(const dg_graph *g, uint8_t *marked);
+
 /* Next values of states, which are the last results of a node. */
 static inline int dg_next_values(const dg_node_type *t)
 {

@@ -162,3 +162,17 @@ dg_value dg_value_part(dg_graph *g, dg_value first, int k)
     }
     return (dg_value){first.id + k};
 }
+
+/* ---- What depends on what -------------------------------------------------------------------- */
+
+void dg_graph_mark_before(const dg_graph *g, uint8_t *marked)
+{
+    for (int k = g->n_nodes - 1; k >= 0; k--) {
+        const dg_node *n = &g->nodes[k];
+        int any = 0;
+        for (int j = 0; j < n->n_out; j++)
+            any |= marked[n->out + j];
+        for (int i = 0; any && i < n->n_in; i++)
+            marked[n->in[i]] = 1;
+    }
+}

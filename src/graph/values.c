@@ -1,6 +1,7 @@
 /* Values that are not results: inputs, parameters, states, constants. */
 #include "graph/make.h"
 
+#include "base/number.h"
 #include "base/text.h"
 #include "graph/init.h"
 #include <string.h>
@@ -130,21 +131,6 @@ dg_value dg_state(dg_graph *g, const char *name, dg_shape shape, const char *ini
 
 /* ---- Constants ------------------------------------------------------------------------------- */
 
-static double element(const dg_tensor *t, int64_t i)
-{
-    switch (t->type) {
-    case DG_F32:
-        return (double)((const float *)t->data)[i];
-    case DG_F64:
-        return ((const double *)t->data)[i];
-    case DG_I32:
-        return ((const int32_t *)t->data)[i];
-    case DG_U8:
-        return ((const uint8_t *)t->data)[i];
-    }
-    return 0;
-}
-
 /* Copies count elements, converted where the types differ (never to an integer type). */
 static void convert(const dg_tensor *from, dg_type type, int64_t count, void *to)
 {
@@ -155,9 +141,9 @@ static void convert(const dg_tensor *from, dg_type type, int64_t count, void *to
     }
     for (int64_t i = 0; i < count; i++) {
         if (type == DG_F32)
-            ((float *)to)[i] = (float)element(from, i);
+            ((float *)to)[i] = (float)dg_number_get(from->type, from->data, i);
         else
-            ((double *)to)[i] = element(from, i);
+            ((double *)to)[i] = dg_number_get(from->type, from->data, i);
     }
 }
 

@@ -62,17 +62,19 @@ int64_t dg_tensor_not_finite(const dg_tensor *t)
     return -1;
 }
 
-double dg_tensor_number(const dg_tensor *t, int64_t i)
+int64_t dg_tensor_largest(const dg_tensor *t, int64_t first, int64_t n)
 {
-    switch (t->type) {
-    case DG_F32:
-        return (double)((const float *)t->data)[i];
-    case DG_F64:
-        return ((const double *)t->data)[i];
-    case DG_I32:
-        return ((const int32_t *)t->data)[i];
-    case DG_U8:
-        return ((const uint8_t *)t->data)[i];
-    }
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (dg_tensor_number(t, first + i) > dg_tensor_number(t, first + best))
+            best = i;
+    return best;
+}
+
+int dg_tensor_any_nan(const dg_tensor *t, int64_t first, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (isnan(dg_tensor_number(t, first + i)))
+            return 1;
     return 0;
 }

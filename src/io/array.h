@@ -4,7 +4,7 @@
 #ifndef DG_IO_ARRAY_H
 #define DG_IO_ARRAY_H
 
-#include <dagrad/tensor.h>
+#include "base/number.h"
 
 typedef dg_tensor dg_array;
 
@@ -18,6 +18,14 @@ void dg_array_free(dg_array *a);
 int64_t dg_tensor_not_finite(const dg_tensor *t);
 
 /* Element i as a double, whatever the type. */
-double dg_tensor_number(const dg_tensor *t, int64_t i);
+static inline double dg_tensor_number(const dg_tensor *t, int64_t i)
+{
+    return dg_number_get(t->type, t->data, i);
+}
+
+/* Of n elements from `first` on: the place of the largest, from 0, the first of equals; whether one
+ * is NaN. */
+int64_t dg_tensor_largest(const dg_tensor *t, int64_t first, int64_t n);
+int dg_tensor_any_nan(const dg_tensor *t, int64_t first, int64_t n);
 
 #endif

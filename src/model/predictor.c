@@ -3,6 +3,7 @@
  * any. */
 #include "model/predictor.h"
 #include "base/text.h"
+#include "lang/suggest.h"
 #include "train/checkpoint.h"
 #include "train/metric_sums.h"
 #include "train/legend.h"
@@ -350,13 +351,16 @@ dg_status dg_predicted(const dg_predictor *p, const char *output, dg_tensor *t)
     return DG_EUSAGE;
 }
 
-/* The outputs that there are, for who asked for another. */
-static dg_status no_output(const dg_predictor *p, const char *output, dg_diag *why)
+dg_status dg_predictor_no_output(const dg_predictor *p, const char *output, dg_diag *why)
 {
+    dg_suggest s = {.name = output};
     dg_text all = dg_text_make(NULL);
-    for (int k = 0; k < p->n; k++)
+    for (int k = 0; k < p->n; k++) {
+        dg_suggest_try(&s, p->of[k].name);
         dg_text_printf(&all, "%s%s", k ? ", " : "", p->of[k].name);
-    dg_diag_set(why, DG_EUSAGE, "there is no output '%.80s'; the model has: %.400s", output,
+    }
+    dg_diag_set(why, DG_EUSAGE, "there is no output '%s'%s%s%s; the model has: %.400s", output,
+                s.best ? ", did you mean '" : "", s.best ? s.best : "", s.best ? "'?" : "",
                 all.length ? all.data : "none");
     dg_text_free(&all);
     return why->code;
@@ -374,7 +378,7 @@ dg_status dg_model_predict(dg_model *m, int n, const dg_rows in[], const char *o
         return no_memory(why);
     dg_status s = dg_predict(m->own, n, in, why);
     if (s == DG_OK && dg_predicted(m->own, output, t) != DG_OK)
-        s = no_output(m->own, output, why);
+        s = dg_predictor_no_output(m->own, output, why);
     return s;
 }
 

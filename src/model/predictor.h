@@ -47,5 +47,7 @@ dg_status dg_predictor_take(dg_predictor *p, int n, const dg_rows in[], dg_diag 
 dg_status dg_predictor_take_part(dg_predictor *p, const char *part, dg_diag *why);
 /* Predicts from them. */
 dg_status dg_predictor_run(dg_predictor *p, dg_diag *why);
+/* DG_EUSAGE: there is no such output; which there are. */
+dg_status dg_predictor_no_output(const dg_predictor *p, const char *output, dg_diag *why);
 
 #endif

@@ -209,14 +209,8 @@ uint8_t *dg_rows_needed(const dg_graph *g)
     uint8_t *needed = calloc((size_t)g->n_values + 1, 1);
     for (int k = 0; needed && k < g->n_outputs; k++)
         needed[g->outputs[k].value] = 1;
-    for (int k = g->n_nodes - 1; needed && k >= 0; k--) {
-        const dg_node *n = &g->nodes[k];
-        int any = 0;
-        for (int j = 0; j < n->n_out; j++)
-            any |= needed[n->out + j];
-        for (int i = 0; any && i < n->n_in; i++)
-            needed[n->in[i]] = 1; /* 0: none */
-    }
+    if (needed)
+        dg_graph_mark_before(g, needed);
     return needed;
 }
 

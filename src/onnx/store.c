@@ -1,5 +1,6 @@
 /* Tensors of a file that is written. */
 #include "onnx/export.h"
+#include "base/number.h"
 
 #include "onnx/pack.h"
 #include "onnx/proto.h"
@@ -117,14 +118,6 @@ const char *dg_store_real(dg_export *x, const char *near, double v)
 
 /* ---- Values of the graph --------------------------------------------------------------------- */
 
-static double element(const dg_vertex *v, int64_t i)
-{
-    return v->type == DG_F32   ? (double)((const float *)v->data)[i]
-           : v->type == DG_F64 ? ((const double *)v->data)[i]
-           : v->type == DG_I32 ? (double)((const int32_t *)v->data)[i]
-                               : (double)((const uint8_t *)v->data)[i];
-}
-
 const char *dg_store_value(dg_export *x, int32_t id, const char *key, int rank, const int64_t dim[],
                            const int64_t index[])
 {
@@ -137,7 +130,7 @@ const char *dg_store_value(dg_export *x, int32_t id, const char *key, int rank, 
     int64_t n = dg_shape_count(&v->shape);
     bool real = v->type == x->graph->real;
     for (int64_t i = 0; i < n; i++) {
-        double e = element(v, index ? index[i] : i);
+        double e = dg_number_get(v->type, v->data, index ? index[i] : i);
         if (real)
             add_real(x->graph->real, &t, e);
         else

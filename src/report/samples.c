@@ -176,16 +176,6 @@ void dg_samples_free(dg_samples *s)
 
 /* ---- What is shown of them ------------------------------------------------------------------- */
 
-/* The largest of n numbers from `first` on: for labels the estimate is a class. */
-static int64_t largest(const dg_tensor *t, int64_t first, int64_t n)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (dg_tensor_number(t, first + i) > dg_tensor_number(t, first + best))
-            best = i;
-    return best;
-}
-
 /* Entries of an estimate, or of a target, that stand for one label; else 1. */
 static int64_t entries_of(const dg_sample_pair *p, int estimate)
 {
@@ -213,7 +203,7 @@ double dg_sample_value(const dg_sample_pair *p, int estimate, int64_t row, int64
 {
     const dg_tensor *t = tensor_of(p, estimate);
     int64_t entries = entries_of(p, estimate), first = row * dg_shape_row(&t->shape);
-    return entries > 1 ? (double)largest(t, first + i * entries, entries)
+    return entries > 1 ? (double)dg_tensor_largest(t, first + i * entries, entries)
                        : dg_tensor_number(t, first + i);
 }
 

@@ -157,35 +157,19 @@ void dg_versus_free(dg_versus *list, int n)
 
 /* ---- Counting -------------------------------------------------------------------------------- */
 
-static int64_t largest(const dg_tensor *t, int64_t first, int64_t n)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (dg_tensor_number(t, first + i) > dg_tensor_number(t, first + best))
-            best = i;
-    return best;
-}
-
-static int any_nan(const dg_tensor *t, int64_t first, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (isnan(dg_tensor_number(t, first + i)))
-            return 1;
-    return 0;
-}
-
 static void count_classes(dg_versus *v, const dg_tensor *target, const dg_tensor *estimate)
 {
     int64_t n = v->classes, all = dg_shape_count(&estimate->shape) / n;
     int labels = target->type == DG_I32;
     for (int64_t i = 0; v->count && i < all; i++) {
-        int64_t a = labels ? (int64_t)dg_tensor_number(target, i) : largest(target, i * n, n);
+        int64_t a =
+            labels ? (int64_t)dg_tensor_number(target, i) : dg_tensor_largest(target, i * n, n);
         if ((v->ignores && labels && a == v->ignored) || a < 0 || a >= n)
             continue;
-        if (any_nan(estimate, i * n, n))
+        if (dg_tensor_any_nan(estimate, i * n, n))
             v->unreadable++;
         else
-            v->count[a * n + largest(estimate, i * n, n)]++;
+            v->count[a * n + dg_tensor_largest(estimate, i * n, n)]++;
     }
 }
 

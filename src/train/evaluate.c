@@ -1,5 +1,6 @@
 /* Figures of a part of the data; see evaluate.h. */
 #include "train/evaluate.h"
+#include "io/array.h"
 #include "train/explain.h"
 #include <math.h>
 #include <stdlib.h>
@@ -70,8 +71,7 @@ static dg_status row_losses(dg_evaluator *v, int64_t n, double *loss_of, dg_diag
         dg_status s = dg_get(v->program, rho, DG_VALUE, &t);
         int64_t row = dg_shape_row(&t.shape);
         for (int64_t k = 0; s == DG_OK && k < n * row; k++)
-            loss_of[k / row] +=
-                weight * (t.type == DG_F32 ? (double)((float *)t.data)[k] : ((double *)t.data)[k]);
+            loss_of[k / row] += weight * dg_tensor_number(&t, k);
         free(t.data);
         if (s != DG_OK)
             return dg_program_status(v->program, why);

@@ -1,5 +1,6 @@
 /* metrics.jsonl: a line each logged step, and one each epoch, its numbers to nine digits. */
 #include "base/text.h"
+#include "io/array.h"
 #include "io/file.h"
 #include "train/json.h"
 #include "train/rundir.h"
@@ -48,7 +49,7 @@ static double norm(const dg_tensor *t)
     double sum = 0;
     int64_t n = dg_shape_count(&t->shape);
     for (int64_t i = 0; i < n; i++) {
-        double x = t->type == DG_F32 ? (double)((float *)t->data)[i] : ((double *)t->data)[i];
+        double x = dg_tensor_number(t, i);
         sum += x * x;
     }
     return sqrt(sum);

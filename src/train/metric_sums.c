@@ -1,6 +1,7 @@
 /* Sums of metrics; see metric_sums.h. */
 #include "train/metric_sums.h"
 #include "base/text.h"
+#include "io/array.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,7 +260,7 @@ dg_status dg_metric_sums_tangent(const dg_experiment *e, dg_program *p, double *
             return dg_diag_set(why, DG_EMEMORY, "out of memory");
         dg_status s = dg_get(p, v, DG_TANGENT, &t);
         for (int64_t k = 0, n = dg_shape_count(&t.shape); s == DG_OK && k < n; k++)
-            term += t.type == DG_F32 ? (double)((float *)t.data)[k] : ((double *)t.data)[k];
+            term += dg_tensor_number(&t, k);
         free(t.data);
         if (s != DG_OK)
             return dg_program_status(p, why);

@@ -2,6 +2,7 @@
 #include "train/metrics.h"
 #include "base/elem_f64.h"
 #include "base/text.h"
+#include "io/array.h"
 #include <math.h>
 #include <string.h>
 
@@ -111,49 +112,26 @@ int64_t dg_metric_width(const dg_metric *m, const dg_shape *estimate)
     return TALLY + (word(m) == R2 ? COLUMN * components(estimate) : 0);
 }
 
-static double at(const dg_tensor *t, int64_t i)
-{
-    if (t->type == DG_F32)
-        return (double)((const float *)t->data)[i];
-    return t->type == DG_F64 ? ((const double *)t->data)[i] : (double)((const int32_t *)t->data)[i];
-}
-
 /* ---- Classes --------------------------------------------------------------------------------- */
-
-static int64_t largest(const dg_tensor *t, int64_t first, int64_t n)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (at(t, first + i) > at(t, first + best))
-            best = i;
-    return best;
-}
-
-static int any_nan(const dg_tensor *t, int64_t first, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (isnan(at(t, first + i)))
-            return 1;
-    return 0;
-}
 
 /* How many estimates of a row come before that of the target: larger ones, and of equal ones the
  * first. */
 static int64_t rank_of(const dg_tensor *t, int64_t first, int64_t n, int64_t target)
 {
-    double x = at(t, first + target);
+    double x = dg_tensor_number(t, first + target);
     int64_t rank = 0;
     for (int64_t i = 0; i < n; i++)
-        rank += at(t, first + i) > x || (i < target && at(t, first + i) >= x);
+        rank += dg_tensor_number(t, first + i) > x ||
+                (i < target && dg_tensor_number(t, first + i) >= x);
     return rank;
 }
 
 static double cross_entropy(const dg_tensor *t, int64_t first, int64_t n, int64_t target)
 {
-    double most = at(t, first + largest(t, first, n)), sum = 0;
+    double most = dg_tensor_number(t, first + dg_tensor_largest(t, first, n)), sum = 0;
     for (int64_t i = 0; i < n; i++)
-        sum += dg_exp(at(t, first + i) - most);
-    return dg_log(sum) + (most - at(t, first + target));
+        sum += dg_exp(dg_tensor_number(t, first + i) - most);
+    return dg_log(sum) + (most - dg_tensor_number(t, first + target));
 }
 
 /* The class of label r, or the largest entry of distribution r. */
@@ -170,11 +148,11 @@ static dg_status class_of(const dg_tensor *target, int64_t r, int64_t classes, i
                                                      (long long)*k, (long long)classes - 1);
     }
     for (int64_t i = 0; i < classes; i++) {
-        double x = at(target, r * classes + i);
+        double x = dg_tensor_number(target, r * classes + i);
         sum += x;
         least = x < least ? x : least;
     }
-    *k = largest(target, r * classes, classes);
+    *k = dg_tensor_largest(target, r * classes, classes);
     if (fabs(sum - 1) <= slack && least >= -slack)
         return DG_OK;
     return dg_diag_set(why, DG_EDATA,
@@ -203,7 +181,7 @@ static void add_row(const dg_metric *m, double *tally, const dg_tensor *estimate
         return;
     outcome(tally, label)[hit ? HITS : MISSES] += 1;
     if (!hit && !wrong)
-        outcome(tally, largest(estimate, first, classes))[FALSE_HITS] += 1;
+        outcome(tally, dg_tensor_largest(estimate, first, classes))[FALSE_HITS] += 1;
 }
 
 static dg_status add_classes(const dg_metric *m, double *tally, const dg_tensor *target,
@@ -217,7 +195,7 @@ static dg_status add_classes(const dg_metric *m, double *tally, const dg_tensor 
             continue;
         if (class_of(target, r, classes, &label, why) != DG_OK)
             return why->code;
-        int wrong = any_nan(estimate, r * classes, classes);
+        int wrong = dg_tensor_any_nan(estimate, r * classes, classes);
         add_row(m, tally, estimate, r * classes, classes, label, wrong);
         tally[COUNT] += 1;
         tally[NANS] += wrong;
@@ -233,7 +211,7 @@ static dg_status add_sides(const dg_metric *m, double *tally, const dg_tensor *t
     double threshold = dg_attr_real(&m->clause.attrs, 0);
     int64_t classes = outcome_classes(m, &estimate->shape);
     for (int64_t i = 0, n = dg_shape_count(&estimate->shape); i < n; i++) {
-        double a = at(target, i), b = at(estimate, i);
+        double a = dg_tensor_number(target, i), b = dg_tensor_number(estimate, i);
         *row = i;
         if (is_ignored(m, target, i))
             continue;
@@ -254,10 +232,10 @@ static void add_numbers(const dg_metric *m, double *tally, const dg_tensor *targ
                         const dg_tensor *estimate)
 {
     for (int64_t i = 0, n = dg_shape_count(&estimate->shape); i < n; i++) {
-        double d = at(target, i) - at(estimate, i);
+        double d = dg_tensor_number(target, i) - dg_tensor_number(estimate, i);
         tally[SUM] += word(m) == MAE ? fabs(d) : d * d;
         tally[COUNT] += 1;
-        tally[NANS] += isnan(at(estimate, i));
+        tally[NANS] += isnan(dg_tensor_number(estimate, i));
     }
 }
 
@@ -266,10 +244,10 @@ static void add_columns(double *tally, int64_t width, const dg_tensor *target,
 {
     int64_t columns = (width - TALLY) / COLUMN, n = dg_shape_count(&estimate->shape);
     for (int64_t i = 0; i < n && columns > 0; i++) {
-        double *c = tally + TALLY + COLUMN * (i % columns), a = at(target, i);
-        double d = a - at(estimate, i), step = a - c[MEAN];
+        double *c = tally + TALLY + COLUMN * (i % columns), a = dg_tensor_number(target, i);
+        double d = a - dg_tensor_number(estimate, i), step = a - c[MEAN];
         tally[COUNT] += i % columns == 0;
-        tally[NANS] += isnan(at(estimate, i));
+        tally[NANS] += isnan(dg_tensor_number(estimate, i));
         c[MEAN] += step / tally[COUNT];
         c[SQUARES] += step * (a - c[MEAN]);
         c[ERRORS] += d * d;

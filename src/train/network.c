@@ -21,15 +21,14 @@ static void find_needed(network *n)
     for (int id = 1; id <= g->n_values; id++)
         n->needed[id] |=
             g->values[id - 1].kind == DG_PARAMETER || g->values[id - 1].kind == DG_STATE;
-    for (int k = g->n_nodes - 1; k >= 0; k--) {
+    dg_graph_mark_before(g, n->needed);
+    for (int k = 0; k < g->n_nodes; k++) { /* of a node that is needed, all results */
         const dg_node *node = &g->nodes[k];
         int any = 0;
         for (int j = 0; j < node->n_out; j++)
             any |= n->needed[node->out + j];
-        for (int j = 0; any && j < node->n_out; j++)
-            n->needed[node->out + j] = 1;
-        for (int i = 0; any && i < node->n_in; i++)
-            n->needed[node->in[i]] = 1; /* id 0: not given */
+        for (int j = 0; j < node->n_out; j++)
+            n->needed[node->out + j] |= any;
     }
 }
 
