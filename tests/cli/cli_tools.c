@@ -27,6 +27,24 @@ void cli_leave(void)
         fprintf(stderr, "%s is left behind\n", folder);
 }
 
+int cli_set_up(void **state)
+{
+    (void)state;
+    return !cli_enter();
+}
+
+int cli_tear_down(void **state)
+{
+    (void)state;
+    cli_leave();
+    return 0;
+}
+
+void cli_write_text(const char *name, const char *text)
+{
+    cli_write(name, text, strlen(text));
+}
+
 void cli_write(const char *name, const char *bytes, size_t size)
 {
     FILE *f = fopen(name, "wb");

@@ -9,6 +9,11 @@
 const char *cli_enter(void);
 void cli_leave(void);
 
+/* The same as what cmocka calls before and after. */
+int cli_set_up(void **state);
+int cli_tear_down(void **state);
+
+void cli_write_text(const char *name, const char *text);
 void cli_write(const char *name, const char *bytes, size_t size);
 /* Bytes of a file, ended by 0, to be freed; NULL: not there. size may be NULL. */
 char *cli_read(const char *name, size_t *size);

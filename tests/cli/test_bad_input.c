@@ -849,13 +849,6 @@ static int set_up(void **state)
            cli_run("train other.dag --out other --quiet --threads 1");
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 /* The message with % as the folder. */
 static void expand(const char *message, dg_text *out)
 {
@@ -917,5 +910,5 @@ int main(void)
         cmocka_unit_test(each_has_its_message),
         cmocka_unit_test(nothing_is_lost_or_half_written),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

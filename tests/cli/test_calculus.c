@@ -94,13 +94,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 static char *output(void)
 {
     char *text = cli_read("out", NULL);
@@ -256,5 +249,5 @@ int main(void)
         cmocka_unit_test(reversed_graph),          cmocka_unit_test(order_of_computation),
         cmocka_unit_test(vanishing_is_said),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

@@ -131,22 +131,9 @@ static void a_bright_pixel(void **state)
     dg_text_free(&t);
 }
 
-static int enter(void **state)
-{
-    (void)state;
-    return cli_enter() ? 0 : 1;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(right_ones_pass),
                                        cmocka_unit_test(a_bright_pixel)};
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
 }

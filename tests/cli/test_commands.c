@@ -50,13 +50,6 @@ static int set_up(void **state)
     return cli_run("train net.dag --out run --threads 1 --json --require 'accuracy>=0.85'");
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 static char *output(const char *arguments)
 {
     if (cli_run(arguments) != 0) {
@@ -490,5 +483,5 @@ int main(void)
         cmocka_unit_test(convert_goes_there_and_back),
         cmocka_unit_test(every_command_has_help),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

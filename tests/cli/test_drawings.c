@@ -46,13 +46,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 static int count(const char *text, const char *what)
 {
     int n = 0;
@@ -195,5 +188,5 @@ int main(void)
         cmocka_unit_test(one_G_a_node),
         cmocka_unit_test(gradients_fit_a_screen),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

@@ -231,22 +231,9 @@ static void many(void **state)
     dg_text_free(&t);
 }
 
-static int enter(void **state)
-{
-    (void)state;
-    return cli_enter() ? 0 : 1;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(by_value), cmocka_unit_test(any_batch),
                                        cmocka_unit_test(many)};
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
 }

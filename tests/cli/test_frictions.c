@@ -38,13 +38,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 /* Runs, and looks for a text in what it says (file "err" or "out"). */
 static void says(const char *arguments, int code, const char *file, const char *expected)
 {
@@ -167,5 +160,5 @@ int main(void)
         cmocka_unit_test(standardize_names_the_column),
         cmocka_unit_test(metrics_have_nine_digits),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

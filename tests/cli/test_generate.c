@@ -37,7 +37,7 @@ static void make_run(const char *name, const char *model, const char *data)
     cli_write("text.txt", text, sizeof text);
     snprintf(whole, sizeof whole, "%s%s", model, data);
     snprintf(line, sizeof line, "%s.dag", name);
-    cli_write(line, whole, strlen(whole));
+    cli_write_text(line, whole);
     snprintf(line, sizeof line, "train %s.dag --out %s --quiet", name, name);
     if (cli_run(line) != 0)
         fail_msg("%s", cli_read("err", NULL));
@@ -167,19 +167,6 @@ static void test_onehot(void **state)
     expect("onehot --prompt ca --length 3 --temperature 0", "cad\xc3\xa9\n\n");
 }
 
-static int enter(void **state)
-{
-    *state = NULL;
-    return cli_enter() ? 0 : -1;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,5 +175,5 @@ int main(void)
         cmocka_unit_test(test_refused),     cmocka_unit_test(test_causal),
         cmocka_unit_test(test_onehot),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
 }

@@ -182,24 +182,11 @@ static void both_pairs(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return !cli_enter();
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_number_in_three_losses),
         cmocka_unit_test(both_pairs),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
 }

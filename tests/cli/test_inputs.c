@@ -32,11 +32,6 @@ static const char free_model[] =
     "data train { x = npy(\"x.npy\"); t = npy(\"t.npy\") }\n"
     "train { optimizer = sgd(rate=0.1); batch = 4; steps = 3 }\n";
 
-static void write_text(const char *name, const char *text)
-{
-    cli_write(name, text, strlen(text));
-}
-
 /* Numbers 0, 1, 2 (mod 5) of a type, in a shape. */
 static void write_npy(const char *name, dg_type type, dg_shape shape)
 {
@@ -64,9 +59,9 @@ static int set_up(void **state)
     (void)state;
     if (!cli_enter())
         return 1;
-    write_text("t.csv", table);
-    write_text("m.dag", model);
-    write_text("free.dag", free_model);
+    cli_write_text("t.csv", table);
+    cli_write_text("m.dag", model);
+    cli_write_text("free.dag", free_model);
     write_npy("x.npy", DG_F32, (dg_shape){3, {4, 5, 3}});
     uint8_t labels[4] = {0, 1, 2, 1};
     dg_tensor t = {DG_U8, {1, {4}}, labels, 4};
@@ -74,13 +69,6 @@ static int set_up(void **state)
     if (dg_writer_open(&w, "t.npy", NULL) != DG_OK || dg_writer_end(w, dg_npy_write(w, &t)))
         return 1;
     return cli_run("train m.dag --out r --quiet") || cli_run("train free.dag --out f --quiet");
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
 }
 
 static char *output(const char *arguments)
@@ -123,10 +111,10 @@ static void columns_are_taken_by_name(void **state)
     (void)state;
     char *all = output("predict r --input x=t.csv");
     assert_says("t.csv: 3 other columns are passed over");
-    write_text("ab.csv", "a,b\n1,20\n2,10\n3,30\n4,5\n");
-    write_text("ba.csv", "b,a\n20,1\n10,2\n30,3\n5,4\n");
-    write_text("y_too.csv", "b;y;a\n20;41;1\n10;22;2\n30;63;3\n5;14;4\n");
-    write_text("none.csv", "1,20\n2,10\n3,30\n4,5\n");
+    cli_write_text("ab.csv", "a,b\n1,20\n2,10\n3,30\n4,5\n");
+    cli_write_text("ba.csv", "b,a\n20,1\n10,2\n30,3\n5,4\n");
+    cli_write_text("y_too.csv", "b;y;a\n20;41;1\n10;22;2\n30;63;3\n5;14;4\n");
+    cli_write_text("none.csv", "1,20\n2,10\n3,30\n4,5\n");
     static const char *const files[] = {"ab.csv", "ba.csv", "y_too.csv", "none.csv"};
     for (int i = 0; i < 4; i++) {
         char command[64];
@@ -145,10 +133,10 @@ static void columns_are_taken_by_name(void **state)
 static void a_missing_column_is_refused(void **state)
 {
     (void)state;
-    write_text("foo.csv", "foo,bar\n20,1\n");
-    write_text("half.csv", "b,foo\n20,1\n");
-    write_text("three.csv", "1,20,3\n2,10,3\n");
-    write_text("twice.csv", "a,b,a\n1,20,3\n");
+    cli_write_text("foo.csv", "foo,bar\n20,1\n");
+    cli_write_text("half.csv", "b,foo\n20,1\n");
+    cli_write_text("three.csv", "1,20,3\n2,10,3\n");
+    cli_write_text("twice.csv", "a,b,a\n1,20,3\n");
     assert_refused("predict r --input x=foo.csv", 3, "no column 'a'; there is: foo, bar");
     assert_refused("predict r --input x=half.csv", 3, "no column 'a'; there is: b, foo");
     assert_refused("predict r --input x=three.csv", 3, "the model's 2 columns in order, not 3");
@@ -159,14 +147,14 @@ static void a_missing_column_is_refused(void **state)
 static void columns_of_a_whole_table_have_names(void **state)
 {
     (void)state;
-    write_text("in.csv", "u,v\n1,2\n3,5\n4,4\n");
-    write_text("out.csv", "w\n1\n2\n3\n");
-    write_text("all.dag", "input x[N, 2]\ntarget y[N, 1]\np = linear(x, 1)\noutput p\n"
-                          "loss mse(y, p)\n"
-                          "data train { x = csv(\"in.csv\"); y = csv(\"out.csv\") }\n"
-                          "train { optimizer = sgd(rate=0.01); batch = 3; epochs = 5 }\n");
+    cli_write_text("in.csv", "u,v\n1,2\n3,5\n4,4\n");
+    cli_write_text("out.csv", "w\n1\n2\n3\n");
+    cli_write_text("all.dag", "input x[N, 2]\ntarget y[N, 1]\np = linear(x, 1)\noutput p\n"
+                              "loss mse(y, p)\n"
+                              "data train { x = csv(\"in.csv\"); y = csv(\"out.csv\") }\n"
+                              "train { optimizer = sgd(rate=0.01); batch = 3; epochs = 5 }\n");
     assert_int_equal(cli_run("train all.dag --out all --quiet"), 0);
-    write_text("vwu.csv", "v,w,u\n2,0,1\n5,0,3\n4,0,4\n");
+    cli_write_text("vwu.csv", "v,w,u\n2,0,1\n5,0,3\n4,0,4\n");
     assert_same("predict all --input x=in.csv", "predict all --input x=vwu.csv");
 }
 
@@ -174,15 +162,15 @@ static void columns_of_a_whole_table_have_names(void **state)
 static void columns_without_names_are_taken_by_number(void **state)
 {
     (void)state;
-    write_text("bare.csv", "9,1,2,3\n9,3,5,8\n9,4,4,8\n");
-    write_text("bare.dag", "input x[N, 2]\ntarget y[N, 1]\np = linear(x, 1)\noutput p\n"
-                           "loss mse(y, p)\n"
-                           "data train { x = csv(\"bare.csv\", columns=[\"2\", \"3\"])\n"
-                           "             y = csv(\"bare.csv\", columns=[\"4\"]) }\n"
-                           "train { optimizer = sgd(rate=0.01); batch = 3; epochs = 5 }\n");
+    cli_write_text("bare.csv", "9,1,2,3\n9,3,5,8\n9,4,4,8\n");
+    cli_write_text("bare.dag", "input x[N, 2]\ntarget y[N, 1]\np = linear(x, 1)\noutput p\n"
+                               "loss mse(y, p)\n"
+                               "data train { x = csv(\"bare.csv\", columns=[\"2\", \"3\"])\n"
+                               "             y = csv(\"bare.csv\", columns=[\"4\"]) }\n"
+                               "train { optimizer = sgd(rate=0.01); batch = 3; epochs = 5 }\n");
     assert_int_equal(cli_run("train bare.dag --out bare --quiet"), 0);
-    write_text("named.csv", "k,u,v\n9,1,2\n9,3,5\n9,4,4\n");
-    write_text("two.csv", "1,2\n3,5\n4,4\n");
+    cli_write_text("named.csv", "k,u,v\n9,1,2\n9,3,5\n9,4,4\n");
+    cli_write_text("two.csv", "1,2\n3,5\n4,4\n");
     char *all = output("predict bare --input x=bare.csv"),
          *two = output("predict bare --input x=two.csv");
     char *named = output("predict bare --input x=named.csv");
@@ -264,7 +252,7 @@ static void sizes_come_from_the_files(void **state)
 {
     (void)state;
     write_npy("seven.npy", DG_F64, (dg_shape){3, {7, 9, 3}});
-    write_text("labels.csv", "0\n1\n2\n0\n1\n2\n0\n");
+    cli_write_text("labels.csv", "0\n1\n2\n0\n1\n2\n0\n");
     char *text = output("predict f --input x=seven.npy");
     int lines = 0;
     for (char *p = text; (p = strchr(p, '\n')); p++)
@@ -319,5 +307,5 @@ int main(void)
         cmocka_unit_test(sizes_come_from_the_files),
         cmocka_unit_test(one_sample_needs_no_axis_of_rows),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

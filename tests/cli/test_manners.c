@@ -26,26 +26,14 @@ static const char table[] = "a,b\n1,2\n3,4\n5,6\n";
     "\", columns=[\"b\"]) }\n"                                                                     \
     "train { optimizer=sgd(rate=1e-3); batch=2; epochs=1 }\n"
 
-static void write_text(const char *name, const char *text)
-{
-    cli_write(name, text, strlen(text));
-}
-
 static int set_up(void **state)
 {
     (void)state;
     if (!cli_enter())
         return 1;
-    write_text("t.csv", table);
-    write_text("m.dag", LINE_MODEL("t.csv"));
+    cli_write_text("t.csv", table);
+    cli_write_text("m.dag", LINE_MODEL("t.csv"));
     return cli_run("train m.dag --out r --quiet");
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
 }
 
 static void assert_says(const char *file, const char *part)
@@ -136,7 +124,7 @@ static void one_signal_ends_a_wait(void **state)
     };
     assert_int_equal(mkfifo("fifo", 0666), 0);
     assert_int_equal(mkfifo("fifo.csv", 0666), 0);
-    write_text("fifo.dag", LINE_MODEL("fifo"));
+    cli_write_text("fifo.dag", LINE_MODEL("fifo"));
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     fcntl(ends[1], F_SETFD, FD_CLOEXEC);
@@ -282,7 +270,7 @@ static void a_full_standard_output_is_a_failure(void **state)
 static void names_may_begin_with_a_dash(void **state)
 {
     (void)state;
-    write_text("-m.dag", LINE_MODEL("t.csv"));
+    cli_write_text("-m.dag", LINE_MODEL("t.csv"));
     assert_int_equal(cli_run("train --out -dash --quiet -- -m.dag"), 0);
     assert_int_equal(cli_run("eval -- -dash"), 0);
     assert_int_equal(cli_run("show -m.dag"), 2);
@@ -292,7 +280,7 @@ static void names_may_begin_with_a_dash(void **state)
     assert_int_equal(cli_run("train m.dag --out -"), 2);
     assert_says("err", "--out is '-'");
     assert_int_equal(cli_run("show - <m.dag"), 0);
-    write_text("x.csv", "7\n8\n");
+    cli_write_text("x.csv", "7\n8\n");
     assert_int_equal(cli_run("grad - --input x=x.csv <m.dag"), 0);
     assert_int_equal(cli_run("train - --quiet <m.dag"), 0);
     assert_int_equal(access("runs/model-1/last.safetensors", F_OK), 0);
@@ -352,10 +340,10 @@ static void paths_are_bytes(void **state)
     char file[64];
     assert_int_equal(mkdir(folder, 0777), 0);
     dg_format(file, sizeof file, "%s/u.csv", folder);
-    write_text(file, table);
+    cli_write_text(file, table);
     dg_format(file, sizeof file, "%s/l.dag", folder);
-    write_text(file, LINE_MODEL("u.csv"));
-    write_text("u.dag", LINE_MODEL("u.csv"));
+    cli_write_text(file, LINE_MODEL("u.csv"));
+    cli_write_text("u.dag", LINE_MODEL("u.csv"));
     assert_int_equal(cli_run("train u.dag --data caf* --out bytes --quiet"), 0);
     const char *path = path_in("bytes/run.json", "data", "path", &j);
     assert_non_null(path);
@@ -371,7 +359,7 @@ static void paths_are_bytes(void **state)
     assert_int_equal(cli_run("train caf*/l.dag --out caf*/inner --quiet --json"), 0);
     assert_int_equal(cli_run("train --resume caf*/inner --epochs 2 --quiet"), 0);
     dg_format(file, sizeof file, "%s/u.csv", folder);
-    write_text(file, "a,b\n9,2\n3,4\n5,6\n");
+    cli_write_text(file, "a,b\n9,2\n3,4\n5,6\n");
     assert_int_equal(cli_run("train --resume bytes --data caf* --epochs 2 --quiet"), 2);
 }
 
@@ -419,5 +407,5 @@ int main(void)
         cmocka_unit_test(paths_are_bytes),
         cmocka_unit_test(paths_are_long),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

@@ -137,19 +137,6 @@ static void test_show(void **state)
 }
 
 /* One folder for all of them. */
-static int enter(void **state)
-{
-    (void)state;
-    return cli_enter() ? 0 : 1;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,5 +144,5 @@ int main(void)
         cmocka_unit_test(test_show),     cmocka_unit_test(test_same_weights),
         cmocka_unit_test(test_one_row),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
 }

@@ -29,32 +29,20 @@ static const char piped[] = "input x[N, 2]\n"
                             "             t = csv(\"d.csv\", columns=[\"t\"]) }\n"
                             "train { batch = 2; steps = 1; optimizer = sgd(0.001) }\n";
 
-static void write_text(const char *name, const char *text)
-{
-    cli_write(name, text, strlen(text));
-}
-
 static int set_up(void **state)
 {
     char text[1024];
     (void)state;
     if (!cli_enter())
         return 1;
-    write_text("m.dag", model);
-    write_text("d.csv", "p,q,t\n1,-1,3\n1,2,70\n");
-    write_text("x.csv", "p,q\n3,-2\n");
+    cli_write_text("m.dag", model);
+    cli_write_text("d.csv", "p,q,t\n1,-1,3\n1,2,70\n");
+    cli_write_text("x.csv", "p,q\n3,-2\n");
     snprintf(text, sizeof text, piped, "scale(10, 1)");
-    write_text("scaled.dag", text);
+    cli_write_text("scaled.dag", text);
     snprintf(text, sizeof text, piped, "standardize");
-    write_text("standard.dag", text);
-    write_text("bare.dag", "input x[N, 2]\nids = x * 3\n");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
+    cli_write_text("standard.dag", text);
+    cli_write_text("bare.dag", "input x[N, 2]\nids = x * 3\n");
     return 0;
 }
 
@@ -147,7 +135,7 @@ static void a_sample_that_is_not_there(void **state)
 static void large_values_are_told_in_short(void **state)
 {
     (void)state;
-    write_text("wide.dag", "input x[N, 40]\ny = x - x + 2\n");
+    cli_write_text("wide.dag", "input x[N, 40]\ny = x - x + 2\n");
     prints("grad wide.dag --batch 1 --print y",
            "y  [1, 40]\n  from +2 to +2, rms 2; first +2 +2 +2 +2 +2 +2 +2 +2 ...\n");
 }
@@ -155,7 +143,7 @@ static void large_values_are_told_in_short(void **state)
 static void a_model_needs_no_output(void **state)
 {
     (void)state;
-    write_text("two.csv", "1,-2\n");
+    cli_write_text("two.csv", "1,-2\n");
     prints("grad bare.dag --input x=two.csv --print ids", "ids  [1, 2]\n  +3  -6\n");
     prints("grad bare.dag --input x=two.csv --jacobian x --of ids",
            "jacobian of ids by x  [2, 2]\n  +3   0\n   0  +3\n"
@@ -223,5 +211,5 @@ int main(void)
         cmocka_unit_test(values_of_parameters),
         cmocka_unit_test(arrays_are_chosen),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

@@ -81,7 +81,7 @@ static void run_case(const origin_case *c)
     dg_format(target, sizeof target, "%.*s", (int)(4 * rows), targets);
     cli_write("m.dag", c->model, strlen(c->model));
     cli_write("x.csv", c->x, strlen(c->x));
-    cli_write("t.csv", target, strlen(target));
+    cli_write_text("t.csv", target);
     assert_int_equal(system("rm -rf run"), 0);
     int code = cli_run(c->arguments);
     char *out = cli_read("out", NULL), *err = cli_read("err", NULL);
@@ -131,22 +131,9 @@ static void in_the_test_part(void **state)
     }
 }
 
-static int enter(void **state)
-{
-    (void)state;
-    return cli_enter() ? 0 : 1;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(planted),
                                        cmocka_unit_test(in_the_test_part)};
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
 }

@@ -37,13 +37,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 /* ---- A terminal ------------------------------------------------------------------------------ */
 
 enum { ROWS = 8, MOST_COLUMNS = 256, LINES = 256 };
@@ -335,5 +328,5 @@ int main(void)
         cmocka_unit_test(a_pipe_gets_a_line_every_ten_seconds),
         cmocka_unit_test(quiet_is_quiet),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

@@ -32,30 +32,18 @@ static const char yes_or_no[] =
     "loss sigmoid_cross_entropy(t, y)\ndata train { z = csv(\"s.csv\", columns=[\"a\"])\n"
     "t = csv(\"s.csv\", columns=[\"t\"]) }\ntrain { optimizer = gd(rate=1e-30); epochs = 1 }\n";
 
-static void write_all(const char *name, const char *text)
-{
-    cli_write(name, text, strlen(text));
-}
-
 static int enter(void **state)
 {
     (void)state;
     cli_enter();
-    write_all("c.dag", classes);
-    write_all("t.csv", table);
-    write_all("n.dag", numbers);
-    write_all("n.csv", "a,t\n1,1\n2,3\n5,1\n");
-    write_all("s.dag", yes_or_no);
-    write_all("s.csv", "a,t\n1,1\n2,1\n-3,1\n4,0\n-5,0\n");
+    cli_write_text("c.dag", classes);
+    cli_write_text("t.csv", table);
+    cli_write_text("n.dag", numbers);
+    cli_write_text("n.csv", "a,t\n1,1\n2,3\n5,1\n");
+    cli_write_text("s.dag", yes_or_no);
+    cli_write_text("s.csv", "a,t\n1,1\n2,1\n-3,1\n4,0\n-5,0\n");
     return cli_run("train c.dag --out c --quiet") || cli_run("train n.dag --out n --quiet") ||
            cli_run("train s.dag --out s --quiet");
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
 }
 
 /* The text of a file, which must be there. */
@@ -233,5 +221,5 @@ int main(void)
         cmocka_unit_test(a_failure_is_a_warning),
         cmocka_unit_test(what_is_no_run_is_told),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, enter, cli_tear_down);
 }

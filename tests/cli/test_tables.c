@@ -54,13 +54,6 @@ static int trained(void **state)
     return cli_run("train m.dag --out run --quiet");
 }
 
-static int leave(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 static void says(const char *file, const char *part)
 {
     char *text = cli_read(file, NULL);
@@ -176,14 +169,14 @@ static void test_copies(void **state)
                  "loss mse(next, y)\ndata train { x = %s; next = %s }\n"
                  "train { optimizer = gd(rate=1e-4); steps = 1 }\n",
                  source[k], source[k]);
-        cli_write("i.dag", dag, strlen(dag));
+        cli_write_text("i.dag", dag);
         assert_int_equal(cli_run("train i.dag --out copy --quiet"), 2);
         says("err", said[k]);
         snprintf(dag, sizeof dag,
                  "input x[N, 4, 1]\ny = linear(x, 1)\noutput y\nloss mse(x, y)\n"
                  "data train { x = %s }\ntrain { optimizer = gd(rate=1e-4); steps = 1 }\n",
                  source[k]);
-        cli_write("i.dag", dag, strlen(dag));
+        cli_write_text("i.dag", dag);
         assert_int_equal(cli_run(k ? "train i.dag --out series" : "train i.dag --out text"), 0);
     }
 }
@@ -221,5 +214,5 @@ int main(void)
         cmocka_unit_test(test_text),    cmocka_unit_test(test_dates),
         cmocka_unit_test(test_copies),
     };
-    return cmocka_run_group_tests(tests, trained, leave);
+    return cmocka_run_group_tests(tests, trained, cli_tear_down);
 }

@@ -25,7 +25,7 @@ int model_digits(void)
 {
     char text[1500];
     dg_format(text, sizeof text, "%s%s", model_digits_text, blocks);
-    cli_write("digits.dag", text, strlen(text));
+    cli_write_text("digits.dag", text);
     return cli_run("train digits.dag --out digits --quiet");
 }
 

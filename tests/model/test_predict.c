@@ -38,11 +38,6 @@ static const char free_model[] =
     "input x[N, T, 3]\ntarget t[N, 2]\ny = linear(mean(x, axis=1), 2)\noutput y\nloss mse(t, y)\n"
     "data train { x = npy(\"x.npy\"); t = npy(\"y.npy\") }\n"
     "train { optimizer = sgd(rate=0.1); batch = 4; steps = 3 }\n";
-static void write_text(const char *name, const char *text)
-{
-    cli_write(name, text, strlen(text));
-}
-
 static void write_npy(const char *name, dg_type type, dg_shape shape)
 {
     dg_array a;
@@ -60,21 +55,14 @@ static int set_up(void **state)
     (void)state;
     if (!cli_enter())
         return 1;
-    write_text("t.csv", table);
-    write_text("words.dag", words_model);
-    write_text("free.dag", free_model);
+    cli_write_text("t.csv", table);
+    cli_write_text("words.dag", words_model);
+    cli_write_text("free.dag", free_model);
     write_npy("x.npy", DG_F32, (dg_shape){3, {4, 5, 3}});
     write_npy("y.npy", DG_F32, (dg_shape){2, {4, 2}});
     write_npy("long.npy", DG_F32, (dg_shape){3, {6, 9, 3}});
     return cli_run("train words.dag --out words --quiet") ||
            cli_run("train free.dag --out free --quiet") || model_digits();
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
 }
 
 static void assert_same_bits(const dg_tensor *a, const dg_tensor *b)
@@ -244,7 +232,7 @@ static void all_that_is_wrong_is_data(void **state)
 {
     (void)state;
     static const char text[] = "input x[N, 2]\ny = conv(x, 3, kernal=3)\noutput z\n";
-    write_text("wrong.dag", text);
+    cli_write_text("wrong.dag", text);
     dg_model *m = dg_model_open("wrong.dag", NULL);
     dg_diag d;
     assert_int_equal(dg_model_status(m, &d), DG_EMODEL);
@@ -402,5 +390,5 @@ int main(void)
         cmocka_unit_test(nothing_grows),
         cmocka_unit_test(the_largest_are_found),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

@@ -48,13 +48,6 @@ static int set_up(void **state)
     return !cli_enter() || model_digits();
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 static dg_model *open_with(dg_model_options o, const char *path)
 {
     dg_diag why = {.code = DG_OK};
@@ -225,5 +218,5 @@ int main(void)
         cmocka_unit_test(a_caller_fills_the_batches),
         cmocka_unit_test(a_fill_that_fails_ends_it),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

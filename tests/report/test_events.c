@@ -220,13 +220,6 @@ static int enter(void **state)
     return 0;
 }
 
-static int leave(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,5 +228,5 @@ int main(void)
         cmocka_unit_test(a_training_is_read_back),
         cmocka_unit_test(a_folder_that_cannot_be_made),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, enter, cli_tear_down);
 }

@@ -44,7 +44,7 @@ static int set_up(void **state)
         return -1;
     for (int i = 0; i < 32; i++)
         dg_format(rows + strlen(rows), sizeof rows - strlen(rows), "%d,%d\n", i, i * i % 17);
-    cli_write("d.csv", rows, strlen(rows));
+    cli_write_text("d.csv", rows);
     cli_write("m.dag", text, sizeof text - 1);
     return 0;
 }
@@ -255,7 +255,7 @@ static void many_epochs_save_seldom(void **state)
     static const char *const named[] = {"train", "gd.dag", "--out", "gd", "--quiet", NULL};
     char *model = cli_read("m.dag", NULL), *at = strstr(model, "\ntrain {");
     dg_format(at, 100, "\ntrain { optimizer = gd(rate=1e-3); steps = 1000; split = 0.25 }\n");
-    cli_write("gd.dag", model, strlen(model));
+    cli_write_text("gd.dag", model);
     free(model);
     struct timespec a, b;
     clock_gettime(CLOCK_MONOTONIC, &a);

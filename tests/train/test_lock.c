@@ -21,13 +21,6 @@ static int set_up(void **state)
     return cli_enter() && mkdir("run", 0777) == 0 ? 0 : -1;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    cli_leave();
-    return 0;
-}
-
 static int said, refusal;
 
 static void say(void *user, const char *text)
@@ -113,5 +106,5 @@ int main(void)
         cmocka_unit_test(a_killed_holder_holds_nothing),
         cmocka_unit_test(no_locks_is_a_warning),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

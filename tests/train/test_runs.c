@@ -48,7 +48,7 @@ static int set_up(void **state)
     for (int i = 0; i < 40; i++)
         dg_format(rows + strlen(rows), sizeof rows - strlen(rows), "%g,%g\n", i * 0.05 - 1,
                   2 * (i * 0.05 - 1) + (i % 3) * 0.1);
-    cli_write("d.csv", rows, strlen(rows));
+    cli_write_text("d.csv", rows);
     cli_write("one.csv", "1\n1\n1\n1\n", 8);
     cli_write("two.csv", "2\n2\n2\n2\n", 8);
     cli_write("turn.dag", turn_text, sizeof turn_text - 1);
@@ -66,7 +66,7 @@ static void write_line(const char *name, const char *train)
 {
     char text[2048];
     dg_format(text, sizeof text, "%strain { %s }\n", line_text, train);
-    cli_write(name, text, strlen(text));
+    cli_write_text(name, text);
 }
 
 /* Runs it, with this exit code; what is in standard error is to have `part` (NULL: anything). */
@@ -217,7 +217,7 @@ static void run_files_say_what_was_trained(void **state)
     char text[2048];
     dg_format(text, sizeof text, "# a comment\n%smetric mae(t, y)\ntrain { %s }\n", line_text,
               "optimizer = sgd(rate=0.2); batch = 8; epochs = 5");
-    cli_write("metric.dag", text, strlen(text));
+    cli_write_text("metric.dag", text);
     run(0, "train metric.dag --resume plain --epochs 5 --quiet", NULL);
     evaluated = output("eval plain");
     assert_non_null(strstr(evaluated, "\nmae "));
@@ -237,7 +237,7 @@ static void what_judges_may_be_named(void **state)
               "%sdata validation { x = csv(\"d.csv\", columns=[\"a\"]); "
               "t = csv(\"d.csv\", columns=[\"b\"]) }\ntrain { %s }\n",
               line_text, "optimizer = sgd(rate=0.05); batch = 8; epochs = 6");
-    cli_write("judged.dag", text, strlen(text));
+    cli_write_text("judged.dag", text);
     run(2, "train judged.dag --resume judge --epochs 6",
         "validation x of the run in 'judge' was nothing");
     run(0, "train --resume judge --epochs 6 --set split=0.25 --quiet", NULL);
@@ -274,7 +274,7 @@ static void another_network_is_refused(void **state)
         char *at = strstr(text, edit[i].from), *rest = strdup(at + strlen(edit[i].from));
         dg_format(at, sizeof text - (size_t)(at - text), "%s%s", edit[i].to, rest);
         free(rest);
-        cli_write("edit.dag", text, strlen(text));
+        cli_write_text("edit.dag", text);
         dg_format(command, sizeof command, "train edit.dag --resume net --epochs 3 --set clip=1");
         if (edit[i].found) /* an input that nothing uses is the same network */
             run(2, command, "the network is not the one of the run in 'net'");
@@ -287,7 +287,7 @@ static void another_network_is_refused(void **state)
     char *at = strstr(text, "linear(1)"), *rest = strdup(at + 9);
     dg_format(at, sizeof text - (size_t)(at - text), "linear(1, init=zeros)%s", rest);
     free(rest);
-    cli_write("init.dag", text, strlen(text));
+    cli_write_text("init.dag", text);
     run(0, "train init.dag --resume net --epochs 2 --quiet", NULL);
 }
 
@@ -529,7 +529,7 @@ static void write_sorted(void)
                   i < 60   ? 0
                   : i < 80 ? 1
                            : 2);
-    cli_write("sorted.csv", rows, strlen(rows));
+    cli_write_text("sorted.csv", rows);
 }
 
 static void write_classes(const char *name, const char *head, const char *more)
@@ -542,7 +542,7 @@ static void write_classes(const char *name, const char *head, const char *more)
               "c = csv(\"sorted.csv\", columns=[\"b\"]) }\n"
               "train { optimizer = sgd(rate=1e-5); batch = 16; epochs = 1%s }\n",
               head, more);
-    cli_write(name, text, strlen(text));
+    cli_write_text(name, text);
 }
 
 /* Rows of the validation part, as eval lists them. */

@@ -169,7 +169,7 @@ static void go(int k, int patience)
               "%sprecision = f64 }\n",
               text, cases[k].rate, cases[k].schedule, EPOCHS, stop);
     dg_format(what, sizeof what, "%s, patience %d", cases[k].schedule, patience);
-    cli_write("m.dag", model, strlen(model));
+    cli_write_text("m.dag", model);
     assert_int_equal(system("rm -rf r"), 0);
     assert_int_equal(cli_run("train m.dag --out r --quiet"), 0);
     compare_log(&c, what);
