@@ -210,8 +210,14 @@ static int convert_onnx(const char *in, const char *out, const char *layout, dg_
     onnx->first = layout && strcmp(layout, "nchw") == 0;
     if (layout && !onnx->plain && !onnx->first)
         return dg_usage(&dg_command_convert, "--layout is source or nchw");
+    if (onnx->first && onnx->transforms)
+        return dg_usage(&dg_command_convert,
+                        "--layout nchw does not go with --with-transforms: raw rows have the axes "
+                        "of the data");
     if (dg_is_run(in) && dg_is_onnx(out))
         return dg_convert_to_onnx(in, out, onnx);
+    if (onnx->transforms)
+        return dg_usage(&dg_command_convert, "--with-transforms goes with a run IN and OUT.onnx");
     if (onnx->weights && !(dg_is_onnx(in) && dg_is_onnx(out)))
         return dg_usage(&dg_command_convert,
                         "--weights RUN goes with IN.onnx and OUT.onnx, or a run IN");
@@ -259,6 +265,8 @@ static int convert(int argc, char **argv)
         {"layout", FLAG_TEXT, &layout, "HOW",
          "source: inputs and outputs keep the axes of the ONNX file; nchw: pictures of the one "
          "that is written have their channels first"},
+        {"with-transforms", FLAG_ON, &onnx.transforms, NULL,
+         "the ONNX file of a run takes raw rows and gives results in the units of the data"},
         {"fixed", FLAG_ON, &onnx.fixed, NULL,
          "no axis of the ONNX file is a batch: sizes stay as they are"},
         {"size", FLAG_LIST, &onnx.size, "NAME=N", "a size that the ONNX file leaves open"},

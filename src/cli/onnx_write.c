@@ -96,14 +96,16 @@ static int open_run(const char *run, const char *weights, const dg_onnx_sizes *s
     return dg_tell_model(dg_experiment_status(o->e) == DG_OK ? o->other : o->e);
 }
 
-static dg_status write_file(const opened *o, const char *out, int first, dg_text *file,
-                            dg_diag *why)
+static dg_status write_file(const opened *o, const char *out, int first, const dg_pipes *pipes,
+                            dg_text *file, dg_diag *why)
 {
     dg_onnx_writing w = {.graph = o->e->model->graph,
                          .other = o->other ? o->other->model->graph : NULL,
                          .name = o->e->model->name,
                          .input_free = o->free,
-                         .first = first};
+                         .first = first,
+                         .n_pipes = pipes->n,
+                         .pipes = pipes->pipe};
     dg_status s = dg_onnx_write(&w, file, why);
     return s == DG_OK ? dg_file_write(out, file->data, file->length, why) : s;
 }
@@ -113,6 +115,7 @@ int dg_convert_to_onnx(const char *run, const char *out, const dg_onnx_flags *f)
     dg_diag why = {.code = DG_OK};
     dg_onnx_sizes sizes = {0};
     opened o = {NULL, NULL, NULL};
+    dg_pipes pipes = {.n = 0};
     dg_text file = dg_text_make(NULL), which = dg_text_make(NULL);
     int code = dg_need_run(command, run);
     if (code == EXIT_DONE)
@@ -121,7 +124,10 @@ int dg_convert_to_onnx(const char *run, const char *out, const dg_onnx_flags *f)
         code = EXIT_USAGE;
     if (code == EXIT_DONE)
         code = open_run(run, f->weights, &sizes, &o);
-    if (code == EXIT_DONE && write_file(&o, out, f->first, &file, &why) != DG_OK)
+    if (code == EXIT_DONE && f->transforms &&
+        dg_pipes_make(&pipes, o.e, run, f->weights, &why) != DG_OK)
+        code = dg_tell(command, &why);
+    if (code == EXIT_DONE && write_file(&o, out, f->first, &pipes, &file, &why) != DG_OK)
         code = dg_tell(command, &why);
     if (code == EXIT_DONE) {
         dg_weights_text(o.e, &which);
@@ -130,6 +136,7 @@ int dg_convert_to_onnx(const char *run, const char *out, const dg_onnx_flags *f)
     dg_text_free(&file);
     dg_text_free(&which);
     dg_onnx_sizes_free(&sizes);
+    dg_pipes_free(&pipes);
     close_run(&o);
     return code;
 }

@@ -161,7 +161,7 @@ static void add_input(dg_export *x, int32_t id)
     bool real = v->type == x->graph->real, piped = h->pipe && h->pipe->n;
     free_names(x, id, free);
     if (piped) {
-        shape = dg_pipe_before(h->pipe, shape);
+        shape = dg_pipe_before(h->pipe, shape, free);
         axes = DG_AXES_PLAIN;
     }
     if (axes == DG_AXES_FIRST)

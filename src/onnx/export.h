@@ -134,8 +134,8 @@ const dg_put_row *dg_put_find(const char *node); /* NULL: none */
 
 /* ---- put_pipe.c ------------------------------------------------------------------------------ */
 
-/* The shape of a row that the pipe takes, where it gives rows of this shape. */
-dg_shape dg_pipe_before(const dg_onnx_pipe *pipe, dg_shape after);
+/* The shape that the pipe takes, where it gives this one, and the names of its free sizes. */
+dg_shape dg_pipe_before(const dg_onnx_pipe *pipe, dg_shape after, const char *free[]);
 /* The stages of the pipe on `in`, plain; out NULL: a new name. */
 const char *dg_put_pipe(dg_export *x, const dg_onnx_pipe *pipe, const char *in, const char *out);
 

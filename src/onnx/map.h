@@ -16,10 +16,10 @@ dg_mapping dg_map_reshape, dg_map_flatten, dg_map_transpose, dg_map_squeeze, dg_
 dg_mapping dg_map_reduce, dg_map_softmax, dg_map_cumsum;                  /* map_reduce.c */
 dg_mapping dg_map_batchnorm, dg_map_instancenorm, dg_map_groupnorm, dg_map_layernorm;
 /* map_norm.c */
-dg_mapping dg_map_attention;                         /* map_attention.c */
-dg_mapping dg_map_resize, dg_map_lrn;                /* map_scale.c */
-dg_mapping dg_map_recurrent;                         /* map_recurrent.c */
-dg_mapping dg_map_compare, dg_map_not, dg_map_where; /* map_truth.c */
+dg_mapping dg_map_attention;                                       /* map_attention.c */
+dg_mapping dg_map_resize, dg_map_lrn;                              /* map_scale.c */
+dg_mapping dg_map_recurrent;                                       /* map_recurrent.c */
+dg_mapping dg_map_compare, dg_map_not, dg_map_isnan, dg_map_where; /* map_truth.c */
 
 /* map_position.c: a sum with the learned vectors of dagrad's node position. */
 bool dg_onnx_position(dg_import *m, const dg_step *s);

@@ -86,6 +86,12 @@ bool dg_map_not(dg_import *m, const dg_step *s)
     return true;
 }
 
+bool dg_map_isnan(dg_import *m, const dg_step *s)
+{
+    dg_onnx_like(m, s, s->out[0], s->in[0], "not_equal(%s, %s)", s->in[0]->dag, s->in[0]->dag);
+    return true;
+}
+
 /* A constant operand as a number or a declared one, stretched to the others. */
 bool dg_map_where(dg_import *m, const dg_step *s)
 {

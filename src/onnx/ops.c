@@ -45,6 +45,7 @@ static const dg_onnx_op ops[] = {
     {"HardSwish", 1, NULL, dg_map_unary},
     {"Identity", 1, dg_fold_identity, dg_map_identity},
     {"InstanceNormalization", 3, NULL, dg_map_instancenorm},
+    {"IsNaN", 1, NULL, dg_map_isnan},
     {"LRN", 1, NULL, dg_map_lrn},
     {"LSTM", 3, NULL, dg_map_recurrent},
     {"LayerNormalization", 2, NULL, dg_map_layernorm},

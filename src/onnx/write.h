@@ -15,13 +15,20 @@
 #include <dagrad/graph.h>
 
 /* What is done to a value outside of the graph: a step of a pipe. */
+typedef enum {
+    DG_STAGE_ADD,
+    DG_STAGE_MUL,    /* of x: one number, or one for each place of the last axis */
+    DG_STAGE_FILL,   /* a gap, which is NaN, becomes such a number */
+    DG_STAGE_GAP,    /* 1 for a gap, else 0 */
+    DG_STAGE_ONEHOT, /* the last axis: a label becomes n numbers */
+    DG_STAGE_WORDS,  /* rows of n labels become one-hot vectors of x sizes, joined */
+    DG_STAGE_CROP    /* the middle of a picture, n by columns */
+} dg_stage_kind;
+
 typedef struct dg_onnx_stage {
-    enum { DG_STAGE_AFFINE, DG_STAGE_ONEHOT, DG_STAGE_CROP } kind;
-    int64_t n, columns;  /* affine: numbers of a and b, 1 or the last axis; onehot: its length;
-                              crop: rows and columns */
-    const double *a, *b; /* x a + b */
-    int64_t top, left;   /* crop: where the window begins, in a picture of the shape below */
-    dg_shape before;     /* of a row before it */
+    dg_stage_kind kind;
+    int64_t n, columns;
+    const double *x; /* n numbers */
 } dg_onnx_stage;
 
 typedef struct dg_onnx_pipe {
