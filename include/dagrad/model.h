@@ -65,6 +65,11 @@ typedef struct {
     int data;    /* 1: the model's data blocks are read, to train on and for dg_predict_part */
     void (*log)(void *user, const char *line); /* remarks; NULL: silence */
     void *user;
+    /* How a file of weights is read, here and by dg_train. layout: "dagrad" or "pytorch", a state
+     * dict; NULL: the file tells. map: "OLD=NEW", a module of PyTorch and a node ("*": any text). */
+    const char *layout;
+    const char *const *map;
+    int n_map;
 } dg_model_options;
 
 /* path: a .dag, a run directory, an .onnx. NULL only out of memory: ask its status. o may be NULL.

@@ -28,6 +28,15 @@ typedef struct dg_flag {
     const char *text;
 } dg_flag;
 
+/* --layout and --map, which say how a file of --weights is read; and their help. */
+typedef struct dg_as_flags {
+    const char *layout;
+    dg_list map;
+} dg_as_flags;
+
+extern const char dg_layout_text[], dg_map_text[];
+dg_weights_as dg_as_of(const dg_as_flags *f);
+
 typedef struct dg_command {
     const char *name;
     const char *usage; /* "MODEL [--out RUN] ..." */

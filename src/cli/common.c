@@ -161,6 +161,16 @@ int dg_stopped(void)
     return 128 + (int)dg_stop_signal;
 }
 
+const char dg_layout_text[] =
+    "of a --weights file: dagrad or pytorch (a state dict), where it does not tell";
+const char dg_map_text[] =
+    "a module of PyTorch is this node, a tensor this parameter; patterns \"a.*=b.*\" (repeatable)";
+
+dg_weights_as dg_as_of(const dg_as_flags *f)
+{
+    return (dg_weights_as){.layout = f->layout, .map = f->map.item, .n_map = f->map.n};
+}
+
 static void say(void *user, const char *text)
 {
     const dg_command *c = user;

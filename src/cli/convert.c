@@ -203,17 +203,23 @@ static int ends_with(const char *name, const char *end)
     return n > k && strcmp(name + n - k, end) == 0;
 }
 
-/* Where IN or OUT is an ONNX file that is read or written; -1: it is not so. */
-static int convert_onnx(const char *in, const char *out, const char *layout, dg_onnx_flags *onnx)
+/* Where a network is read or written, not arrays; -1: it is not so. */
+static int convert_network(const char *in, const char *out, const char *layout, dg_onnx_flags *onnx)
 {
     onnx->plain = layout && strcmp(layout, "source") == 0;
     onnx->first = layout && strcmp(layout, "nchw") == 0;
-    if (layout && !onnx->plain && !onnx->first)
-        return dg_usage(&dg_command_convert, "--layout is source or nchw");
+    const int torch = layout && strcmp(layout, "pytorch") == 0;
+    if (layout && !onnx->plain && !onnx->first && !torch)
+        return dg_usage(&dg_command_convert, "--layout is source, nchw or pytorch");
     if (onnx->first && onnx->transforms)
         return dg_usage(&dg_command_convert,
                         "--layout nchw does not go with --with-transforms: raw rows have the axes "
                         "of the data");
+    if (torch && dg_is_run(in) && ends_with(out, ".safetensors"))
+        return dg_convert_to_pytorch(in, out, onnx);
+    if (torch)
+        return dg_usage(&dg_command_convert,
+                        "--layout pytorch goes with a run IN and OUT.safetensors");
     if (dg_is_run(in) && dg_is_onnx(out))
         return dg_convert_to_onnx(in, out, onnx);
     if (onnx->transforms)
@@ -264,7 +270,8 @@ static int convert(int argc, char **argv)
          "frozen or train; as the ONNX file says by default"},
         {"layout", FLAG_TEXT, &layout, "HOW",
          "source: inputs and outputs keep the axes of the ONNX file; nchw: pictures of the one "
-         "that is written have their channels first"},
+         "that is written have their channels first; pytorch: the weights of a run IN as a state "
+         "dict"},
         {"with-transforms", FLAG_ON, &onnx.transforms, NULL,
          "the ONNX file of a run takes raw rows and gives results in the units of the data"},
         {"fixed", FLAG_ON, &onnx.fixed, NULL,
@@ -289,7 +296,7 @@ static int convert(int argc, char **argv)
     if (!place[1])
         return dg_usage(&dg_command_convert,
                         place[0] ? "OUT is missing" : "IN and OUT are missing");
-    code = convert_onnx(place[0], place[1], layout, &onnx);
+    code = convert_network(place[0], place[1], layout, &onnx);
     if (code >= 0)
         return code;
     if (dg_format_of(place[1]) == DG_FORMAT_OTHER) {

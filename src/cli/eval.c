@@ -14,6 +14,7 @@
 typedef struct eval_options {
     const char *part, *weights;
     dg_list data, node;
+    dg_as_flags as;
     int64_t worst, threads;
     int json;
 } eval_options;
@@ -131,8 +132,11 @@ static int survey_run(const char *run, const eval_options *o, const dg_plugins *
     int code = EXIT_DONE;
     dg_diag why = {.code = DG_OK};
     dg_survey s = {.e = NULL};
-    dg_experiment_options eo = {
-        .dirs = o->data.item, .n_dirs = o->data.n, .types = plugins->type, .n_types = plugins->n};
+    dg_experiment_options eo = {.dirs = o->data.item,
+                                .n_dirs = o->data.n,
+                                .types = plugins->type,
+                                .n_types = plugins->n,
+                                .as = dg_as_of(&o->as)};
     dg_experiment *e = dg_open_either(&dg_command_eval, run, o->weights, &eo, &code);
     int part = e ? choose_part(e, o->part) : -1;
     if (part < 0) {
@@ -246,6 +250,8 @@ static int eval(int argc, char **argv)
         {"part", FLAG_TEXT, &o.part, "PART", "train, validation or test; the last there is"},
         {"weights", FLAG_TEXT, &o.weights, "FILE",
          "last, best (the default where there is a validation part), or a file"},
+        {"layout", FLAG_TEXT, &o.as.layout, "HOW", dg_layout_text},
+        {"map", FLAG_LIST, &o.as.map, "OLD=NEW", dg_map_text},
         {"worst", FLAG_COUNT, &o.worst, "N", "the N samples with the largest loss"},
         {"json", FLAG_ON, &o.json, NULL, "as JSON, on one line"},
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},

@@ -26,6 +26,7 @@ enum { SOME_SIZE = 8 }; /* of free dimensions, while the window is not known */
 typedef struct generate_options {
     const char *prompt, *temperature, *weights;
     dg_list node;
+    dg_as_flags as;
     int64_t length, seed, window, threads;
     double heat; /* temperature as a number */
 } generate_options;
@@ -106,8 +107,11 @@ static int open_run(generator *g, const char *run, const generate_options *o,
 {
     int code;
     dg_diag why = {.code = DG_OK};
-    dg_experiment_options eo = {
-        .types = plugins->type, .n_types = plugins->n, .without_data = 1, .size = SOME_SIZE};
+    dg_experiment_options eo = {.types = plugins->type,
+                                .n_types = plugins->n,
+                                .without_data = 1,
+                                .size = SOME_SIZE,
+                                .as = dg_as_of(&o->as)};
     dg_experiment *first = dg_open_either(&dg_command_generate, run, "", &eo, &code);
     if (!first)
         return code;
@@ -383,6 +387,8 @@ static int generate(int argc, char **argv)
          "training data"},
         {"weights", FLAG_TEXT, &o.weights, "FILE",
          "last, best (the default where there is a validation part), or a file"},
+        {"layout", FLAG_TEXT, &o.as.layout, "HOW", dg_layout_text},
+        {"map", FLAG_LIST, &o.as.map, "OLD=NEW", dg_map_text},
         {"threads", FLAG_COUNT, &o.threads, "N",
          "one for each processor; they change no character"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},

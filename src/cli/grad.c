@@ -28,6 +28,7 @@ enum { MOST_TENSORS = 4096 };
 
 typedef struct grad_options {
     const char *weights, *out, *jacobian, *tangent, *of;
+    dg_as_flags as;
     dg_list input, keep, wrt, print, node, data, set; /* node: names, and shared objects */
     int64_t batch, threads, seed, sample;
     int raw;
@@ -643,6 +644,8 @@ static int grad_main(int argc, char **argv)
     const dg_flag flags[] = {
         {"weights", FLAG_TEXT, &o.weights, "FILE",
          "parameters (safetensors; of a run: last, best)"},
+        {"layout", FLAG_TEXT, &o.as.layout, "HOW", dg_layout_text},
+        {"map", FLAG_LIST, &o.as.map, "OLD=NEW", dg_map_text},
         {"input", FLAG_LIST, &o.input, "NAME=FILE",
          "rows of an input or target, through its fixed transforms (repeatable)"},
         {"raw", FLAG_ON, &o.raw, NULL, "--input is as the network sees it, past its transforms"},
@@ -688,6 +691,7 @@ static int grad_main(int argc, char **argv)
                                 .n_dirs = o.data.n,
                                 .types = plugins.type,
                                 .n_types = plugins.n,
+                                .as = dg_as_of(&o.as),
                                 .losses = 1,
                                 .no_output = 1};
     return at_point(place[0], &o, &eo);

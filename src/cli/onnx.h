@@ -53,5 +53,7 @@ int dg_convert_from_onnx(const char *in, const char *out, const dg_onnx_flags *f
 int dg_convert_back(const char *in, const char *out, const dg_onnx_flags *f);
 /* The network of a run as an ONNX file; f->weights: which, as eval takes them. */
 int dg_convert_to_onnx(const char *run, const char *out, const dg_onnx_flags *f);
+/* The weights of a run as a state dict of PyTorch (pytorch.c). */
+int dg_convert_to_pytorch(const char *run, const char *out, const dg_onnx_flags *f);
 
 #endif

@@ -13,6 +13,7 @@
 typedef struct predict_options {
     const char *out, *output, *weights;
     dg_list input, data, node, with;
+    dg_as_flags as;
     int64_t top, threads;
 } predict_options;
 
@@ -291,6 +292,9 @@ static int predict_from(const char *run, const predict_options *o, const dg_plug
                                  .n_dirs = o->data.n,
                                  .types = plugins->type,
                                  .n_types = plugins->n,
+                                 .layout = o->as.layout,
+                                 .map = o->as.map.item,
+                                 .n_map = o->as.map.n,
                                  .data = o->input.n == 0};
     prediction p = {.n = 0};
     dg_diag why = {.code = DG_OK};
@@ -319,7 +323,8 @@ static int check_usage(const char *run, const predict_options *o)
                   o->out);
         return dg_usage(&dg_command_predict, text);
     }
-    return dg_is_onnx(run) ? EXIT_DONE : dg_need_run(&dg_command_predict, run);
+    const int is_model = dg_is_onnx(run) || (o->weights && !dg_is_run(run));
+    return is_model ? EXIT_DONE : dg_need_run(&dg_command_predict, run);
 }
 
 static int predict(int argc, char **argv)
@@ -336,6 +341,8 @@ static int predict(int argc, char **argv)
         {"top", FLAG_COUNT, &o.top, "K", "the K largest entries of each row and their indices"},
         {"weights", FLAG_TEXT, &o.weights, "FILE",
          "last, best (the default where there is a validation part), or a file"},
+        {"layout", FLAG_TEXT, &o.as.layout, "HOW", dg_layout_text},
+        {"map", FLAG_LIST, &o.as.map, "OLD=NEW", dg_map_text},
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},

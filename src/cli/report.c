@@ -15,6 +15,7 @@ enum { REFRESH = 3 }; /* seconds between two looks of --watch */
 typedef struct report_options {
     const char *out, *weights;
     dg_list data, node;
+    dg_as_flags as;
     int64_t threads;
     int watch;
 } report_options;
@@ -69,7 +70,8 @@ static int write_report(int n, const char *const run[], const report_options *o,
         .view = {.experiment = {.dirs = o->data.item,
                                 .n_dirs = o->data.n,
                                 .types = plugins->type,
-                                .n_types = plugins->n},
+                                .n_types = plugins->n,
+                                .as = dg_as_of(&o->as)},
                  .weights = o->weights,
                  .threads = (int)o->threads},
         .out = out,
@@ -94,6 +96,8 @@ static int report(int argc, char **argv)
         {"watch", FLAG_ON, &o.watch, NULL, "again and again while a run is trained"},
         {"weights", FLAG_TEXT, &o.weights, "FILE",
          "last, best (the default where there is a validation part), or a file"},
+        {"layout", FLAG_TEXT, &o.as.layout, "HOW", dg_layout_text},
+        {"map", FLAG_LIST, &o.as.map, "OLD=NEW", dg_map_text},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},

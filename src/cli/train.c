@@ -20,6 +20,7 @@
 typedef struct train_options {
     const char *model, *out, *resume, *weights, *tensorboard;
     dg_list set, data, require, allow, node;
+    dg_as_flags as;
     int64_t epochs, steps, batch, seed, threads;
     int quiet, json, no_report;
     char made[4][64]; /* --epochs 5 as "epochs=5" */
@@ -250,6 +251,9 @@ static int train_model(const train_options *o, const dg_plugins *plugins)
                                  .types = plugins->type,
                                  .n_types = plugins->n,
                                  .resume = o->resume,
+                                 .layout = o->as.layout,
+                                 .map = o->as.map.item,
+                                 .n_map = o->as.map.n,
                                  .data = 1,
                                  .log = dg_live_say,
                                  .user = &live};
@@ -272,6 +276,8 @@ static int train(int argc, char **argv)
         {"resume", FLAG_TEXT, &o.resume, "RUN", "go on with a run"},
         {"weights", FLAG_TEXT, &o.weights, "FILE", "start from these (safetensors)"},
         {"allow-missing", FLAG_LIST, &o.allow, "PATTERN", "names that --weights need not have"},
+        {"layout", FLAG_TEXT, &o.as.layout, "HOW", dg_layout_text},
+        {"map", FLAG_LIST, &o.as.map, "OLD=NEW", dg_map_text},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
         {"set", FLAG_LIST, &o.set, "NAME=VALUE", "a let or a key of train, optimizer.rate too"},

@@ -30,7 +30,7 @@ static const struct {
 /* ---- The header ----------------------------------------------------------------------------- */
 
 typedef struct {
-    const char *name; /* the JSON's */
+    const char *name, *dtype; /* the JSON's; of the table of types */
     dg_element element;
     dg_shape shape;
     uint64_t begin, end;
@@ -155,8 +155,10 @@ static dg_status read_line(header *h, line *l, const char *name, const json_t *e
     if (json_object_size(entry) != 3 || !type)
         return fail(h, name, "dtype, shape and data_offsets are expected, and nothing else");
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(type, types[i].name) == 0)
+        if (strcmp(type, types[i].name) == 0) {
             l->element = types[i].element;
+            l->dtype = types[i].name;
+        }
     if (!l->element.bytes)
         return fail(h, name, "its dtype is not one that can be read");
     dg_status status = read_shape(h, l, json_object_get(entry, "shape"));
@@ -240,6 +242,7 @@ static dg_status read_tensors(header *h, dg_tensors *out)
         const line *l = &h->lines[i];
         dg_named *named = &out->tensor[out->n++];
         named->name = strdup(l->name);
+        named->dtype = l->dtype;
         if (!named->name)
             return no_memory(h);
         dg_status status = dg_elements_read(h->r, l->element, &l->shape, 8, &named->tensor);

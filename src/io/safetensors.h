@@ -15,6 +15,7 @@ enum { DG_SAFETENSORS_HEADER = 100000000 };
 typedef struct {
     char *name;
     dg_tensor tensor;
+    const char *dtype; /* as the file that was read has it: "F16"; else NULL */
 } dg_named;
 
 typedef struct {

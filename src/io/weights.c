@@ -15,7 +15,7 @@ enum { LISTED = 8 }; /* differences that a message lists */
 struct dg_checkpoint {
     dg_tensors all;
     dg_diag first; /* the first failure */
-    int room, room_notes;
+    int room, room_notes, sealed;
 };
 
 dg_checkpoint *dg_checkpoint_new(void)
@@ -43,6 +43,11 @@ const dg_tensor *dg_checkpoint_find(const dg_checkpoint *c, const char *name)
 const char *dg_checkpoint_text(const dg_checkpoint *c, const char *key)
 {
     return dg_tensors_note(&c->all, key);
+}
+
+int dg_checkpoint_sealed(const dg_checkpoint *c)
+{
+    return c->sealed;
 }
 
 void dg_checkpoint_drop(dg_checkpoint *c, bool (*drop)(const char *name))
@@ -203,7 +208,6 @@ dg_status dg_checkpoint_save(dg_checkpoint *c, const char *path, dg_diag *why)
 static dg_status load(dg_checkpoint *c, const char *path, int need_seal, dg_diag *why)
 {
     dg_reader *r;
-    int sealed = 0;
     struct stat s;
     if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
         return dg_file_fail(why, DG_EDATA, path, 0, 0,
@@ -211,9 +215,9 @@ static dg_status load(dg_checkpoint *c, const char *path, int need_seal, dg_diag
                             "there is a validation part, best.safetensors");
     dg_status status = dg_reader_open(&r, path, DG_READ_RAW, why);
     if (status == DG_OK)
-        status = dg_safetensors_read(r, &c->all, &sealed);
+        status = dg_safetensors_read(r, &c->all, &c->sealed);
     dg_reader_close(r);
-    if (status == DG_OK && need_seal && !sealed)
+    if (status == DG_OK && need_seal && !c->sealed)
         status =
             dg_file_fail(why, DG_EDATA, path, 0, 0, "no checkpoint of dagrad: it has no checksum");
     return status == DG_OK ? check_finite(&c->all, path, DG_EDATA, why) : status;

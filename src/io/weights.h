@@ -34,6 +34,7 @@ dg_status dg_checkpoint_save(dg_checkpoint *c, const char *path, dg_diag *why);
  * writes (a checkpoint to resume from). Values that are not finite are DG_EDATA. */
 dg_status dg_checkpoint_load(dg_checkpoint **c, const char *path, int need_seal, dg_diag *why);
 const dg_tensors *dg_checkpoint_tensors(const dg_checkpoint *c);
+int dg_checkpoint_sealed(const dg_checkpoint *c); /* 1: it was read with that checksum */
 const dg_tensor *dg_checkpoint_find(const dg_checkpoint *c, const char *name); /* NULL: none */
 /* Gives back the tensors whose name is such. */
 void dg_checkpoint_drop(dg_checkpoint *c, bool (*drop)(const char *name));

@@ -63,6 +63,9 @@ static void take_options(dg_model *m, const char *path, const char *text, const 
                                          .n_dirs = o->n_dirs,
                                          .without_data = !o->data && !o->resume,
                                          .size = o->data || o->resume ? 0 : FREE_SIZE,
+                                         .as = {.layout = copy(m, o->layout),
+                                                .map = copy_all(m, o->n_map, o->map),
+                                                .n_map = o->n_map},
                                          .say = o->log,
                                          .user = o->user};
     copy_sizes(m, o);

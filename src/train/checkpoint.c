@@ -116,6 +116,21 @@ dg_status dg_columns_restore(const dg_checkpoint *c, dg_dataset *d, dg_diag *why
     return DG_OK;
 }
 
+/* Names of PyTorch's modules go from one file of weights to the next. */
+static dg_status keep_names(dg_experiment *e, const dg_checkpoint *c, dg_diag *why)
+{
+    const char *names = dg_checkpoint_text(c, dg_pytorch_note);
+    free(e->pytorch);
+    e->pytorch = names ? strdup(names) : NULL;
+    return names && !e->pytorch ? dg_diag_set(why, DG_EMEMORY, "out of memory") : DG_OK;
+}
+
+static void note_names(dg_checkpoint *c, const dg_experiment *e)
+{
+    if (e->pytorch)
+        dg_checkpoint_note(c, dg_pytorch_note, "%s", e->pytorch);
+}
+
 static dg_status restore_states(dg_checkpoint *c, dg_experiment *e, dg_diag *why)
 {
     for (int b = 0; b < DG_DATA_PARTS; b++)
@@ -180,6 +195,7 @@ dg_status dg_checkpoint_write(dg_trainer *t, const char *path, const dg_checkpoi
     if (!c)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     dg_checkpoint_add_graph(c, t->e->model->graph);
+    note_names(c, t->e);
     each_moment(t, c, put_moment, why);
     dg_columns_store(c, t->e);
     figures_text(&t->progress.figures, &figures);
@@ -272,6 +288,8 @@ dg_status dg_checkpoint_restore(dg_trainer *t, const char *path, const char *run
     if (s == DG_OK)
         s = restore_states(c, t->e, why);
     if (s == DG_OK)
+        s = keep_names(t->e, c, why);
+    if (s == DG_OK)
         t->progress = progress;
     if (s != DG_OK && !why->file[0])
         dg_format(why->file, sizeof why->file, "%s", dg_path_shown(path, shown));
@@ -289,6 +307,7 @@ dg_checkpoint *dg_best_take(const dg_trainer *t, const char *run, dg_diag *why)
         return NULL;
     }
     dg_checkpoint_add_graph(c, t->e->model->graph);
+    note_names(c, t->e);
     dg_columns_store(c, t->e);
     dg_checkpoint_note(c, "run", "%s", run);
     dg_checkpoint_note(c, "step", "%" PRIu64, t->progress.best_step);
@@ -327,10 +346,30 @@ uint64_t dg_best_step(const char *path, const char *run)
     return (uint64_t)at;
 }
 
+/* c as it is, or what a state dict is in the graph's own names. *made: to be freed. */
+static dg_status translate(dg_experiment *e, const dg_checkpoint *c, int n,
+                           const char *const allow[], dg_checkpoint **made, dg_diag *why)
+{
+    dg_weights_as as = e->options.as;
+    as.say = e->options.say;
+    as.user = e->options.user;
+    *made = NULL;
+    const int told = dg_pytorch_told(e->model->graph, c, &as, why);
+    if (told == 1)
+        return dg_pytorch_read(e->model->graph, c, &as, n, allow, made, why);
+    return told == 0 ? DG_OK : why->code;
+}
+
 dg_status dg_weights_take(dg_experiment *e, dg_checkpoint *c, int n, const char *const allow[],
                           dg_diag *why)
 {
-    dg_status s = dg_weights_apply(e->model->graph, c, n, allow, why);
+    dg_checkpoint *made;
+    dg_status s = translate(e, c, n, allow, &made, why);
+    if (s == DG_OK)
+        s = dg_weights_apply(e->model->graph, made ? made : c, n, allow, why);
+    if (s == DG_OK)
+        s = keep_names(e, made ? made : c, why);
+    dg_checkpoint_free(made);
     if (read_number(c, "step", &e->weights.step, NULL) != DG_OK)
         e->weights.step = -1;
     return s == DG_OK ? restore_states(c, e, why) : s;

@@ -475,6 +475,7 @@ void dg_experiment_free(dg_experiment *e)
     if (!e)
         return;
     dg_legends_free(e);
+    free(e->pytorch);
     dg_dag_free(e->model);
     for (int i = 0; i < DG_DATA_PARTS; i++)
         dg_dataset_free(e->block[i]);

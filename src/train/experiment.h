@@ -7,6 +7,7 @@
 #define DG_TRAIN_EXPERIMENT_H
 
 #include "io/dataset.h"
+#include "io/pytorch.h"
 #include "lang/dag.h"
 #include "onnx/onnx.h"
 #include "train/settings.h"
@@ -39,6 +40,7 @@ typedef struct dg_experiment_options {
     int n_sizes;
     dg_type real; /* DG_F32 or DG_F64: overrides precision when real_given */
     int real_given;
+    dg_weights_as as; /* how files of weights are read; what they say goes to the say below */
     void (*say)(void *user, const char *text); /* remarks, a line each; may be NULL */
     void *user;
 } dg_experiment_options;
@@ -56,6 +58,7 @@ typedef struct dg_experiment {
         int64_t step;          /* -1: not known */
     } weights;                 /* set by dg_run_weights */
     dg_onnx *net;              /* of an .onnx, else NULL */
+    char *pytorch;             /* names of modules that the weights had: dg_pytorch_note; or NULL */
     struct dg_legend *legends; /* of each port, once weights were read: train/legend.h */
     char *net_text;            /* its text with losses, or NULL */
     char *folder;              /* of the model */
