@@ -289,7 +289,6 @@ dg_status dg_album_read(dg_album *a, int64_t memory, dg_array *out, char *broken
     int threads = dg_team_processors();
     if (find_form(a, why) != DG_OK)
         return why->code;
-    a->memory = memory;
     dg_shape shape = dg_album_shape(a);
     dg_status status = DG_OK;
     if (a->bytes * a->n <= memory)

@@ -9,10 +9,9 @@ typedef struct {
     int64_t n, room;
     char **path; /* of each picture */
     dg_picture_form form;
-    int64_t bytes;  /* of a picture in this form */
-    int64_t memory; /* that its pictures may take */
-    char hex[65];   /* SHA-256 over names and contents of all */
-    uint64_t size;  /* of all files */
+    int64_t bytes; /* of a picture in this form */
+    char hex[65];  /* SHA-256 over names and contents of all */
+    uint64_t size; /* of all files */
 } dg_album;
 
 void dg_album_free(dg_album *a);

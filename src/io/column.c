@@ -57,12 +57,16 @@ dg_shape dg_column_shape(const dg_column *c)
 
 /* ---- One row, in f64 ------------------------------------------------------------------------- */
 
-/* The bytes of a row of DG_U8: of the array, or of a picture that is read now. */
-static const uint8_t *bytes_of(const dg_column *c, int64_t place, dg_diag *why)
+/* The bytes of a row of DG_U8: of the array, or of a picture that is decoded now. */
+static const uint8_t *bytes_of(const dg_column *c, dg_row_scratch *s, int64_t place, dg_diag *why)
 {
     if (c->array->data)
         return (const uint8_t *)c->array->data + c->offset + place * c->step;
-    return dg_ahead_take(c->ahead, place, c->picture, why) == DG_OK ? c->picture : NULL;
+    if (s->album == c->album && s->place == place)
+        return s->picture;
+    s->album = dg_album_get(c->album, place, s->picture, why) == DG_OK ? c->album : NULL;
+    s->place = place;
+    return s->album ? s->picture : NULL;
 }
 
 /* Ids of words that the model has learnt, for those of the file. */
@@ -75,12 +79,13 @@ static void map_ids(const dg_column *c, double *x)
     }
 }
 
-static dg_status load_row(const dg_column *c, int64_t place, double *out, dg_diag *why)
+static dg_status load_row(const dg_column *c, dg_row_scratch *s, int64_t place, double *out,
+                          dg_diag *why)
 {
     const dg_array *a = c->array;
     int64_t at = c->offset + place * c->step, n = c->n_in;
     if (a->type == DG_U8 || !a->data) {
-        const uint8_t *x = bytes_of(c, place, why);
+        const uint8_t *x = bytes_of(c, s, place, why);
         for (int64_t i = 0; x && i < n; i++)
             out[i] = x[i];
         return x ? DG_OK : why ? why->code : DG_EDATA;
@@ -98,24 +103,30 @@ static dg_status load_row(const dg_column *c, int64_t place, double *out, dg_dia
     return DG_OK;
 }
 
-dg_status dg_column_pass(dg_column *c, int64_t place, dg_reading how, int n, const double **out,
-                         dg_diag *why)
+static dg_status pass(const dg_column *c, dg_row_scratch *room, int64_t place, dg_reading how,
+                      int n, const double **out, dg_diag *why)
 {
     const dg_passing passing = {how, place, c->name, why};
     int at = 0;
-    if (load_row(c, place, c->buffer[0], why) != DG_OK)
+    if (load_row(c, room, place, room->buffer[0], why) != DG_OK)
         return why ? why->code : DG_EDATA;
     for (int k = 0; k < n; k++) {
         const dg_stage *s = &c->stage[k];
         if (!dg_stage_is_active(s, how.training))
             continue;
-        dg_status status = s->type->run(s, &passing, c->buffer[at], c->buffer[!at]);
+        dg_status status = s->type->run(s, &passing, room->buffer[at], room->buffer[!at]);
         if (status != DG_OK)
             return status;
         at = !at;
     }
-    *out = c->buffer[at];
+    *out = room->buffer[at];
     return DG_OK;
+}
+
+dg_status dg_column_pass(dg_column *c, int64_t place, dg_reading how, int n, const double **out,
+                         dg_diag *why)
+{
+    return pass(c, &c->scratch, place, how, n, out, why);
 }
 
 /* The first element that type cannot hold. */
@@ -175,9 +186,10 @@ static dg_status make_tables(dg_column *c, dg_diag *why)
     return status;
 }
 
-static dg_status look_up(const dg_column *c, int64_t place, dg_type type, char *out, dg_diag *why)
+static dg_status look_up(const dg_column *c, dg_row_scratch *s, int64_t place, dg_type type,
+                         char *out, dg_diag *why)
 {
-    const uint8_t *x = bytes_of(c, place, why);
+    const uint8_t *x = bytes_of(c, s, place, why);
     if (!x)
         return why ? why->code : DG_EDATA;
     if (type == DG_F32)
@@ -208,18 +220,18 @@ static way way_of(const dg_column *c, int training, dg_type type)
     return from == DG_U8 && pointwise && (type != DG_I32 || !active) ? TABLE : PIPE;
 }
 
-static dg_status read_row(dg_column *c, int64_t place, dg_reading how, way by, dg_type type,
-                          char *out, dg_diag *why)
+static dg_status read_row(const dg_column *c, dg_row_scratch *s, int64_t place, dg_reading how,
+                          way by, dg_type type, char *out, dg_diag *why)
 {
     const double *x;
     size_t bytes = dg_type_bytes(type);
     if (by == TABLE)
-        return look_up(c, place, type, out, why);
+        return look_up(c, s, place, type, out, why);
     if (by == COPY)
         memcpy(out, (const char *)c->array->data + (size_t)(c->offset + place * c->step) * bytes,
                (size_t)c->n_in * bytes);
     else {
-        dg_status status = dg_column_pass(c, place, how, c->n_stages, &x, why);
+        dg_status status = pass(c, s, place, how, c->n_stages, &x, why);
         return status != DG_OK ? status : store_row(x, c->n_out, place, type, out, why);
     }
     return DG_OK;
@@ -246,18 +258,46 @@ static dg_status say_column(const dg_column *c, dg_status status, dg_diag *why)
     return status;
 }
 
+dg_status dg_column_prepare(dg_column *c, const int64_t *rows, int64_t n, dg_reading how,
+                            dg_type type, dg_diag *why)
+{
+    dg_status status = check_read(c, rows, n, type, why);
+    if (status == DG_OK && way_of(c, how.training, type) == TABLE && !c->tabled)
+        status = make_tables(c, why);
+    return say_column(c, status, why);
+}
+
+dg_status dg_column_read_beside(const dg_column *c, dg_row_scratch *s, const int64_t *rows,
+                                int64_t n, dg_reading how, dg_type type, void *out, dg_diag *why)
+{
+    const way by = way_of(c, how.training, type);
+    const size_t bytes = (size_t)c->n_out * dg_type_bytes(type);
+    dg_status status = DG_OK;
+    for (int64_t i = 0; i < n && status == DG_OK; i++)
+        status = read_row(c, s, dg_dataset_place(c->set, rows[i]), how, by, type,
+                          (char *)out + (size_t)i * bytes, why);
+    return say_column(c, status, why);
+}
+
 dg_status dg_column_read(dg_column *c, const int64_t *rows, int64_t n, dg_reading how, dg_type type,
                          void *out, dg_diag *why)
 {
-    dg_status status = check_read(c, rows, n, type, why);
-    way by = way_of(c, how.training, type);
-    if (status == DG_OK && by == TABLE && !c->tabled)
-        status = make_tables(c, why);
-    size_t bytes = (size_t)c->n_out * dg_type_bytes(type);
-    for (int64_t i = 0; i < n && status == DG_OK; i++)
-        status = read_row(c, dg_dataset_place(c->set, rows[i]), how, by, type,
-                          (char *)out + (size_t)i * bytes, why);
-    return say_column(c, status, why);
+    dg_status status = dg_column_prepare(c, rows, n, how, type, why);
+    return status == DG_OK ? dg_column_read_beside(c, &c->scratch, rows, n, how, type, out, why)
+                           : status;
+}
+
+enum { NS = 1, DECODE_NS = 50, OPEN_NS = 50000 }; /* an element, one of a picture, a picture */
+
+double dg_column_cost(const dg_column *c, int training)
+{
+    double ns = (double)c->n_in * (c->array->data ? NS : DECODE_NS);
+    ns += c->array->data ? 0 : OPEN_NS;
+    for (int k = 0; k < c->n_stages; k++)
+        if (dg_stage_is_active(&c->stage[k], training))
+            ns +=
+                (double)c->stage[k].n_out * (c->stage[k].type->ns > 0 ? c->stage[k].type->ns : NS);
+    return ns;
 }
 
 /* ---- Does it fit? ---------------------------------------------------------------------------- */
@@ -325,7 +365,7 @@ static void undo_row(const dg_column *c, int first, double *x)
 dg_status dg_column_inverse(const dg_column *c, int64_t n, dg_type type, void *values, dg_diag *why)
 {
     int first = first_standardize(c);
-    double *row = c->buffer[0];
+    double *row = c->scratch.buffer[0];
     if (type != DG_F32 && type != DG_F64)
         return say_column(c, dg_diag_set(why, DG_EUSAGE, "predictions are f32 or f64"), why);
     for (int k = first; k < c->n_stages; k++)

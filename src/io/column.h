@@ -4,9 +4,15 @@
 
 #include "base/arena.h"
 #include "base/philox.h"
-#include "io/ahead.h"
 #include "io/store.h"
 #include "io/transforms.h"
+
+struct dg_row_scratch {
+    double *buffer[2];     /* of the largest row of a pipe */
+    uint8_t *picture;      /* that was decoded last */
+    const dg_album *album; /* of this one; NULL: none was */
+    int64_t place;         /* its number there */
+};
 
 struct dg_column {
     const dg_dataset *set;
@@ -14,8 +20,6 @@ struct dg_column {
     const dg_loaded *from;
     const dg_array *array; /* of from: what it is read from; empty: of its album */
     const dg_album *album; /* of from: its pictures, if it is of pictures */
-    uint8_t *picture;      /* one of them, as it was read last */
-    dg_ahead *ahead;       /* those that are read next */
     int mapped;            /* ids of words are not those of the file */
     int64_t rows;          /* in the source */
     int64_t offset, step;  /* row r begins at element offset + r step */
@@ -27,8 +31,9 @@ struct dg_column {
     bool drops;      /* its gaps leave their rows out */
     int n_stages;
     dg_stage *stage;
-    double *buffer[2]; /* of the largest row of the pipe */
-    int tabled;        /* the tables hold what the pointwise stages make of each u8 */
+    int64_t most;           /* elements of the largest row of the pipe */
+    dg_row_scratch scratch; /* of who reads alone */
+    int tabled;             /* the tables hold what the pointwise stages make of each u8 */
     double table64[256];
     float table32[256];
 };
@@ -73,10 +78,12 @@ const dg_column *dg_dataset_series(const dg_dataset *d); /* a column that is one
 /* The number in the source of row `row` of the dataset. */
 int64_t dg_dataset_place(const dg_dataset *d, int64_t row);
 
+double dg_column_cost(const dg_column *c, int training); /* as dg_dataset_cost */
+
 /* 1: its rows are windows of a table, in time. */
 bool dg_column_is_series(const dg_column *c);
 
-/* Row `place` of the source through stages 0 to n-1; *out is in a buffer of c. */
+/* Row `place` of the source through stages 0 to n-1; *out is in c->scratch. */
 dg_status dg_column_pass(dg_column *c, int64_t place, dg_reading how, int n, const double **out,
                          dg_diag *why);
 

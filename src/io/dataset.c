@@ -56,20 +56,42 @@ void dg_dataset_say_place(dg_dataset *d, const char *column, const dg_io_call *c
     }
 }
 
-int dg_dataset_reads_ahead(const dg_dataset *d)
+double dg_dataset_cost(const dg_dataset *d, int training)
 {
-    int any = 0;
+    double ns = 0;
     for (int k = 0; k < d->n; k++)
-        any |= d->column[k]->ahead != NULL;
-    return any;
+        ns += dg_column_cost(d->column[k], training);
+    return ns;
 }
 
-void dg_dataset_ahead(dg_dataset *d, const int64_t *rows, int64_t n)
+dg_row_scratch *dg_row_scratch_new(const dg_dataset *d)
 {
-    for (int64_t i = 0; i < n; i++)
-        for (int k = 0; k < d->n; k++)
-            if (d->column[k]->ahead && rows[i] >= 0 && rows[i] < d->rows)
-                dg_ahead_want(d->column[k]->ahead, dg_dataset_place(d, rows[i]));
+    dg_row_scratch *s = calloc(1, sizeof *s);
+    size_t most = 0, picture = 0;
+    for (int k = 0; k < d->n; k++) {
+        const dg_column *c = d->column[k];
+        most = (size_t)c->most > most ? (size_t)c->most : most;
+        picture = !c->array->data && (size_t)c->n_in > picture ? (size_t)c->n_in : picture;
+    }
+    if (!s)
+        return NULL;
+    s->buffer[0] = malloc(2 * most * sizeof(double) + 1);
+    s->picture = malloc(picture + 1);
+    if (s->buffer[0] && s->picture) {
+        s->buffer[1] = s->buffer[0] + most;
+        return s;
+    }
+    dg_row_scratch_free(s);
+    return NULL;
+}
+
+void dg_row_scratch_free(dg_row_scratch *s)
+{
+    if (s) {
+        free(s->buffer[0]);
+        free(s->picture);
+    }
+    free(s);
 }
 
 const char *dg_dataset_row_name(const dg_dataset *d, int64_t row)

@@ -10,7 +10,8 @@
  *
  * The first failure sticks to the dataset: later calls return it.
  * A store owns the sources, so blocks that name the same file share it; it outlives its datasets.
- * Handles belong to one thread at a time; two columns may be read by two threads.
+ * Handles belong to one thread at a time; two columns may be read by two threads, one column by
+ * several with dg_column_read_beside.
  *
  * Failures: DG_EMODEL what the model says is wrong (exit 2), DG_EDATA what a file holds (exit 3).
  * why->file, line, column are those of the data file, why->node is the column, why->start and end
@@ -140,11 +141,8 @@ int64_t dg_dataset_rows(const dg_dataset *d);
 int64_t dg_dataset_dropped(const dg_dataset *d); /* rows that drop left out of the sources */
 /* The number of a row in its file, from 0. */
 int64_t dg_dataset_source_row(const dg_dataset *d, int64_t row);
-/* Rows that are read next, in this order: what takes time is begun now. Any of them may be left
- * out, others read; what is read is the same. */
-void dg_dataset_ahead(dg_dataset *d, const int64_t *rows, int64_t n);
-/* 1: that would help. */
-int dg_dataset_reads_ahead(const dg_dataset *d);
+/* Roughly the nanoseconds that a row takes: whether threads that read are worth it. */
+double dg_dataset_cost(const dg_dataset *d, int training);
 /* What row `row` is called: the file of its picture; NULL: it has only its number. */
 const char *dg_dataset_row_name(const dg_dataset *d, int64_t row);
 int dg_dataset_columns(const dg_dataset *d);
@@ -184,6 +182,18 @@ typedef struct {
  * fit: DG_EDATA names row and value). Allocates nothing. */
 dg_status dg_column_read(dg_column *c, const int64_t *rows, int64_t n, dg_reading how, dg_type type,
                          void *out, dg_diag *why);
+
+/* The same by several threads at once, also beside dg_column_read, each with a scratch of its own:
+ * first dg_column_prepare, by one of them, for all rows, again after statistics were fitted or
+ * restored. A picture that a scratch has decoded last, for another column, is not decoded again. */
+typedef struct dg_row_scratch dg_row_scratch;
+
+dg_row_scratch *dg_row_scratch_new(const dg_dataset *d); /* of a sealed one; NULL: out of memory */
+void dg_row_scratch_free(dg_row_scratch *s);             /* NULL allowed */
+dg_status dg_column_prepare(dg_column *c, const int64_t *rows, int64_t n, dg_reading how,
+                            dg_type type, dg_diag *why);
+dg_status dg_column_read_beside(const dg_column *c, dg_row_scratch *s, const int64_t *rows,
+                                int64_t n, dg_reading how, dg_type type, void *out, dg_diag *why);
 
 /* Predictions in the units of before the first `standardize`: undoes it and what comes after it, in
  * place, on n rows of DG_F32 or DG_F64. Without a standardize nothing happens. DG_EMODEL if a

@@ -215,9 +215,8 @@ static dg_status add_column(dg_dataset *d, const dg_io_pipe *p, int k, const dg_
     c->set = d;
     d->column[d->n++] = c;
     view(c, l, k);
-    c->picture = c->array->data ? NULL : dg_arena_alloc(&d->arena, (size_t)c->n_in);
-    c->ahead = c->array->data ? NULL : dg_ahead_new(c->album, c->album->memory);
-    if (!c->array->data && (!c->picture || !c->ahead))
+    c->scratch.picture = c->array->data ? NULL : dg_arena_alloc(&d->arena, (size_t)c->n_in);
+    if (!c->array->data && !c->scratch.picture)
         return dg_dataset_no_memory(d);
     if (k > 0 && c->array == &l->array && l->album.n > 0)
         return dg_diag_set(&d->first, DG_EDATA,

@@ -109,7 +109,6 @@ void dg_column_forget(dg_column *c)
 {
     for (int k = 0; c->own && k < c->classes.n; k++)
         dg_lexicon_free(&c->own[k]);
-    dg_ahead_free(c->ahead);
 }
 
 /* ---- As text --------------------------------------------------------------------------------- */

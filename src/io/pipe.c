@@ -91,12 +91,12 @@ static dg_status add_stages(dg_dataset *d, dg_column *c, int n, const dg_io_call
 /* Two rows as large as the largest on the way. */
 static dg_status add_buffers(dg_dataset *d, dg_column *c)
 {
-    int64_t most = c->n_in;
+    c->most = c->n_in;
     for (int k = 0; k < c->n_stages; k++)
-        most = c->stage[k].n_out > most ? c->stage[k].n_out : most;
+        c->most = c->stage[k].n_out > c->most ? c->stage[k].n_out : c->most;
     for (int i = 0; i < 2; i++) {
-        c->buffer[i] = dg_arena_array(&d->arena, (size_t)most, sizeof(double));
-        if (!c->buffer[i])
+        c->scratch.buffer[i] = dg_arena_array(&d->arena, (size_t)c->most, sizeof(double));
+        if (!c->scratch.buffer[i])
             return dg_dataset_no_memory(d);
     }
     return DG_OK;

@@ -44,6 +44,7 @@ struct dg_transform {
     int pointwise; /* an element becomes a function of itself alone, if there is one feature */
     int gaps;      /* it takes them */
     int cells;     /* dg_cells that it needs of a table; 0: any */
+    int ns;        /* that an element takes, if it is more than 1 */
     int values;    /* attributes from this one on do not change what is read; 0: all do */
     dg_status (*plan)(dg_stage *s, dg_diag *why); /* from attrs and in: sets out; NULL: out is in */
     dg_status (*run)(const dg_stage *s, const dg_passing *p, const double *in, double *out);

@@ -37,16 +37,18 @@ dg_status dg_evaluator_watched(dg_evaluator *v, dg_experiment *e, dg_part_rows p
     o.keep = keep;
     v->program = keep ? dg_compile(e->model->graph, &o) : NULL;
     free(keep);
-    v->rows = malloc(((size_t)v->batch + 1) * sizeof *v->rows);
+    v->rows = malloc(2 * ((size_t)v->batch + 1) * sizeof *v->rows);
     if (!v->program || !v->rows)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    return dg_program_status(v->program, why);
+    if (dg_program_status(v->program, why) != DG_OK)
+        return dg_program_status(v->program, NULL);
+    return part.data ? dg_ahead_make(&v->ahead, e, part.data, v->batch, 0, why) : DG_OK;
 }
 
 void dg_evaluator_free(dg_evaluator *v)
 {
     dg_program_free(v->program);
-    dg_batch_buffer_free(&v->buffer);
+    dg_ahead_free(v->ahead);
     free(v->rows);
     *v = (dg_evaluator){.e = NULL};
 }
@@ -79,13 +81,26 @@ static dg_status row_losses(dg_evaluator *v, int64_t n, double *loss_of, dg_diag
     return DG_OK;
 }
 
-/* Pictures that are not kept are decoded while the batch before is computed. */
-static void look_ahead(const dg_evaluator *v, int64_t at)
+/* The rows of the batch that begins at row `at` of the part; their number. */
+static int64_t choose_rows(const dg_evaluator *v, int64_t at, int64_t *row)
 {
-    dg_dataset *d = v->part.data;
-    bool helps = d && dg_dataset_reads_ahead(d);
-    for (int64_t i = at; helps && i < v->part.rows && i < at + v->batch; i++)
-        dg_dataset_ahead(d, &(int64_t){v->part.first + i}, 1);
+    int64_t n = v->part.rows - at < v->batch ? v->part.rows - at : v->batch;
+    for (int64_t i = 0; i < n; i++)
+        row[i] = v->part.first + at + i;
+    return n;
+}
+
+/* This batch to the program; the next one is read while it is computed. */
+static dg_status set_batch(const dg_evaluator *v, int64_t at, int64_t n, dg_diag *why)
+{
+    const dg_reading how = {.training = 0};
+    int64_t *next = v->rows + v->batch + 1;
+    if (!v->ahead)
+        return DG_OK;
+    dg_status s = dg_ahead_take(v->ahead, v->program, v->rows, n, how, why);
+    if (s == DG_OK && at + n < v->part.rows)
+        dg_ahead_want(v->ahead, next, choose_rows(v, at + n, next), how);
+    return s;
 }
 
 /* One batch of rows, set already. What is refused, or is not finite, is explained. */
@@ -124,17 +139,10 @@ dg_status dg_evaluator_run(dg_evaluator *v, dg_metric_sums *f, double *loss_of,
     for (int64_t at = 0; at < v->part.rows; at += v->batch) {
         if (stop && *stop)
             return dg_diag_set(why, DG_ESTOP, "stopped");
-        int64_t n = v->part.rows - at < v->batch ? v->part.rows - at : v->batch;
-        for (int64_t i = 0; i < n; i++)
-            v->rows[i] = v->part.first + at + i;
-        dg_status s = DG_OK;
-        if (v->part.data)
-            s = dg_experiment_set(v->e, v->program, v->part.data, v->rows, n,
-                                  (dg_reading){.training = 0}, 1, &v->buffer, why);
-        if (s != DG_OK)
-            return s;
-        look_ahead(v, at + n);
-        s = run_batch(v, f, &(dg_batch_rows){v->part.data, v->rows, n}, why);
+        const int64_t n = choose_rows(v, at, v->rows);
+        dg_status s = set_batch(v, at, n, why);
+        if (s == DG_OK)
+            s = run_batch(v, f, &(dg_batch_rows){v->part.data, v->rows, n}, why);
         if (s == DG_OK && loss_of)
             s = row_losses(v, n, loss_of + at, why);
         if (s != DG_OK)

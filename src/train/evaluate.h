@@ -2,6 +2,7 @@
 #ifndef DG_TRAIN_EVALUATE_H
 #define DG_TRAIN_EVALUATE_H
 
+#include "train/ahead.h"
 #include "train/metric_sums.h"
 #include <signal.h>
 
@@ -19,8 +20,8 @@ typedef struct dg_evaluator {
     dg_part_rows part;
     dg_program *program;
     int64_t batch;
-    dg_batch_buffer buffer;
-    int64_t *rows;
+    dg_ahead *ahead; /* NULL: there are no data */
+    int64_t *rows;   /* of a batch, then of the next one */
 } dg_evaluator;
 
 /* batch: rows at a time. A part of one row without data is a model without data. What is made is

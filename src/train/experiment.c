@@ -534,33 +534,46 @@ static dg_status refused(const dg_program *p, const dg_port *port, const dg_data
     return s;
 }
 
-static dg_status set_port(dg_experiment *e, dg_program *p, const dg_dataset *d, const dg_port *port,
-                          dg_column *c, const int64_t rows[], int64_t n, dg_reading how,
-                          dg_batch_buffer *b, dg_diag *why)
+dg_status dg_experiment_port(const dg_experiment *e, const dg_port *port, const dg_column *c,
+                             int64_t n, dg_tensor *t, dg_diag *why)
 {
     char have[128], want[128];
     dg_value_info info;
     dg_value_look(e->model->graph, port->value, &info);
-    dg_tensor t = {.type = info.type, .shape = info.shape};
+    *t = (dg_tensor){.type = info.type, .shape = info.shape};
     dg_shape there = dg_column_shape(c);
-    if (dg_shape_row(&there) != dg_shape_row(&t.shape)) /* free sizes that came from elsewhere */
+    if (dg_shape_row(&there) != dg_shape_row(&t->shape)) /* free sizes that came from elsewhere */
         return dg_diag_set(why, DG_EDATA, "the data of '%s' are %s, with these inputs it is %s",
                            port->name, dg_shape_text(&there, have, sizeof have),
-                           dg_shape_text(&t.shape, want, sizeof want));
-    t.shape.dim[0] = n;
-    t.bytes = (size_t)dg_shape_count(&t.shape) * dg_type_bytes(t.type);
+                           dg_shape_text(&t->shape, want, sizeof want));
+    t->shape.dim[0] = n;
+    t->bytes = (size_t)dg_shape_count(&t->shape) * dg_type_bytes(t->type);
+    return DG_OK;
+}
+
+dg_status dg_experiment_give(dg_program *p, const dg_port *port, const dg_dataset *d,
+                             const int64_t rows[], const dg_tensor *t, int binds, dg_diag *why)
+{
+    int64_t limit = t->type == DG_I32 ? dg_label_limit(p, port->value) : 0;
+    dg_status s = binds && t->type != DG_I32 /* labels are set: a wrong one is told with its row */
+                      ? dg_bind(p, port->value, t)
+                      : dg_set(p, port->value, DG_VALUE, t);
+    return s == DG_OK ? s : refused(p, port, d, rows, t, limit, why);
+}
+
+static dg_status set_port(dg_experiment *e, dg_program *p, const dg_dataset *d, const dg_port *port,
+                          dg_column *c, const int64_t rows[], int64_t n, dg_reading how,
+                          dg_batch_buffer *b, dg_diag *why)
+{
+    dg_tensor t;
+    dg_status s = dg_experiment_port(e, port, c, n, &t, why);
+    if (s != DG_OK)
+        return s;
     t.data = memory_of(b, (int)(port - e->model->ports), e->model->n_ports, t.bytes);
     if (!t.data)
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
-    dg_status s = dg_column_read(c, rows, n, how, t.type, t.data, why);
-    int64_t limit = t.type == DG_I32 ? dg_label_limit(p, port->value) : 0;
-    if (s == DG_OK && b->binds && t.type != DG_I32)
-        s = dg_bind(p, port->value, &t); /* labels are set: a wrong one is told with its row */
-    else if (s == DG_OK)
-        s = dg_set(p, port->value, DG_VALUE, &t);
-    if (s != DG_OK && (!why || why->code == DG_OK))
-        s = refused(p, port, d, rows, &t, limit, why);
-    return s;
+    s = dg_column_read(c, rows, n, how, t.type, t.data, why);
+    return s == DG_OK ? dg_experiment_give(p, port, d, rows, &t, b->binds, why) : s;
 }
 
 /* Memory for n rows of each port, and their names. */

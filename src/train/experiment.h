@@ -104,6 +104,13 @@ dg_status dg_experiment_set(dg_experiment *e, dg_program *p, const dg_dataset *d
                             const int64_t rows[], int64_t n, dg_reading how, int targets,
                             dg_batch_buffer *b, dg_diag *why);
 
+/* The same in two steps: the tensor of n rows of a port that a column fills, without memory; and
+ * the tensor of these rows, read, given to the program. binds as above. */
+dg_status dg_experiment_port(const dg_experiment *e, const dg_port *port, const dg_column *c,
+                             int64_t n, dg_tensor *t, dg_diag *why);
+dg_status dg_experiment_give(dg_program *p, const dg_port *port, const dg_dataset *d,
+                             const int64_t rows[], const dg_tensor *t, int binds, dg_diag *why);
+
 /* Rows row[0] to row[n-1] of a caller's, who fills the inputs and targets of the program. */
 typedef dg_status dg_filler(void *user, const dg_fill_batch *batch, dg_diag *why);
 dg_status dg_experiment_feed(dg_experiment *e, dg_program *p, uint64_t step, const int64_t row[],

@@ -71,6 +71,9 @@ dg_status dg_trainer_make(dg_trainer *t, dg_experiment *e, int threads,
         return dg_diag_set(why, DG_EMEMORY, "out of memory");
     if (dg_program_status(t->program, why) != DG_OK)
         return dg_program_status(t->program, NULL);
+    if (e->part[DG_TRAIN_PART].data && t->source.rows == 0 &&
+        dg_ahead_make(&t->ahead, e, e->part[DG_TRAIN_PART].data, t->batch, 1, why) != DG_OK)
+        return why->code;
     dg_part_rows held = e->part[DG_VALIDATION_PART];
     return held.data ? dg_evaluator_make(&t->validation, e, held, t->batch, threads, why) : DG_OK;
 }
@@ -79,6 +82,7 @@ void dg_trainer_free(dg_trainer *t)
 {
     dg_program_free(t->program);
     dg_evaluator_free(&t->validation);
+    dg_ahead_free(t->ahead);
     dg_batch_buffer_free(&t->buffer);
     free(t->row);
     dg_metric_sums_free(&t->progress.figures);
@@ -99,14 +103,18 @@ static int64_t choose_rows(const dg_trainer *t, uint64_t step, int64_t *row)
     return n;
 }
 
-/* Pictures that are not kept are decoded while the step before is computed. */
+static dg_reading reading_of(const dg_trainer *t, uint64_t step)
+{
+    uint64_t epoch = step / (uint64_t)t->epoch_steps;
+    return (dg_reading){.training = 1, .seed = t->e->settings.seed, .epoch = epoch};
+}
+
+/* The rows of the next step are read while this one is computed. */
 static void look_ahead(dg_trainer *t, uint64_t step)
 {
-    dg_dataset *d = t->e->part[DG_TRAIN_PART].data;
-    if (!dg_dataset_reads_ahead(d) || step >= t->steps)
-        return;
     int64_t *row = t->row + t->batch + 1;
-    dg_dataset_ahead(d, row, choose_rows(t, step, row));
+    if (step < t->steps)
+        dg_ahead_want(t->ahead, row, choose_rows(t, step, row), reading_of(t, step));
 }
 
 static dg_status descend(dg_trainer *t, int64_t n, dg_diag *why)
@@ -147,9 +155,8 @@ static void explain(dg_trainer *t, const dg_batch_rows *of, dg_reading how, dg_d
 dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
 {
     dg_experiment *e = t->e;
-    uint64_t epoch = t->progress.step / (uint64_t)t->epoch_steps;
     dg_batch_rows of = {e->part[DG_TRAIN_PART].data, t->row, 1};
-    dg_reading how = {.training = 1, .seed = e->settings.seed, .epoch = epoch};
+    dg_reading how = reading_of(t, t->progress.step);
     dg_status s = DG_OK;
     if (t->source.rows > 0) {
         of = (dg_batch_rows){NULL, t->row, choose_rows(t, t->progress.step, t->row)};
@@ -157,7 +164,7 @@ dg_status dg_trainer_step(dg_trainer *t, int measured, dg_diag *why)
                                t->source.user, &t->buffer, why);
     } else if (of.data) {
         of.n = choose_rows(t, t->progress.step, t->row);
-        s = dg_experiment_set(e, t->program, of.data, t->row, of.n, how, 1, &t->buffer, why);
+        s = dg_ahead_take(t->ahead, t->program, t->row, of.n, how, why);
         if (s == DG_OK)
             look_ahead(t, t->progress.step + 1);
     }

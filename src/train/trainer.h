@@ -6,6 +6,7 @@
 #ifndef DG_TRAIN_TRAINER_H
 #define DG_TRAIN_TRAINER_H
 
+#include "train/ahead.h"
 #include "train/evaluate.h"
 
 typedef struct dg_progress {
@@ -33,7 +34,8 @@ typedef struct dg_trainer {
     int64_t epoch_steps;
     uint64_t steps; /* of the whole run */
     dg_progress progress;
-    dg_batch_buffer buffer;
+    dg_ahead *ahead;        /* of the training part; NULL: there is none */
+    dg_batch_buffer buffer; /* of a source */
     int64_t *row;
     int threads;
     dg_source_of_rows source;

@@ -1,8 +1,10 @@
 /* PNG: chunks with their CRC around rows that zlib packs. */
 #include "io/pictures.h"
+#include "io/io_tools.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 static void put32(uint8_t *p, uint32_t x)
@@ -64,4 +66,22 @@ void io_png(const io_picture *p, dg_text *out)
     else
         chunk(out, "IDAT", "x\x9c\x03\0\0\0\0\1", 8);
     chunk(out, "IEND", "", 0);
+}
+
+void io_two_classes(const char *folder)
+{
+    uint8_t rows[12 * 12];
+    char path[200];
+    mkdir(folder, 0777);
+    for (int k = 0; k < 12; k++) {
+        dg_text png = dg_text_make(NULL);
+        for (int i = 0; i < 12 * 12; i++)
+            rows[i] = (uint8_t)(i * (k + 3) * 37 >> k % 4);
+        dg_format(path, sizeof path, "%s/%c", folder, 'a' + k % 2);
+        mkdir(path, 0777);
+        dg_format(path, sizeof path, "%s/%c/%d.png", folder, 'a' + k % 2, k);
+        io_png(&(io_picture){12, 12, 8, 0, rows}, &png);
+        io_write(path, png.data, png.length);
+        dg_text_free(&png);
+    }
 }

@@ -16,4 +16,8 @@ typedef struct {
 
 void io_png(const io_picture *p, dg_text *out);
 
+/* 12 pictures of 12 by 12 in shades of grey, FOLDER/a/0.png, FOLDER/b/1.png, FOLDER/a/2.png, ...:
+ * the folder is made. */
+void io_two_classes(const char *folder);
+
 #endif

@@ -454,6 +454,37 @@ static void test_channels_of_pairs(void **state)
     dg_dataset_free(d);
 }
 
+/* Two columns of one folder: who reads a row for both decodes its picture once. */
+static void test_decoded_once(void **state)
+{
+    (void)state;
+    dg_diag why;
+    char path[200];
+    float x[16], y[16];
+    int64_t row = 1;
+    const dg_reading how = {0};
+    const dg_attr attr[] = {{.word = "p"},
+                            {.name = "size", .number = four, .count = 2},
+                            {.name = "channels", .number = one, .count = 1},
+                            {.name = "memory", .number = none, .count = 1}};
+    const dg_io_call call = {"images", 4, attr, 1, 2};
+    dg_dataset *d = dg_dataset_new(store);
+    why = (dg_diag){0};
+    dg_dataset_add(d, 1, (const char *[]){"x"}, &call, 0, NULL, &why);
+    dg_dataset_add(d, 1, (const char *[]){"y"}, &call, 0, NULL, &why);
+    assert_int_equal(dg_dataset_seal(d, 0, 1, NULL, &why), DG_OK);
+    const dg_column *first = dg_dataset_find(d, "x"), *second = dg_dataset_find(d, "y");
+    dg_row_scratch *s = dg_row_scratch_new(d), *other = dg_row_scratch_new(d);
+    assert_int_equal(dg_column_read_beside(first, s, &row, 1, how, DG_F32, x, &why), DG_OK);
+    assert_int_equal(remove(io_path(folder, "p/b/0.png", path)), 0);
+    assert_int_equal(dg_column_read_beside(second, s, &row, 1, how, DG_F32, y, &why), DG_OK);
+    assert_memory_equal(x, y, sizeof x);
+    assert_int_equal(dg_column_read_beside(second, other, &row, 1, how, DG_F32, y, &why), DG_EDATA);
+    dg_row_scratch_free(s);
+    dg_row_scratch_free(other);
+    dg_dataset_free(d);
+}
+
 static void test_paths(void **state)
 {
     (void)state;
@@ -488,7 +519,7 @@ int main(void)
         cmocka_unit_test(test_jpeg),   OF_FILES(test_folder),
         OF_FILES(test_pairs),          OF_FILES(test_broken),
         OF_FILES(test_broken_pairs),   OF_FILES(test_channels_of_pairs),
-        OF_FILES(test_paths),
+        OF_FILES(test_paths),          OF_FILES(test_decoded_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,24 +120,6 @@ static void write_table(void)
     dg_text_free(&t);
 }
 
-static void write_pictures(void)
-{
-    uint8_t rows[12 * 12];
-    mkdir("p", 0777);
-    mkdir("p/a", 0777);
-    mkdir("p/b", 0777);
-    for (int k = 0; k < 12; k++) {
-        char name[32];
-        dg_text png = dg_text_make(NULL);
-        for (int i = 0; i < 12 * 12; i++)
-            rows[i] = (uint8_t)(i * (k + 3) * 37 >> k % 4);
-        dg_format(name, sizeof name, "p/%c/%d.png", 'a' + k % 2, k);
-        io_png(&(io_picture){12, 12, 8, 0, rows}, &png);
-        cli_write(name, png.data, png.length);
-        dg_text_free(&png);
-    }
-}
-
 static double now(void)
 {
     struct timespec t;
@@ -167,7 +149,7 @@ static int make_model(void **state)
     cli_write("chars.dag", chars_text, sizeof chars_text - 1);
     cli_write("pictures.dag", pictures_text, sizeof pictures_text - 1);
     write_table();
-    write_pictures();
+    io_two_classes("p");
     return 0;
 }
 
