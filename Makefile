@@ -56,7 +56,7 @@ bench-peers:
 check-torch: configure
 	@cmake --build build -j $(JOBS) --target dagrad
 	@python=python3; [ -x build/peers/bin/python ] && python=build/peers/bin/python; \
-	    for check in check_torch check_modules check_ops; do \
+	    for check in check_torch check_modules check_ops check_state_dicts; do \
 	        $$python tests/torch/$$check.py build/dagrad || exit $$?; \
 	    done
 

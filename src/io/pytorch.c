@@ -13,6 +13,7 @@ static const char format_note[] = "format", format_torch[] = "pt";
 /* Tensors that have names of the graph's parameters, by what name and shape allow. */
 typedef struct {
     int here, there, either; /* dagrad's alone, PyTorch's alone, both: a square matrix */
+    int others;              /* tensors that the graph has not */
 } evidence;
 
 static bool never(const void *user, const char *name)
@@ -57,7 +58,8 @@ static evidence weigh(const dg_torch_places *all, const dg_checkpoint *c)
         const dg_torch_place *place;
         const int32_t id = dg_value_find(all->g, t->tensor[i].name).id;
         const dg_torch_piece *p = id ? piece_of(all, id, &place) : NULL;
-        if (!p)
+        e.others += !p && t->tensor[i].name[0] != '@';
+        if (!p || !place->node) /* alone a parameter is the same in both */
             continue;
         const dg_shape *s = &t->tensor[i].tensor.shape;
         const bool here = dg_shape_equal(s, &all->g->values[id - 1].shape);
@@ -78,16 +80,7 @@ static bool has_tensors(const dg_checkpoint *c)
     return false;
 }
 
-static bool has_names(const dg_graph *g, const dg_checkpoint *c)
-{
-    const dg_tensors *t = dg_checkpoint_tensors(c);
-    for (int i = 0; i < t->n; i++)
-        if (dg_value_find(g, t->tensor[i].name).id)
-            return true;
-    return false;
-}
-
-/* By the names, which fit the graph at least in part. */
+/* By the names that the graph has too. */
 static int tell_by_shapes(const dg_graph *g, const dg_checkpoint *c, dg_diag *why)
 {
     dg_arena arena = dg_arena_make(NULL);
@@ -101,7 +94,7 @@ static int tell_by_shapes(const dg_graph *g, const dg_checkpoint *c, dg_diag *wh
                     "its matrices are square and have the model's names: whether they are those of "
                     "PyTorch, [out, in], or of dagrad, [in, out], is not in the file; say --layout "
                     "pytorch or --layout dagrad");
-    return why->code != DG_OK ? -1 : e.there && !e.here;
+    return why->code != DG_OK ? -1 : (e.there || e.others) && !e.here;
 }
 
 static int tell(const dg_graph *g, const dg_checkpoint *c, const dg_weights_as *as, dg_diag *why)
@@ -117,7 +110,7 @@ static int tell(const dg_graph *g, const dg_checkpoint *c, const dg_weights_as *
         return torch || !as->layout;
     if (dg_checkpoint_sealed(c) || !has_tensors(c))
         return 0;
-    return has_names(g, c) ? tell_by_shapes(g, c, why) : 1;
+    return tell_by_shapes(g, c, why);
 }
 
 int dg_pytorch_told(const dg_graph *g, const dg_checkpoint *c, const dg_weights_as *as,

@@ -523,6 +523,11 @@ static void test_told(void **state)
     check_told(wide, here, 2, NULL, 0);
     check_told(own, ours, 2, NULL, 0);
     check_told(own, same, 2, NULL, 1);
+    static const char alone[] = "parameter w[3] = zeros\ninput x[N, 4]\ny = linear(x, 3) + w\n"
+                                "output y\n";
+    const given few[] = {{"w", 1, {3}, 0}}, all[] = {{"w", 1, {3}, 0}, {"fc.weight", 2, {3, 4}, 0}};
+    check_told(alone, few, 1, NULL, 0);
+    check_told(alone, all, 2, NULL, 1);
 }
 
 /* Types that are converted are said, and whole numbers that no module learns are left out. */

@@ -29,6 +29,23 @@ def write_safetensors(path, tensors):
         f.write(struct.pack("<Q", len(text)) + text + data)
 
 
+def write_state_dict(path, state, **notes):
+    """As safetensors.torch.save_file does: by the size of elements, then by name."""
+    types = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.int64: "I64"}
+    header, at, data = {"__metadata__": notes} if notes else {}, 0, b""
+    for name in sorted(state, key=lambda k: (-state[k].element_size(), k)):
+        x = state[name].detach().contiguous()
+        raw = x.numpy().tobytes()
+        header[name] = {"dtype": types[x.dtype], "shape": list(x.shape),
+                        "data_offsets": [at, at + len(raw)]}
+        data += raw
+        at += len(raw)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + data)
+
+
 def read_safetensors(path):
     raw = open(path, "rb").read()
     size = struct.unpack("<Q", raw[:8])[0]
