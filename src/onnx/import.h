@@ -71,6 +71,7 @@ typedef struct dg_onnx_value {
     const char *name; /* in the file */
     bool unknown;     /* made by a node that could not be read: nothing is said of it */
     bool integer;
+    bool truth;                              /* the file's type is bool: 1 or 0 */
     const dg_onnx_array *fixed[DG_BINDINGS]; /* both, or none */
     const char *dag;                         /* else what holds it in the model */
     int rank;                                /* of that, which may be another than the file's */

@@ -222,7 +222,8 @@ static void add_input(dg_import *m, dg_onnx_scope *scope, const dg_onnx_graph *g
     const char *name[DG_MAX_RANK] = {0};
     int perm[DG_MAX_RANK], axis = batch_axis(m, p, batch);
     bool real = p->type == DG_ONNX_FLOAT || p->type == DG_ONNX_DOUBLE ||
-                p->type == DG_ONNX_FLOAT16 || p->type == DG_ONNX_BFLOAT16;
+                p->type == DG_ONNX_FLOAT16 || p->type == DG_ONNX_BFLOAT16 ||
+                p->type == DG_ONNX_BOOL; /* a mask: 1 or 0 */
     if (p->rank < 0)
         dg_onnx_fail(m, DG_EMODEL, "input '%s' has no shape", p->name);
     if (p->type == DG_ONNX_BFLOAT16 || !dg_onnx_type_bytes(p->type))
@@ -243,6 +244,7 @@ static void add_input(dg_import *m, dg_onnx_scope *scope, const dg_onnx_graph *g
     batch_first(perm, p->rank, axis);
     dg_onnx_value *v = dg_onnx_add_value(m, scope, p->name);
     v->integer = !real;
+    v->truth = p->type == DG_ONNX_BOOL;
     v->at = dg_layout_stored(p->rank, dim, axis, perm);
     const char *called = dg_onnx_name(m, p->name);
     const char *text = dg_heap_printf(&m->heap, "input %s[%s]%s", called,

@@ -67,8 +67,9 @@ bool dg_map_cast(dg_import *m, const dg_step *s)
         real = !s->in[1]->integer;
     if (!like && (to == DG_ONNX_FLOAT16 || to == DG_ONNX_BFLOAT16))
         return dg_onnx_refuse(m, s, "to %s, which rounds", dg_onnx_type_name((int)to));
-    if (!like && to == DG_ONNX_BOOL && !s->in[0]->integer) {
+    if ((like ? dg_step_has(s, 1) && s->in[1]->truth : to == DG_ONNX_BOOL) && !s->in[0]->integer) {
         dg_onnx_like(m, s, s->out[0], s->in[0], "not_equal(%s, 0)", s->in[0]->dag);
+        s->out[0]->truth = true;
         return true;
     }
     if (real == s->in[0]->integer)
@@ -110,7 +111,12 @@ static const unary unaries[] = {
      1.05070102214813232421875},
     {"Celu", "elu", "elu(X / A) * A", NULL, "alpha", NULL, 1, 0},
     {"Softsign", "abs", "X / (1 + abs(X))", NULL, NULL, NULL, 0, 0},
-    {"ThresholdedRelu", NULL, NULL, NULL, NULL, NULL, 0, 0},
+    {"ThresholdedRelu", "greater", "X * greater(X, A)", NULL, "alpha", NULL, 1, 0},
+    {"Shrink", "greater", "greater(X, A) * (X - B) + less(X, -A) * (X + B)", NULL, "lambd", "bias",
+     0.5, 0},
+    {"Sign", "greater", "greater(X, 0) - less(X, 0)", NULL, NULL, NULL, 0, 0},
+    {"Tan", "sin", "sin(X) / cos(X)", NULL, NULL, NULL, 0, 0},
+    {"Cosh", "exp", "(exp(X) + exp(-X)) / 2", NULL, NULL, NULL, 0, 0},
 };
 
 /* The text with X, A and B in their places; letters within words stay. */

@@ -92,10 +92,30 @@ bool dg_map_isnan(dg_import *m, const dg_step *s)
     return true;
 }
 
-/* A constant operand as a number or a declared one, stretched to the others. */
+static int64_t elements(const dg_onnx_value *v)
+{
+    int64_t n = 1;
+    for (int k = 0; k < dg_onnx_rank(v); k++)
+        n *= dg_onnx_dim(v, 0, k);
+    return n;
+}
+
+/* Places of the three operands, the largest first. */
+static void sort_by_size(const dg_step *s, int place[3])
+{
+    for (int i = 0; i < 3; i++) {
+        int k = i;
+        for (; k > 0 && elements(s->in[place[k - 1]]) < elements(s->in[i]); k--)
+            place[k] = place[k - 1];
+        place[k] = i;
+    }
+}
+
+/* The smaller ones are stretched to the largest, one after the other. */
 bool dg_map_where(dg_import *m, const dg_step *s)
 {
-    const char *first[2], *second[2];
+    int of[3];
+    const char *text[3], *first[2], *second[2];
     dg_onnx_value both = {.name = s->out[0]->name};
     if (!dg_type_find(NULL, "where"))
         return dg_onnx_refuse(m, s, "is not read here");
@@ -104,16 +124,19 @@ bool dg_map_where(dg_import *m, const dg_step *s)
             return dg_onnx_refuse(m, s, "of integers that the input decides");
     if (s->in[1]->fixed[0] && s->in[2]->fixed[0] && s->in[0]->fixed[0])
         return dg_onnx_refuse(m, s, "of constants");
-    /* c is stretched to a first, then both to b; c keeps its place only if it is as they are */
-    if (!dg_onnx_pair(m, s, s->in[0], s->in[1], false, &both, first))
+    sort_by_size(s, of);
+    if (!dg_onnx_pair(m, s, s->in[of[0]], s->in[of[1]], false, &both, first))
         return false;
-    both.dag = s->in[0]->fixed[0] ? first[1] : first[0];
-    if (!dg_onnx_pair(m, s, &both, s->in[2], false, s->out[0], second))
+    both.dag = first[0];
+    if (!dg_onnx_pair(m, s, &both, s->in[of[2]], false, s->out[0], second))
         return false;
-    if (strcmp(second[0], both.dag) != 0)
+    if (strcmp(second[0], first[0]) != 0)
         return dg_onnx_refuse(m, s, "of three operands that stretch one another");
+    text[of[0]] = first[0];
+    text[of[1]] = first[1];
+    text[of[2]] = second[1];
     s->out[0]->dag = dg_onnx_name(m, s->out[0]->name);
     dg_onnx_statement(m, s, s->out[0]->dag,
-                      dg_heap_printf(&m->heap, "where(%s, %s, %s)", first[0], first[1], second[1]));
+                      dg_heap_printf(&m->heap, "where(%s, %s, %s)", text[0], text[1], text[2]));
     return true;
 }

@@ -1,7 +1,10 @@
 /* Files of others: outputs and every gradient beside vectors that nobody here made (PyTorch in
  * f64), and which of their tensors are trained. tests/onnx/data: ocr-direction is a trained net of
  * PaddleOCR (Apache-2.0), the others were exported by PyTorch; chargpt17 has attention, gelu and
- * masks taken apart, chargpt23 has them as operators. */
+ * masks taken apart, chargpt23 has them as operators; pitch is Spotify's Basic Pitch (Apache-2.0),
+ * written by tf2onnx. Its vectors are f32, and its logarithm amplifies what f32 rounds: PyTorch in
+ * f32 is 1.0e-2 off, at the bias before it. Five of its parameters are fixed filters, which the file
+ * does not tell from trained ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,17 +17,19 @@
 
 typedef struct {
     const char *name;
-    int batchnorm;  /* as dg_onnx_options */
-    int transposes; /* that are left */
-    double factor;  /* of the inputs where f32 is looked at */
+    int batchnorm;        /* as dg_onnx_options */
+    int transposes;       /* that are left */
+    double factor;        /* of the inputs where f32 is looked at */
+    double exact, narrow; /* how far f64 and f32 may be off */
 } vector_file;
 
-static const vector_file nets[] = {{"lenet", 0, 0, 1},     {"dncnn-folded", 0, 0, 1},
-                                   {"mobilenet", 1, 0, 1}, {"ocr-direction", 0, 0, 0.5},
-                                   {"chargpt17", 0, 8, 1}, {"chargpt23", 0, 0, 1},
-                                   {"norms", 0, 0, 1},     {"bow", 0, 0, 1},
-                                   {"lstm", 0, 0, 1},      {"gru", 0, 0, 1},
-                                   {"unet", 1, 0, 1}};
+static const vector_file nets[] = {
+    {"lenet", 0, 0, 1, 1e-11, 1e-5},     {"dncnn-folded", 0, 0, 1, 1e-11, 1e-5},
+    {"mobilenet", 1, 0, 1, 1e-11, 1e-5}, {"ocr-direction", 0, 0, 0.5, 1e-11, 1e-5},
+    {"chargpt17", 0, 8, 1, 1e-11, 1e-5}, {"chargpt23", 0, 0, 1, 1e-11, 1e-5},
+    {"norms", 0, 0, 1, 1e-11, 1e-5},     {"bow", 0, 0, 1, 1e-11, 1e-5},
+    {"lstm", 0, 0, 1, 1e-11, 1e-5},      {"gru", 0, 0, 1, 1e-11, 1e-5},
+    {"unet", 1, 0, 1, 1e-11, 1e-5},      {"pitch", 0, 0, 1, 1e-6, 1e-2}};
 
 enum { NETS = (int)(sizeof nets / sizeof *nets) };
 
@@ -37,49 +42,60 @@ static void test_f64(void **state)
         onnx_run_open(&r, nets[i].name, &o, DG_F64, -1);
         double outputs = onnx_run_outputs(&r, ""), gradients = onnx_run_gradients(&r, "");
         print_message("%s: outputs %.1e, gradients %.1e\n", nets[i].name, outputs, gradients);
-        assert_true(outputs <= 1e-11);
-        assert_true(gradients <= 1e-11);
+        assert_true(outputs <= nets[i].exact);
+        assert_true(gradients <= nets[i].exact);
         onnx_run_close(&r);
     }
 }
 
-/* Batch norm in training, as mobilenet says: statistics of the batch, and what they make of the
+/* Batch norm in training, as these files say: statistics of the batch, and what they make of the
  * running ones in a step, as ONNX defines it. */
 static void test_training(void **state)
 {
     (void)state;
-    onnx_run r;
-    onnx_run_open(&r, "mobilenet", NULL, DG_F64, 1);
-    double outputs = onnx_run_outputs(&r, "train/"), gradients = onnx_run_gradients(&r, "train/");
-    double states = onnx_run_states(&r);
-    print_message("mobilenet in training: outputs %.1e, gradients %.1e, states %.1e\n", outputs,
-                  gradients, states);
-    assert_true(outputs <= 1e-11);
-    assert_true(gradients <= 1e-11);
-    assert_true(states <= 1e-11);
-    onnx_run_close(&r);
+    static const char *const trained[] = {"mobilenet", "unet"};
+    for (int i = 0; i < 2; i++) {
+        onnx_run r;
+        onnx_run_open(&r, trained[i], NULL, DG_F64, 1);
+        double outputs = onnx_run_outputs(&r, "train/");
+        double gradients = onnx_run_gradients(&r, "train/"), states = onnx_run_states(&r);
+        print_message("%s in training: outputs %.1e, gradients %.1e, states %.1e\n", trained[i],
+                      outputs, gradients, states);
+        assert_true(outputs <= 1e-11);
+        assert_true(gradients <= 1e-11);
+        assert_true(states <= 1e-11);
+        onnx_run_close(&r);
+    }
+}
+
+/* The gradients in f32 against those in f64, at a point beside that of the vectors. */
+static double narrow_beside(onnx_run *r, const vector_file *n, const dg_onnx_options *o)
+{
+    onnx_run exact;
+    onnx_run_open(&exact, n->name, o, DG_F64, -1);
+    onnx_run_at(r, n->factor);
+    onnx_run_at(&exact, n->factor);
+    double gradients = onnx_run_between(r, &exact);
+    onnx_run_close(&exact);
+    return gradients;
 }
 
 /* At the point of the vectors two elements of a window of ocr-direction are nearer to each other
- * than f32 tells apart, and the gradient jumps where they are equal. So f32 is held against f64,
- * which the test before holds against the vectors, at a point beside. */
+ * than f32 tells apart, and the gradient jumps where they are equal: it is looked at beside. */
 static void test_f32(void **state)
 {
     (void)state;
     for (int i = 0; i < NETS; i++) {
-        onnx_run r, exact;
+        onnx_run r;
         dg_onnx_options o = {.batchnorm = nets[i].batchnorm};
         onnx_run_open(&r, nets[i].name, &o, DG_F32, -1);
-        onnx_run_open(&exact, nets[i].name, &o, DG_F64, -1);
         double outputs = onnx_run_outputs(&r, "");
-        onnx_run_at(&r, nets[i].factor);
-        onnx_run_at(&exact, nets[i].factor);
-        double gradients = onnx_run_between(&r, &exact);
+        double gradients =
+            nets[i].factor == 1 ? onnx_run_gradients(&r, "") : narrow_beside(&r, &nets[i], &o);
         print_message("%s: outputs %.1e, gradients %.1e\n", nets[i].name, outputs, gradients);
-        assert_true(outputs <= 1e-5);
-        assert_true(gradients <= 1e-5);
+        assert_true(outputs <= nets[i].narrow);
+        assert_true(gradients <= nets[i].narrow);
         onnx_run_close(&r);
-        onnx_run_close(&exact);
     }
 }
 
@@ -112,12 +128,12 @@ static int count_kind(const dg_onnx *net, dg_onnx_kind kind)
 /* Each line of NAME.roles: "parameter c1.weight". Whether that is what the net has. */
 static int roles_fit(const vector_file *n, const dg_onnx *net)
 {
-    char path[512], file[128], kind[32], source[256];
+    char path[512], file[128], kind[32], source[512];
     int parameters = 0, states = 0, fit = 1;
     snprintf(file, sizeof file, "%s.roles", n->name);
     FILE *f = fopen(onnx_file(file, path), "r");
     assert_non_null(f);
-    while (fscanf(f, "%31s %255s", kind, source) == 2) {
+    while (fscanf(f, "%31s %511s", kind, source) == 2) {
         int trained = strcmp(kind, "parameter") == 0, moved = strcmp(kind, "state") == 0;
         fit &= is_kind(net, source, DG_ONNX_PARAMETER) == trained;
         fit &= !moved || is_kind(net, source, DG_ONNX_STATE);
