@@ -4,7 +4,7 @@
 #   make examples      the program, and the programs and nodes of examples/
 #   make demo          all set-up, then a network trained on real pictures
 #   make test          all set-up, then every test
-#   make install       program, library, headers, manual page (PREFIX=/usr/local, DESTDIR=)
+#   make install       program, library, headers, manual pages, completion (PREFIX=/usr/local, DESTDIR=)
 #   make setup         only installs what is missing (Debian, Ubuntu)
 #   make bench         dagrad beside its peers (make bench-peers installs those once)
 #   make bench-strict  the same; status 1 where a goal is missed

@@ -1,4 +1,5 @@
-# make install: headers, libraries, program, pkg-config files, CMake package, manual page.
+# make install: headers, libraries, program, pkg-config files, CMake package, manual pages,
+# completion.
 include(CMakePackageConfigHelpers)
 
 add_custom_target(install_set) # what `make install` has to build
@@ -30,6 +31,14 @@ if(DG_HAVE_IO)
     dg_install(dagrad_io dagrad-io)
     install(TARGETS dagrad RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
     install(FILES ${PROJECT_SOURCE_DIR}/docs/dagrad.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(DIRECTORY ${PROJECT_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 OPTIONAL)
+    set(completions ${PROJECT_SOURCE_DIR}/completions)
+    install(FILES ${completions}/dagrad.bash RENAME dagrad
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+    install(FILES ${completions}/_dagrad
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+    install(FILES ${completions}/dagrad.fish
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/dagrad DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h")

@@ -27,3 +27,10 @@ endif()
 string(TOLOWER "${CMAKE_BUILD_TYPE}" build)
 target_compile_definitions(dagrad PRIVATE DAGRAD_VERSION="${PROJECT_VERSION}"
     DAGRAD_BUILD="${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}, ${build}")
+
+# Manual pages of the commands, from the program's own tables, into build/man.
+if(NOT CMAKE_CROSSCOMPILING)
+    add_custom_command(TARGET dagrad POST_BUILD
+        COMMAND sh ${PROJECT_SOURCE_DIR}/scripts/manual.sh $<TARGET_FILE:dagrad>
+            ${PROJECT_BINARY_DIR}/man VERBATIM)
+endif()

@@ -6,6 +6,7 @@
 #include "train/experiment.h"
 #include <dagrad/model.h>
 #include <signal.h>
+#include <stdio.h>
 
 /* Exit codes. 128 + n: ended by signal n. */
 enum { EXIT_DONE, EXIT_INTERNAL, EXIT_USAGE, EXIT_DATA, EXIT_DIVERGED, EXIT_MISSED };
@@ -42,16 +43,28 @@ typedef struct dg_command {
     const char *usage; /* "MODEL [--out RUN] ..." */
     const char *text;  /* a line */
     int (*run)(int argc, char **argv);
+    const char *about; /* what that does not say, in paragraphs */
 } dg_command;
 
 extern const dg_command dg_command_train, dg_command_eval, dg_command_predict, dg_command_show,
     dg_command_bench, dg_command_convert, dg_command_nodes, dg_command_check, dg_command_grad,
-    dg_command_generate, dg_command_report;
+    dg_command_generate, dg_command_report, dg_command_help;
+
+/* The k-th command; NULL at the end. */
+const dg_command *dg_command_at(int k);
 
 /* Parses argv[1..]; up to n_places values without a dash go to place[] (NULL: not given). Returns
  * -1 to go on, else the exit code: --help (printed to standard output), or a mistake (told). */
 int dg_flags_read(const dg_command *c, const dg_flag flags[], int n_flags, const char *place[],
                   int n_places, int argc, char **argv);
+
+/* Hands a command's table of options to `use`. The table stands where the command runs, so that its
+ * entries can point to what they set: it is looked at as `--help` does. */
+typedef void dg_flags_use(void *user, const dg_command *c, const dg_flag flags[], int n_flags);
+void dg_flags_look(const dg_command *c, dg_flags_use *use, void *user);
+
+/* The list of commands, and of what else `dagrad help` tells. */
+void dg_help_list(FILE *to);
 
 /* The exit code of a status. */
 int dg_exit_code(dg_status s);

@@ -309,4 +309,17 @@ static int convert(int argc, char **argv)
 
 const dg_command dg_command_convert = {
     "convert", "IN OUT",
-    "weights and data from one format (safetensors, npz, npy, csv, idx) to another", convert};
+    "weights and data from one format (safetensors, npz, npy, csv, idx) to another", convert,
+    "IN is safetensors, NPZ, NPY, CSV or IDX, known by its bytes; OUT is .safetensors, .npz, .npy\n"
+    "or .csv. A checkpoint's notes are left behind: what comes out is weights, not a checkpoint "
+    "to\n"
+    "resume from. A table is read as the source csv reads it.\n"
+    "\n"
+    "convert net.onnx net.dag makes a model of an ONNX graph, which a person reads and completes,\n"
+    "and its tensors beside it. convert --weights RUN net.onnx tuned.onnx writes the trained\n"
+    "numbers of a run into a copy of the file that its model came from. convert RUN net.onnx\n"
+    "writes the network of a run in its inference form; --with-transforms writes the transforms "
+    "of\n"
+    "its data too, so that it takes raw rows: a gap is NaN, of words it takes their ids, which "
+    "are\n"
+    "told, of dates days since 1970, of paths their pictures."};

@@ -276,4 +276,6 @@ static int eval(int argc, char **argv)
 }
 
 const dg_command dg_command_eval = {
-    "eval", "RUN... [options]", "loss, metrics, mistakes of a run; several runs compared", eval};
+    "eval", "RUN... [options]", "loss, metrics, mistakes of a run; several runs compared", eval,
+    "The metrics of a trained network, and what it takes for what: a confusion matrix with\n"
+    "precision and recall by class. Of several runs a table of their figures."};

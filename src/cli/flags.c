@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void help(const dg_command *c, const dg_flag flags[], int n_flags)
+static void print_help(void *user, const dg_command *c, const dg_flag flags[], int n_flags)
 {
-    printf("dagrad %s %s\n\n%s\n\n", c->name, c->usage, c->text);
+    (void)user;
+    printf("dagrad %s %s\n\n%s\n\n%s\n\n", c->name, c->usage, c->text, c->about);
     for (int i = 0; i < n_flags; i++) {
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", flags[i].name, flags[i].value ? " " : "",
@@ -17,6 +18,19 @@ static void help(const dg_command *c, const dg_flag flags[], int n_flags)
     }
     printf("  %-26s %s\n  %-26s %s\n", "--help", "this page", "--",
            "what follows are names, also those that begin with a dash");
+}
+
+/* What is done with the table where --help is asked for. */
+static dg_flags_use *look = print_help;
+static void *looker;
+
+void dg_flags_look(const dg_command *c, dg_flags_use *use, void *user)
+{
+    char name[] = "dagrad", help[] = "--help", *argv[] = {name, help, NULL};
+    look = use;
+    looker = user;
+    c->run(2, argv);
+    look = print_help;
 }
 
 static const dg_flag *find(const dg_flag flags[], int n, const char *name, size_t length)
@@ -100,7 +114,7 @@ int dg_flags_read(const dg_command *c, const dg_flag flags[], int n_flags, const
     for (int i = 1; i < argc; i++) {
         int dash = !names_only && argv[i][0] == '-' && argv[i][1];
         if (dash && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
-            help(c, flags, n_flags);
+            look(looker, c, flags, n_flags);
             return EXIT_DONE;
         }
         if (dash && strcmp(argv[i], "--") == 0) {

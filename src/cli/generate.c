@@ -414,5 +414,8 @@ static int generate(int argc, char **argv)
     return code;
 }
 
-const dg_command dg_command_generate = {"generate", "RUN --prompt TEXT [options]",
-                                        "continues a text, from a model of characters", generate};
+const dg_command dg_command_generate = {
+    "generate", "RUN --prompt TEXT [options]", "continues a text, from a model of characters",
+    generate,
+    "Writes the text as it goes, the prompt first, from a model whose data are chars(..). A\n"
+    "character of the prompt that the model does not know ends it with exit code 3."};

@@ -697,5 +697,14 @@ static int grad_main(int argc, char **argv)
     return at_point(place[0], &o, &eo);
 }
 
-const dg_command dg_command_grad = {"grad", "MODEL|RUN [--out FILE] [options]",
-                                    "loss, gradients, Jacobians at one point", grad_main};
+const dg_command dg_command_grad = {
+    "grad", "MODEL|RUN [--out FILE] [options]", "loss, gradients, Jacobians at one point",
+    grad_main,
+    "Loss and gradients of all parameters at one point: the first rows of the training part, or\n"
+    "given or random inputs. Where one is not finite, the exit code is 4, and the first node that\n"
+    "made it so is named, forward or backward, with its row and the file of that.\n"
+    "\n"
+    "--out writes the loss as loss, a gradient under the name of its parameter or input, what\n"
+    "--keep names as value.NAME and eps.NAME, the Jacobian as jacobian, what --tangent does as\n"
+    "tangent.NAME and tangent.loss. --node NAME shows one node alone: inputs, result, A and B as\n"
+    "matrices, A^t eps and B^t eps."};

@@ -12,20 +12,14 @@
 static const dg_command *const commands[] = {
     &dg_command_train, &dg_command_eval,     &dg_command_predict, &dg_command_show,
     &dg_command_bench, &dg_command_convert,  &dg_command_nodes,   &dg_command_check,
-    &dg_command_grad,  &dg_command_generate, &dg_command_report,
+    &dg_command_grad,  &dg_command_generate, &dg_command_report,  &dg_command_help,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
-static int help(FILE *to, int code)
+const dg_command *dg_command_at(int k)
 {
-    fprintf(to, "dagrad trains any function that can be drawn as a directed acyclic graph.\n\n");
-    for (int i = 0; i < COMMANDS; i++)
-        fprintf(to, "  dagrad %-8s %s\n", commands[i]->name, commands[i]->text);
-    fprintf(
-        to,
-        "\n  dagrad COMMAND --help tells the options of a command, dagrad --version the build.\n");
-    return code;
+    return k >= 0 && k < COMMANDS ? commands[k] : NULL;
 }
 
 static int version(void)
@@ -77,23 +71,13 @@ static int flush_output(int code)
     return code == EXIT_DONE ? EXIT_INTERNAL : code;
 }
 
-/* dagrad help COMMAND is dagrad COMMAND --help. */
-static int help_of(char *name)
-{
-    char *argv[] = {name, "--help", NULL};
-    for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(name, commands[i]->name) == 0)
-            return commands[i]->run(2, argv);
-    return unknown(name);
-}
-
 static int run(int argc, char **argv)
 {
-    if (argc < 2)
-        return help(stderr, EXIT_USAGE);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0)
-        return argv[1][0] == 'h' && argc > 2 ? help_of(argv[2]) : help(stdout, EXIT_DONE);
+    int help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+    if (argc < 2 || help) {
+        dg_help_list(help ? stdout : stderr);
+        return help ? EXIT_DONE : EXIT_USAGE;
+    }
     if (strcmp(argv[1], "--version") == 0)
         return version();
     for (int i = 0; i < COMMANDS; i++)

@@ -361,5 +361,12 @@ static int predict(int argc, char **argv)
     return predict_from(place[0], &o, &plugins);
 }
 
-const dg_command dg_command_predict = {"predict", "RUN [options]",
-                                       "the outputs of a run for given inputs", predict};
+const dg_command dg_command_predict = {
+    "predict", "RUN [options]", "the outputs of a run for given inputs", predict,
+    "Data go through the fixed transforms of the run, with the statistics of its checkpoint; the\n"
+    "training data are not needed. --input is NPY, NPZ, IDX, CSV, a picture or a folder of them;\n"
+    "- is standard input. Columns are taken by the names that the model was trained with, others\n"
+    "passed over. Without --input: the test part.\n"
+    "\n"
+    "CSV has the number of the row in its file (from 0) as row, then each output as NAME, or as\n"
+    "NAME.0, NAME.1 and so on."};

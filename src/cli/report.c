@@ -117,5 +117,11 @@ static int report(int argc, char **argv)
     return code >= 0 ? code : write_report(n, run, &o, &plugins);
 }
 
-const dg_command dg_command_report = {"report", "RUN... [--out FILE] [--watch]",
-                                      "a page of curves, mistakes, samples, layers", report};
+const dg_command dg_command_report = {
+    "report", "RUN... [--out FILE] [--watch]", "a page of curves, mistakes, samples, layers",
+    report,
+    "One page of HTML that needs no network: result, curves, mistakes by class or residuals, the\n"
+    "worst samples and some others, states and error vectors by layer, the graph, options and\n"
+    "data. A training writes one at its end. Of several runs: their curves over one another, "
+    "their\n"
+    "results, and the options in which they differ."};

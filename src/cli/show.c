@@ -436,5 +436,14 @@ static int show(int argc, char **argv)
     return code;
 }
 
-const dg_command dg_command_show = {"show", "MODEL|RUN [options]",
-                                    "nodes, shapes, parameters, memory and cost of a model", show};
+const dg_command dg_command_show = {
+    "show", "MODEL|RUN [options]", "nodes, shapes, parameters, memory and cost of a model", show,
+    "Without an option: the nodes, their shapes and parameters, and what memory and operations a\n"
+    "step takes. In what --after prints, a + marks a call that runs on the rows of the call\n"
+    "before it.\n"
+    "\n"
+    "--order counts the operations and bytes of a gradient computed right to left (errors back)\n"
+    "and left to right (Jacobians forward), by node; --measure runs both on one thread. --reverse\n"
+    "is the graph that back propagation runs: arrows turned, one G a node, a sum where a value\n"
+    "fans out. --gradients is of a run: root mean square of error vectors and states by node over\n"
+    "its steps, and where it falls below 1e-6 of the last layer's."};

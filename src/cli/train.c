@@ -310,5 +310,17 @@ static int train(int argc, char **argv)
     return train_model(&o, &plugins);
 }
 
-const dg_command dg_command_train = {"train", "MODEL [--out RUN] [--resume RUN] [options]",
-                                     "trains a model on its data", train};
+const dg_command dg_command_train = {
+    "train", "MODEL [--out RUN] [--resume RUN] [options]", "trains a model on its data", train,
+    "A training saves every 30 seconds, or every save_every steps, at its end, and on a\n"
+    "signal. The last line of its output, also with --quiet, is the hash of the weights, which\n"
+    "they are, their step, and their metrics (without any: their loss) of the test part, else\n"
+    "of the validation part, else of the training part. Where there is a validation part, the\n"
+    "weights are those of the epoch with the smallest validation loss, else the last ones. They\n"
+    "are the same for any number of threads and on any processor.\n"
+    "\n"
+    "--resume goes on where a run stopped, to the same bits as if it had not. The network must be\n"
+    "that of the run, and so must the bytes of the data, which --data finds where they are now;\n"
+    "seed, batch, length of the schedule and other keys too, unless --set names what changes. A\n"
+    "run that has ended stays as it is, unless --epochs or --steps makes it longer. One process\n"
+    "at a time trains in a run."};

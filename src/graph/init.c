@@ -26,6 +26,7 @@ typedef struct {
     double preset;   /* of the first */
     void (*fill)(const filling *f, int64_t first, int64_t n,
                  double *out); /* NULL: orthogonal, auto */
+    const char *text;          /* one line for the reference */
 } kind;
 
 /* ---- Sizes ----------------------------------------------------------------------------------- */
@@ -96,18 +97,30 @@ static void fill_glorot(const filling *f, int64_t first, int64_t n, double *out)
 enum { HE, GLOROT, AUTO, ORTHOGONAL }; /* places of these in the table */
 
 static const kind kinds[] = {
-    [HE] = {"he", "he", 0, 0, 0, fill_he},
-    [GLOROT] = {"glorot", "glorot", 0, 0, 0, fill_glorot},
-    [AUTO] = {"auto", "auto", 0, 0, 0, NULL},
-    [ORTHOGONAL] = {"orthogonal", "orthogonal(gain)", 0, 1, 1, NULL},
-    {"zeros", "zeros", 0, 0, 0, fill_same},
-    {"ones", "ones", 0, 0, 0, fill_ones},
-    {"fill", "fill(v)", 1, 1, 0, fill_same},
-    {"normal", "normal(std)", 1, 1, 0, fill_normal},
-    {"uniform", "uniform(a, b)", 2, 2, 0, fill_uniform},
+    [HE] = {"he", "he", 0, 0, 0, fill_he, "uniform in +-sqrt(6 / fan_in)"},
+    [GLOROT] = {"glorot", "glorot", 0, 0, 0, fill_glorot,
+                "uniform in +-sqrt(6 / (fan_in + fan_out))"},
+    [AUTO] = {"auto", "auto", 0, 0, 0, NULL,
+              "he where a relu or its like reads the node's result, else glorot"},
+    [ORTHOGONAL] = {"orthogonal", "orthogonal(gain)", 0, 1, 1, NULL,
+                    "gain Q, Q a random matrix with orthonormal rows or columns; gain 1 if absent"},
+    {"zeros", "zeros", 0, 0, 0, fill_same, "all 0"},
+    {"ones", "ones", 0, 0, 0, fill_ones, "all 1"},
+    {"fill", "fill(v)", 1, 1, 0, fill_same, "all v; a number v alone means the same"},
+    {"normal", "normal(std)", 1, 1, 0, fill_normal, "normal with mean 0 and this deviation"},
+    {"uniform", "uniform(a, b)", 2, 2, 0, fill_uniform, "uniform in [a, b)"},
 };
 
 enum { KINDS = (int)(sizeof kinds / sizeof kinds[0]) };
+
+const char *dg_init_at(int k, const char **form, const char **text)
+{
+    if (k < 0 || k >= KINDS)
+        return NULL;
+    *form = kinds[k].form;
+    *text = kinds[k].text;
+    return kinds[k].name;
+}
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 

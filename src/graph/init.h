@@ -26,6 +26,9 @@
 /* DG_EMODEL with the initialisers there are, or what this one takes, in why. */
 dg_status dg_init_parse(const char *text, dg_init *out, dg_diag *why);
 
+/* The name of the k-th initialiser, how it is written, and what it gives; NULL at the end. */
+const char *dg_init_at(int k, const char **form, const char **text);
+
 /* The initialiser of a parameter or state, auto being the one it stands for; NULL: none. */
 const char *dg_init_resolved(const dg_graph *g, int32_t id);
 

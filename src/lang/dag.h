@@ -28,6 +28,7 @@ typedef struct dg_word {
     const char *name;
     const dg_attr_spec *attrs;
     int n_attrs;
+    const char *text; /* one line for the reference */
 } dg_word;
 
 /* A key of train { }. words NULL: a plain value of this kind (name, range and default are its own).

@@ -308,7 +308,7 @@ static void read_block(dg_builder *r, const dg_stmt *s)
     dg_dag *m = r->model;
     dg_naming naming = {.prefix = ""};
     dg_line l = dg_line_of(r, r->top, &naming, s, "data");
-    const dg_word head = {"data", r->vocabulary.block, r->vocabulary.n_block};
+    const dg_word head = {"data", r->vocabulary.block, r->vocabulary.n_block, NULL};
     const char *name = s->names[0].text;
     dg_data data = strcmp(name, "train") == 0  ? DG_DATA_TRAIN
                    : strcmp(name, "test") == 0 ? DG_DATA_TEST
@@ -419,7 +419,7 @@ static const dg_item *with_inner(dg_builder *r, dg_line *l, const dg_key *key, c
 static void set_plain(dg_builder *r, dg_line *l, const dg_key *key, const dg_item *item,
                       dg_setting *s)
 {
-    const dg_word table = {"train", &key->value, 1};
+    const dg_word table = {"train", &key->value, 1, NULL};
     dg_clause c = {.span = s->span};
     dg_attr given = {.name = key->value.name};
     if (item && !dg_take_attr(r, l, "train", &key->value, item, &given))

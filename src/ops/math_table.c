@@ -4,13 +4,13 @@
 #include "base/real.h"
 #include <dagrad/node.h>
 
-#define OP(name) extern const dg_math DG_T(dg_math_##name);
+#define OP(name, group, back) extern const dg_math DG_T(dg_math_##name);
 #include "ops/ops.def"
 #undef OP
 
 extern const dg_math *const DG_T(dg_math_table)[];
 const dg_math *const DG_T(dg_math_table)[] = {
-#define OP(name) &DG_T(dg_math_##name),
+#define OP(name, group, back) &DG_T(dg_math_##name),
 #include "ops/ops.def"
 #undef OP
     0};

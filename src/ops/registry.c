@@ -3,15 +3,23 @@
 
 #include <string.h>
 
-#define OP(name) extern const dg_node_type dg_op_##name;
+#define OP(name, group, back) extern const dg_node_type dg_op_##name;
 #include "ops/ops.def"
 #undef OP
 
 static const dg_node_type *const types[] = {
-#define OP(name) &dg_op_##name,
+#define OP(name, group, back) &dg_op_##name,
 #include "ops/ops.def"
 #undef OP
     NULL};
+
+static const struct {
+    const char *group, *back;
+} pages[] = {
+#define OP(name, group, back) {#group, back},
+#include "ops/ops.def"
+#undef OP
+};
 
 enum { COUNT = (int)(sizeof types / sizeof types[0]) - 1 };
 
@@ -31,4 +39,14 @@ int dg_builtin_find(const char *name)
         if (strcmp(types[k]->name, name) == 0)
             return k;
     return -1;
+}
+
+const char *dg_builtin_group(int k)
+{
+    return pages[k].group;
+}
+
+const char *dg_builtin_back(int k)
+{
+    return pages[k].back;
 }

@@ -40,17 +40,23 @@ static const dg_attr_spec psnr[] = {
 static const dg_attr_spec perplexity[] = {IGNORE};
 
 const dg_word dg_metric_words[DG_METRIC_WORDS] = {
-    {"accuracy", sides, 2},
-    {"top", top, 2},
-    {"mse", NULL, 0},
-    {"mae", NULL, 0},
-    {"psnr", psnr, 1},
-    {"r2", NULL, 0},
-    {"perplexity", perplexity, 1},
-    {"precision", sides, 2},
-    {"recall", sides, 2},
-    {"f1", sides, 2},
-    {"iou", sides, 2},
+    {"accuracy", sides, 2,
+     "share of rows whose largest estimate is the target's; with threshold=, of components on its "
+     "side"},
+    {"top", top, 2, "share of rows whose target is among the k largest estimates"},
+    {"mse", NULL, 0, "mean over elements of (a - b)^2"},
+    {"mae", NULL, 0, "mean over elements of |a - b|"},
+    {"psnr", psnr, 1, "10 log10(peak^2 / mse), in dB"},
+    {"r2", NULL, 0, "1 - sum (a - b)^2 / sum (a - mean a)^2, the mean of that of the columns"},
+    {"perplexity", perplexity, 1,
+     "exp of the mean cross entropy of labels, the estimates being logits"},
+    {"precision", sides, 2,
+     "hits / (hits + false hits), the mean over the classes that occur; 0/0 is 0"},
+    {"recall", sides, 2, "hits / (hits + misses), the mean over the classes that occur; 0/0 is 0"},
+    {"f1", sides, 2,
+     "2 hits / (2 hits + false hits + misses), the mean over the classes that occur"},
+    {"iou", sides, 2,
+     "hits / (hits + false hits + misses): of classes their mean; threshold=: of one region"},
 };
 
 static int word(const dg_metric *m)

@@ -55,9 +55,14 @@ static const dg_attr_spec rmsprop[] = {
 
 /* In the order of dg_optimizer_kind. */
 static const dg_word optimizers[] = {
-    {"gd", rate_only, COUNT(rate_only)},  {"sgd", sgd, COUNT(sgd)},
-    {"adam", adam, COUNT(adam)},          {"adamw", adamw, COUNT(adamw)},
-    {"rmsprop", rmsprop, COUNT(rmsprop)},
+    {"gd", rate_only, COUNT(rate_only), "theta -= rate g; the batch is the whole training part"},
+    {"sgd", sgd, COUNT(sgd),
+     "m = momentum m + g; theta -= rate m, or rate (g + momentum m) with nesterov"},
+    {"adam", adam, COUNT(adam),
+     "theta -= rate mhat / (sqrt(vhat) + epsilon), running means of g and g^2"},
+    {"adamw", adamw, COUNT(adamw), "adam, with decay taken from theta and not from the gradient"},
+    {"rmsprop", rmsprop, COUNT(rmsprop),
+     "theta -= rate g / (sqrt(v) + epsilon), v the running mean of g^2"},
 };
 
 static const dg_attr_spec step[] = {
@@ -74,10 +79,10 @@ static const dg_attr_spec slope[] = {
 
 /* In the order of dg_schedule_kind. */
 static const dg_word schedules[] = {
-    {"fixed", NULL, 0},
-    {"step", step, COUNT(step)},
-    {"cosine", slope, COUNT(slope)},
-    {"linear", slope, COUNT(slope)},
+    {"fixed", NULL, 0, "the rate as it is"},
+    {"step", step, COUNT(step), "rate * factor^floor(step / every)"},
+    {"cosine", slope, COUNT(slope), "a rise over warmup steps, then half a cosine down to final"},
+    {"linear", slope, COUNT(slope), "a rise over warmup steps, then a straight line down to final"},
 };
 
 static const dg_attr_spec patience[] = {
@@ -85,7 +90,9 @@ static const dg_attr_spec patience[] = {
                             "epochs without a better validation loss"},
 };
 
-static const dg_word stops[] = {{"patience", patience, COUNT(patience)}};
+static const dg_word stops[] = {
+    {"patience", patience, COUNT(patience),
+     "ends the run after so many epochs without a better loss of the validation part"}};
 
 static const dg_key keys[DG_KEYS] = {
     {{"optimizer", 0, 1, 0, 0, "sgd", NULL, "how a step follows from the gradient"},
@@ -133,7 +140,7 @@ static int copy_words(dg_word *to, const dg_io_type *(*at)(int k))
 {
     int n = 0;
     for (const dg_io_type *t; n < DG_MOST_IO_WORDS && (t = at(n)); n++)
-        to[n] = (dg_word){t->name, t->attrs, t->n_attrs};
+        to[n] = (dg_word){t->name, t->attrs, t->n_attrs, t->text};
     return n;
 }
 

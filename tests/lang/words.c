@@ -26,23 +26,26 @@ static const dg_attr_spec chars[] = {
     {.name = "file", TEXT}, {.name = "length", WHOLE}, {.name = "stride", WHOLE, .preset = ""}};
 static const dg_attr_spec digits[] = {
     {.name = "what", .kind = DG_ATTR_TEXT | DG_ATTR_WORD, .max_count = 1, .words = "image label"}};
-static const dg_word sources[] = {{"idx", file, 1},
-                                  {"csv", csv, 3},
-                                  {"npy", file, 1},
-                                  {"chars", chars, 3},
-                                  {"digits", digits, 1}};
+static const dg_word sources[] = {{"idx", file, 1, NULL},
+                                  {"csv", csv, 3, NULL},
+                                  {"npy", file, 1, NULL},
+                                  {"chars", chars, 3, NULL},
+                                  {"digits", digits, 1, NULL}};
 
 static const dg_attr_spec scale[] = {{.name = "a", REAL}, {.name = "b", REAL, .preset = "0"}};
 static const dg_attr_spec size[] = {{.name = "h", WHOLE}, {.name = "w", WHOLE}};
 static const dg_attr_spec n[] = {{.name = "n", WHOLE}};
-static const dg_word transforms[] = {{"scale", scale, 2}, {"standardize", NULL, 0},
-                                     {"onehot", n, 1},    {"crop", size, 2},
-                                     {"flip", NULL, 0},   {"shift", n, 1}};
+static const dg_word transforms[] = {{"scale", scale, 2, NULL}, {"standardize", NULL, 0, NULL},
+                                     {"onehot", n, 1, NULL},    {"crop", size, 2, NULL},
+                                     {"flip", NULL, 0, NULL},   {"shift", n, 1, NULL}};
 
 static const dg_attr_spec k[] = {{.name = "k", WHOLE}};
 static const dg_attr_spec peak[] = {{.name = "peak", RATE, .preset = "1"}};
-static const dg_word metrics[] = {
-    {"accuracy", NULL, 0}, {"top", k, 1}, {"mse", NULL, 0}, {"mae", NULL, 0}, {"psnr", peak, 1}};
+static const dg_word metrics[] = {{"accuracy", NULL, 0, NULL},
+                                  {"top", k, 1, NULL},
+                                  {"mse", NULL, 0, NULL},
+                                  {"mae", NULL, 0, NULL},
+                                  {"psnr", peak, 1, NULL}};
 
 static const dg_attr_spec block[] = {
     {.name = "part", .kind = DG_ATTR_REAL, .max_count = 2, .low = 0, .high = 1, .preset = ""},
@@ -56,11 +59,11 @@ static const dg_attr_spec adam[] = {{.name = "rate", RATE, .preset = "0.001"},
                                     {.name = "beta1", RATE, .preset = "0.9"},
                                     {.name = "decay", RATE, .preset = "0"}};
 static const dg_word optimizers[] = {
-    {"gd", sgd, 1}, {"sgd", sgd, 4}, {"adam", adam, 3}, {"adamw", adam, 3}};
+    {"gd", sgd, 1, NULL}, {"sgd", sgd, 4, NULL}, {"adam", adam, 3, NULL}, {"adamw", adam, 3, NULL}};
 static const dg_attr_spec cosine[] = {{.name = "warmup", SEED, .preset = "0"},
                                       {.name = "final", RATE, .preset = "0"}};
-static const dg_word schedules[] = {{"fixed", NULL, 0}, {"cosine", cosine, 2}};
-static const dg_word stops[] = {{"patience", n, 1}};
+static const dg_word schedules[] = {{"fixed", NULL, 0, NULL}, {"cosine", cosine, 2, NULL}};
+static const dg_word stops[] = {{"patience", n, 1, NULL}};
 
 static const dg_key keys[] = {
     {{.name = "optimizer", .preset = "sgd"}, optimizers, COUNT(optimizers)},
