@@ -554,6 +554,7 @@ void dg_onnx_finish(dg_import *m, dg_onnx *out)
         if (m->statements[i].live) {
             write_statement(&t, &m->statements[i]);
             out->statements++;
+            out->transposes += strstr(m->statements[i].text, " | transpose(") != NULL;
         }
     dg_text_add(&t, "\n");
     for (int i = 0; i < out->n_outputs; i++)

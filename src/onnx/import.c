@@ -437,7 +437,6 @@ static void import(void *work)
     check_missing(m);
     dg_onnx_finish(m, t->out);
     t->out->nodes = m->proto->graph->n_nodes;
-    t->out->transposes = m->transposes;
     t->out->naive = m->naive;
     t->out->batchnorms = m->batchnorms;
     t->out->untied = m->untied;

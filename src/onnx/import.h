@@ -143,7 +143,7 @@ typedef struct dg_import {
     dg_dict refused; /* what else cannot be read: a text, and how often */
     char *file;      /* the bytes, where they are this import's own */
     size_t file_size;
-    int transposes, naive; /* written; and those that one before and after each spatial node are */
+    int naive; /* transposes, were there one before and after each spatial node */
     int batchnorms, untied, twins, owns;
 } dg_import;
 
@@ -192,6 +192,8 @@ void dg_layout_join(dg_layout *at, int axis);
 bool dg_layout_agree(dg_layout *a, int ka, dg_layout *b, int kb);
 /* Atoms stored in the order in which w has them. */
 dg_layout dg_layout_moved(const dg_layout *at, const dg_want *w);
+/* Its axes in another order: axis k is axis perm[k] of at. */
+dg_layout dg_layout_turned(const dg_layout *at, const int perm[]);
 /* Another size of an axis that is one atom; of size 1 it has none. */
 void dg_layout_resize(dg_layout *at, int axis, const int64_t size[DG_BINDINGS]);
 /* The atoms that axis i of the shape of v in the model holds begin at first[i]; false: it is not

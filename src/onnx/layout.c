@@ -273,6 +273,18 @@ dg_layout dg_layout_moved(const dg_layout *at, const dg_want *w)
     return to;
 }
 
+dg_layout dg_layout_turned(const dg_layout *at, const int perm[])
+{
+    dg_layout to = *at;
+    for (int k = 0, n = 0; k < at->rank; k++) {
+        to.start[k] = n;
+        for (int i = at->start[perm[k]]; i < at->start[perm[k] + 1]; i++)
+            to.order[n++] = at->order[i];
+        to.start[k + 1] = n;
+    }
+    return to;
+}
+
 void dg_layout_resize(dg_layout *at, int axis, const int64_t size[DG_BINDINGS])
 {
     int n = dg_layout_count(at, axis), first = n ? at->order[at->start[axis]] : 0;
@@ -359,7 +371,7 @@ static blocks find_blocks(const dg_layout *at, const dg_want *w)
     return k;
 }
 
-static bool add_transpose(dg_import *m, dg_text *t, const dg_onnx_value *v, const blocks *k)
+static bool add_transpose(dg_text *t, const dg_onnx_value *v, const blocks *k)
 {
     bool fits = k->n <= DG_MAX_RANK;
     if (fits && !same_dims(v->dim, v->rank, k->dim, k->n))
@@ -368,7 +380,6 @@ static bool add_transpose(dg_import *m, dg_text *t, const dg_onnx_value *v, cons
     for (int i = 0; i < k->n; i++)
         dg_text_printf(t, "%s%d", i ? ", " : "", k->place[i]);
     dg_text_add(t, "])");
-    m->transposes++;
     return fits;
 }
 
@@ -399,7 +410,7 @@ const char *dg_onnx_give(dg_import *m, const dg_step *s, const dg_onnx_value *v,
     bool fits = true;
     if (moved) {
         blocks k = find_blocks(&v->at, w);
-        fits = add_transpose(m, &t, v, &k);
+        fits = add_transpose(&t, v, &k);
         after_n = k.n;
         for (int i = 0; i < k.n; i++)
             after[i] = k.dim[k.place[i]];

@@ -3,6 +3,7 @@
 #define DG_ONNX_MAP_H
 
 #include "onnx/import.h"
+#include "onnx/shapes.h"
 
 typedef bool dg_mapping(dg_import *m, const dg_step *s);
 
@@ -12,14 +13,24 @@ dg_mapping dg_map_pair, dg_map_sum, dg_map_pow, dg_map_expand; /* map_pair.c */
 dg_mapping dg_map_gemm, dg_map_matmul;                         /* map_product.c */
 dg_mapping dg_map_conv, dg_map_conv_transpose, dg_map_pool, dg_map_global_pool; /* map_spatial.c */
 dg_mapping dg_map_reshape, dg_map_flatten, dg_map_transpose, dg_map_squeeze, dg_map_unsqueeze,
-    dg_map_slice, dg_map_split, dg_map_concat, dg_map_pad, dg_map_gather; /* map_shape.c */
-dg_mapping dg_map_reduce, dg_map_softmax, dg_map_cumsum;                  /* map_reduce.c */
+    dg_map_slice, dg_map_split, dg_map_concat, dg_map_pad; /* map_shape.c */
+dg_mapping dg_map_gather;                                  /* map_gather.c */
+dg_mapping dg_map_blocks, dg_map_tile;                     /* map_blocks.c */
+dg_mapping dg_map_reduce, dg_map_softmax, dg_map_cumsum;   /* map_reduce.c */
 dg_mapping dg_map_batchnorm, dg_map_instancenorm, dg_map_groupnorm, dg_map_layernorm;
 /* map_norm.c */
 dg_mapping dg_map_attention;                                       /* map_attention.c */
 dg_mapping dg_map_resize, dg_map_lrn;                              /* map_scale.c */
 dg_mapping dg_map_recurrent;                                       /* map_recurrent.c */
 dg_mapping dg_map_compare, dg_map_not, dg_map_isnan, dg_map_where; /* map_truth.c */
+
+/* map_heads.c: a product that is the last one of an attention becomes that. */
+bool dg_onnx_heads(dg_import *m, const dg_step *s);
+/* map_attention.c: the node, of queries, keys and values as [N, heads, T, d]; out is such, too. */
+bool dg_onnx_attend(dg_import *m, const dg_step *s, const dg_onnx_value v[3], const char *more,
+                    dg_onnx_value *out);
+/* [N, T, heads d] of such a layout. */
+dg_want dg_want_heads(const dg_layout *at);
 
 /* map_position.c: a sum with the learned vectors of dagrad's node position. */
 bool dg_onnx_position(dg_import *m, const dg_step *s);
@@ -51,6 +62,13 @@ dg_layout dg_onnx_axes_layout(const dg_onnx_value *v, int64_t dim[DG_BINDINGS][D
  * returns the place. -1: refused. */
 int dg_onnx_axis(dg_import *m, const dg_step *s, const dg_onnx_value *v, int axis, dg_layout *at,
                  dg_want *w, const char **text);
+
+/* out = the elements start to start + count - 1 of an axis of v. */
+bool dg_onnx_slice(dg_import *m, const dg_step *s, const dg_onnx_value *v, int axis,
+                   const dg_slice at[DG_BINDINGS], dg_onnx_value *out);
+/* Values one after the other along an axis, counted from the end where it is negative. */
+bool dg_onnx_join(dg_import *m, const dg_step *s, int n, dg_onnx_value *const in[], int64_t axis_of,
+                  dg_onnx_value *out);
 
 /* "[N, C, H, W]" channels last: the want of a picture; false: refused. */
 const char *dg_onnx_picture(dg_import *m, const dg_step *s, const dg_onnx_value *v);

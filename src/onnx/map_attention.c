@@ -6,11 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct {
-    dg_layout at; /* [batch, heads, places, numbers] */
-    const char *text;
-    int64_t heads;
-} operand;
+static const int middle[] = {0, 2, 1, 3}; /* axes 1 and 2 change places */
 
 /* [N, T, heads d] as [N, heads, T, d]. */
 static bool split_heads(dg_layout *at, int64_t heads, const int64_t batch[DG_BINDINGS])
@@ -25,40 +21,58 @@ static bool split_heads(dg_layout *at, int64_t heads, const int64_t batch[DG_BIN
     }
     if (!dg_layout_reshape(at, 4, dim, batch))
         return false;
-    dg_layout from = *at; /* axes 1 and 2 change places */
-    static const int perm[] = {0, 2, 1, 3};
-    for (int k = 0, n = 0; k < 4; k++) {
-        at->start[k] = n;
-        for (int i = from.start[perm[k]]; i < from.start[perm[k] + 1]; i++)
-            at->order[n++] = from.order[i];
-        at->start[k + 1] = n;
-    }
+    *at = dg_layout_turned(at, middle);
     return true;
 }
 
-static bool read_operand(dg_import *m, const dg_step *s, int k, operand *o)
+/* Operand k as [N, heads, T, d]. */
+static bool read_operand(dg_import *m, const dg_step *s, int k, dg_onnx_value *v)
 {
-    dg_onnx_value v = *s->in[k];
     int64_t heads = dg_attr_i(s, k ? "kv_num_heads" : "q_num_heads", 0);
-    if (v.fixed[0])
-        v = *dg_onnx_held(m, s->in[k], "operand of Attention");
-    if (v.at.rank == 3 && heads > 0 && dg_onnx_size(&v, 2) > 0 &&
-        dg_onnx_size(&v, 2) % heads == 0 && !split_heads(&v.at, heads, m->batch))
-        return dg_onnx_refuse(m, s, "of '%s', whose heads cannot be cut", v.name);
-    if (v.at.rank != 4)
+    *v = *s->in[k];
+    if (v->fixed[0])
+        *v = *dg_onnx_held(m, s->in[k], "operand of Attention");
+    if (v->at.rank == 3 && heads > 0 && dg_onnx_size(v, 2) > 0 && dg_onnx_size(v, 2) % heads == 0 &&
+        !split_heads(&v->at, heads, m->batch))
+        return dg_onnx_refuse(m, s, "of '%s', whose heads cannot be cut", v->name);
+    if (v->at.rank != 4)
         return dg_onnx_refuse(m, s, "of values that are not [N, heads, T, d] or [N, T, D]");
+    return true;
+}
+
+dg_want dg_want_heads(const dg_layout *at)
+{
     dg_want w = {0};
-    dg_want_axis(&w, &v.at, 0);
-    dg_want_axis(&w, &v.at, 2);
+    dg_want_axis(&w, at, 0);
+    dg_want_axis(&w, at, 2);
     int n = w.start[w.n];
     for (int axis = 1; axis < 4; axis += 2)
-        for (int i = v.at.start[axis]; i < v.at.start[axis + 1]; i++)
-            w.atom[n++] = v.at.order[i];
+        for (int i = at->start[axis]; i < at->start[axis + 1]; i++)
+            w.atom[n++] = at->order[i];
     w.start[++w.n] = n;
-    o->at = v.at;
-    o->heads = dg_onnx_size(&v, 1);
-    o->text = dg_onnx_give(m, s, &v, &w);
-    return o->text != NULL;
+    return w;
+}
+
+bool dg_onnx_attend(dg_import *m, const dg_step *s, const dg_onnx_value v[3], const char *more,
+                    dg_onnx_value *out)
+{
+    const char *text[3];
+    int64_t dim[DG_BINDINGS][DG_MAX_RANK], heads = dg_onnx_size(&v[0], 1);
+    for (int k = 0; k < 3; k++) {
+        dg_want w = dg_want_heads(&v[k].at);
+        if (heads < 1 || dg_onnx_size(&v[k], 1) != heads)
+            return dg_onnx_refuse(m, s, "whose keys have other heads than its queries");
+        if (!(text[k] = dg_onnx_give(m, s, &v[k], &w)))
+            return false;
+    }
+    for (int b = 0; b < DG_BINDINGS; b++)
+        for (int k = 0; k < 4; k++)
+            dim[b][k] = dg_onnx_dim(&v[k < 3 ? 0 : 2], b, k);
+    out->at = dg_layout_stored(4, dim, dg_onnx_has_batch(&v[0], 0) ? 0 : -1, middle);
+    dg_want w = dg_want_heads(&out->at);
+    dg_onnx_say(m, s, out, &w, "attention(%s, %s, %s, heads=%lld%s)", text[0], text[1], text[2],
+                (long long)heads, more);
+    return true;
 }
 
 /* A constant mask that is added, or of truth values: those that are false are -infinity. */
@@ -95,53 +109,29 @@ static bool is_plain(const dg_step *s)
 
 bool dg_map_attention(dg_import *m, const dg_step *s)
 {
-    operand o[3];
+    dg_onnx_value v[3];
     if (!dg_type_find(NULL, "attention") || !is_plain(s))
         return dg_onnx_refuse(m, s, "with a cache, a cap or several results");
     for (int k = 0; k < 3; k++)
-        if (!read_operand(m, s, k, &o[k]))
+        if (!read_operand(m, s, k, &v[k]))
             return false;
-    dg_onnx_value q = {.at = o[0].at}, v = {.at = o[2].at};
-    int64_t places = dg_onnx_size(&q, 2), seen = dg_onnx_size(&(dg_onnx_value){.at = o[1].at}, 2);
     const char *more = dg_attr_i(s, "is_causal", 0) ? ", causal=true" : "";
     double scale = dg_attr_f(s, "scale", 0);
-    if (o[0].heads < 1 || o[0].heads != o[1].heads || o[1].heads != o[2].heads)
-        return dg_onnx_refuse(m, s, "whose keys have other heads than its queries");
     if (scale != 0)
         more = dg_heap_printf(&m->heap, "%s, scale=%s", more, dg_onnx_number(m, scale));
     if (dg_step_has(s, 3)) {
-        const char *mask = read_mask(m, s, places, seen);
+        const char *mask = read_mask(m, s, dg_onnx_size(&v[0], 2), dg_onnx_size(&v[1], 2));
         if (!mask)
             return dg_onnx_refuse(m, s, "with a mask that is no constant matrix");
         more = dg_heap_printf(&m->heap, "%s, mask=%s", more, mask);
     }
-    static const int stored[] = {0, 2, 1, 3};
-    int64_t dim[DG_BINDINGS][DG_MAX_RANK];
-    for (int b = 0; b < DG_BINDINGS; b++)
-        for (int k = 0; k < 4; k++)
-            dim[b][k] = k < 3 ? dg_onnx_dim(&q, b, k) : dg_onnx_dim(&v, b, 3);
     dg_onnx_value *out = s->out[0];
-    out->at = dg_layout_stored(4, dim, dg_onnx_has_batch(&q, 0) ? 0 : -1, stored);
-    dg_want w = {0};
-    dg_want_axis(&w, &out->at, 0);
-    dg_want_axis(&w, &out->at, 2);
-    int n = w.start[w.n];
-    for (int axis = 1; axis < 4; axis += 2)
-        for (int i = out->at.start[axis]; i < out->at.start[axis + 1]; i++)
-            w.atom[n++] = out->at.order[i];
-    w.start[++w.n] = n;
-    dg_onnx_say(m, s, out, &w, "attention(%s, %s, %s, heads=%lld%s)", o[0].text, o[1].text,
-                o[2].text, (long long)o[0].heads, more);
+    if (!dg_onnx_attend(m, s, v, more, out))
+        return false;
     if (s->in[0]->at.rank == 3 && !s->in[0]->fixed[0]) { /* back to [N, T, heads d] */
-        dg_layout from = out->at, *to = &out->at;
-        static const int perm[] = {0, 2, 1, 3};
-        for (int k = 0, i = 0; k < 4; k++) {
-            to->start[k < 3 ? k : 2] = k < 3 ? i : to->start[2];
-            for (int j = from.start[perm[k]]; j < from.start[perm[k] + 1]; j++)
-                to->order[i++] = from.order[j];
-            to->start[3] = i;
-        }
-        to->rank = 3;
+        out->at = dg_layout_turned(&out->at, middle);
+        out->at.start[3] = out->at.start[4];
+        out->at.rank = 3;
     }
     return true;
 }

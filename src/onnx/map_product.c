@@ -331,6 +331,8 @@ bool dg_map_matmul(dg_import *m, const dg_step *s)
     dg_onnx_value *out = s->out[0];
     if (rank[0] == 0 || rank[1] == 0)
         return dg_onnx_refuse(m, s, "of a number");
+    if (dg_onnx_heads(m, s))
+        return true;
     bool layer = !v[0]->fixed[0] && v[1]->fixed[0] && dg_onnx_rank(v[1]) == 2;
     if (layer && rank[1] == 2 && !is_output(m, out))
         out->added = bias_after(m, s, v[1]->fixed[0]->dim[1], &out->sum);

@@ -186,9 +186,8 @@ bool dg_map_unsqueeze(dg_import *m, const dg_step *s)
 
 /* ---- Slices ---------------------------------------------------------------------------------- */
 
-/* out = the elements start to start + count - 1 of an axis of v. */
-static bool slice_axis(dg_import *m, const dg_step *s, const dg_onnx_value *v, int axis,
-                       const dg_slice at[DG_BINDINGS], dg_onnx_value *out)
+bool dg_onnx_slice(dg_import *m, const dg_step *s, const dg_onnx_value *v, int axis,
+                   const dg_slice at[DG_BINDINGS], dg_onnx_value *out)
 {
     dg_want w;
     dg_layout layout;
@@ -249,7 +248,7 @@ bool dg_map_slice(dg_import *m, const dg_step *s)
         dg_onnx_value *next = dg_heap_take(&m->heap, 1, sizeof *next);
         next->name = s->out[0]->name;
         next->integer = v->integer;
-        if (!slice_axis(m, s, v, k, at, next))
+        if (!dg_onnx_slice(m, s, v, k, at, next))
             return false;
         v = next;
     }
@@ -296,7 +295,7 @@ bool dg_map_split(dg_import *m, const dg_step *s)
         return split_equally(m, s, axis, part[0]);
     for (int i = 0; i < n; i++) {
         const dg_slice one = {at, 1, part[i]}, both[DG_BINDINGS] = {one, one};
-        if (s->out[i] && !slice_axis(m, s, v, axis, both, s->out[i]))
+        if (s->out[i] && !dg_onnx_slice(m, s, v, axis, both, s->out[i]))
             return false;
         at += part[i];
     }
@@ -332,16 +331,17 @@ static const char *ordered(dg_import *m, const dg_step *s, const dg_onnx_value *
     return dg_onnx_declare(m, v, DG_ONNX_CONSTANT, "operand of Concat", &shape, index);
 }
 
-bool dg_map_concat(dg_import *m, const dg_step *s)
+bool dg_onnx_join(dg_import *m, const dg_step *s, int n, dg_onnx_value *const in[], int64_t axis_of,
+                  dg_onnx_value *out)
 {
     const dg_onnx_value *like = NULL;
     int order[DG_MAX_RANK], place = 0;
-    for (int i = 0; i < s->n_in; i++) {
-        if (!s->in[i])
+    for (int i = 0; i < n; i++) {
+        if (!in[i])
             return dg_onnx_refuse(m, s, "of a value that is not given");
-        like = like || s->in[i]->fixed[0] ? like : s->in[i];
+        like = like || in[i]->fixed[0] ? like : in[i];
     }
-    int rank = like->at.rank, axis = dg_step_axis(dg_attr_i(s, "axis", 1), rank);
+    int rank = like->at.rank, axis = dg_step_axis(axis_of, rank);
     if (axis < 0 || dg_onnx_has_batch(like, axis))
         return dg_onnx_refuse(m, s, axis < 0 ? "along an axis that is not there" : "of batches");
     if (!dg_onnx_axes(m, s, like, order))
@@ -351,9 +351,9 @@ bool dg_map_concat(dg_import *m, const dg_step *s)
         for (int k = 0; k < rank; k++)
             dim[b][k] = k == axis ? 0 : dg_onnx_dim(like, b, k);
     const char *list = "";
-    for (int i = 0; i < s->n_in; i++) {
+    for (int i = 0; i < n; i++) {
         dg_want w = {0};
-        const dg_onnx_value *v = s->in[i];
+        const dg_onnx_value *v = in[i];
         if (dg_onnx_rank(v) != rank)
             return dg_onnx_refuse(m, s, "of values with different axes");
         for (int k = 0; k < rank && !v->fixed[0]; k++)
@@ -368,10 +368,15 @@ bool dg_map_concat(dg_import *m, const dg_step *s)
     for (int i = 0; i < rank; i++)
         place = order[i] == axis ? i : place;
     dg_want w;
-    s->out[0]->at = dg_onnx_axes_layout(like, dim, order, &w);
-    s->out[0]->integer = like->integer;
-    dg_onnx_say(m, s, s->out[0], &w, "concat(%saxis=%d)", list, place);
+    out->at = dg_onnx_axes_layout(like, dim, order, &w);
+    out->integer = like->integer;
+    dg_onnx_say(m, s, out, &w, "concat(%saxis=%d)", list, place);
     return true;
+}
+
+bool dg_map_concat(dg_import *m, const dg_step *s)
+{
+    return dg_onnx_join(m, s, s->n_in, s->in, dg_attr_i(s, "axis", 1), s->out[0]);
 }
 
 bool dg_map_pad(dg_import *m, const dg_step *s)
@@ -423,76 +428,5 @@ bool dg_map_pad(dg_import *m, const dg_step *s)
     dg_want w;
     s->out[0]->at = dg_onnx_axes_layout(v, dim, order, &w);
     dg_onnx_say(m, s, s->out[0], &w, "pad(%s, [%s]%s)", text, list, how);
-    return true;
-}
-
-/* ---- Gather ---------------------------------------------------------------------------------- */
-
-static bool embedding(dg_import *m, const dg_step *s)
-{
-    const dg_onnx_value *table = s->in[0], *ids = s->in[1];
-    const dg_onnx_array *a = table->fixed[0];
-    if (a->rank != 2 || dg_attr_i(s, "axis", 0) != 0 || !dg_type_find(NULL, "embedding"))
-        return dg_onnx_refuse(m, s, "of a constant by indices that the input decides");
-    dg_onnx_role role = {.role = "weight", .v = table, .kind = DG_ONNX_PARAMETER};
-    role.shape = (dg_shape){2, {a->dim[0], a->dim[1]}};
-    dg_want w = {0};
-    dg_layout at = ids->at;
-    int first[DG_MAX_RANK + 1];
-    if (at.n == DG_ATOMS || ids->rank == DG_MAX_RANK || !dg_onnx_dims_of(ids, &at, first))
-        return dg_onnx_refuse(m, s, "by indices whose axes are cut");
-    for (int i = 0; i < ids->rank; i++) {
-        int n = w.start[w.n];
-        for (int k = first[i]; k < first[i + 1]; k++)
-            w.atom[n++] = k;
-        w.start[++w.n] = n;
-    }
-    at.atom[at.n] = (dg_atom){{a->dim[1], a->dim[1]}, false};
-    at.order[at.start[at.rank]] = at.n;
-    at.start[at.rank + 1] = at.start[at.rank] + 1;
-    at.rank++;
-    dg_want_atom(&w, at.n++);
-    s->out[0]->at = at;
-    dg_onnx_say(m, s, s->out[0], &w, "embedding(%s, vocabulary=%lld, units=%lld%s)", ids->dag,
-                (long long)a->dim[0], (long long)a->dim[1], dg_onnx_roles(m, 1, &role));
-    return true;
-}
-
-/* Elements of an axis by constant indices that follow one another: a slice. */
-bool dg_map_gather(dg_import *m, const dg_step *s)
-{
-    const dg_onnx_value *v = s->in[0], *ids = s->in[1];
-    if (v->fixed[0] && !ids->fixed[0])
-        return embedding(m, s);
-    if (v->fixed[0])
-        v = dg_onnx_held(m, v, "data of Gather");
-    int axis = dg_step_axis(dg_attr_i(s, "axis", 0), v->at.rank);
-    const dg_onnx_array *a = ids->fixed[0];
-    if (axis < 0 || !a || a->rank > 1 || a->count < 1)
-        return dg_onnx_refuse(m, s, "by indices that are no constant list");
-    dg_slice at[DG_BINDINGS];
-    for (int b = 0; b < DG_BINDINGS; b++) {
-        int64_t first = dg_onnx_whole(a, 0), size = dg_onnx_dim(v, b, axis);
-        at[b] = (dg_slice){first + (first < 0 ? size : 0), 1, a->count};
-        if (at[b].start < 0 || at[b].start + a->count > size)
-            return dg_onnx_refuse(m, s, "by an index that is out of range");
-    }
-    for (int64_t i = 1; i < a->count; i++)
-        if (dg_onnx_whole(a, i) != dg_onnx_whole(a, 0) + i)
-            return dg_onnx_refuse(m, s, "by indices that do not follow one another");
-    dg_onnx_value *part = dg_heap_take(&m->heap, 1, sizeof *part);
-    part->name = s->out[0]->name;
-    part->integer = v->integer;
-    if (a->count == dg_onnx_dim(v, 0, axis) && a->count == dg_onnx_dim(v, 1, axis))
-        dg_onnx_same(part, v);
-    else if (!slice_axis(m, s, v, axis, at, part))
-        return false;
-    dg_onnx_same(s->out[0], part);
-    if (a->rank == 1)
-        return true;
-    dg_layout *to = &s->out[0]->at; /* the axis, now of size 1, goes */
-    for (int k = axis; k < to->rank; k++)
-        to->start[k] = to->start[k + 1];
-    to->rank--;
     return true;
 }

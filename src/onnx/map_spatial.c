@@ -272,28 +272,57 @@ bool dg_map_conv(dg_import *m, const dg_step *s)
     return true;
 }
 
+/* What the window spreads over along axis i. */
+static int64_t spread_size(const convolution *c, int b, int i)
+{
+    const int n = c->x->at.rank - 2;
+    int64_t in = i < 2 - n ? 1 : dg_onnx_dim(c->x, b, i + n);
+    return (in - 1) * c->w.stride[i] + (c->w.kernel[i] - 1) * c->w.dilation[i] + 1;
+}
+
+/* The cuts that lead to the size that output_shape or auto_pad says; what is missing is added. */
+static bool cut_to_shape(dg_import *m, const dg_step *s, convolution *c, bool upper, int given,
+                         const int64_t shape[], int64_t more[2])
+{
+    const int n = c->x->at.rank - 2;
+    for (int i = 2 - n; i < 2; i++) {
+        int64_t cut[DG_BINDINGS];
+        for (int b = 0; b < DG_BINDINGS; b++) {
+            int64_t in = dg_onnx_dim(c->x, b, i + n);
+            int64_t want = given > 0 ? shape[i + given - 2] : in * c->w.stride[i];
+            cut[b] = spread_size(c, b, i) + more[i] - want;
+        }
+        if (cut[0] != cut[1])
+            return dg_onnx_refuse(m, s, "to a size that a free size does not decide");
+        more[i] -= cut[0] < 0 ? cut[0] : 0;
+        int64_t all = cut[0] > 0 ? cut[0] : 0;
+        c->w.before[i] = upper ? all / 2 : all - all / 2;
+        c->w.after[i] = all - c->w.before[i];
+    }
+    return true;
+}
+
 /* The size of the result: what the window spreads over, without what is cut off. */
-static bool spread(dg_import *m, const dg_step *s, const convolution *c, window *w, int64_t more[2])
+static bool spread(dg_import *m, const dg_step *s, convolution *c, int64_t more[2])
 {
     int n = c->x->at.rank - 2;
     const char *pad = dg_attr_s(s, "auto_pad", "NOTSET");
     int64_t list[DG_MAX_RANK], shape[DG_MAX_RANK];
     int given = dg_step_ints(m, s, "output_padding", -1, 0, list, DG_MAX_RANK);
-    bool good = two(m, s, "strides", n, 1, w->stride) &&
-                two(m, s, "dilations", n, 1, w->dilation) && read_pads(m, s, n, w) &&
-                (given < 0 || given == n);
-    if (!good || dg_step_ints(m, s, "output_shape", -1, 0, shape, DG_MAX_RANK) >= 0 ||
-        (*pad && strcmp(pad, "NOTSET") != 0 && strcmp(pad, "VALID") != 0))
-        return dg_onnx_refuse(m, s, "with output_shape, auto_pad or a window that is not valid");
+    int sized = dg_step_ints(m, s, "output_shape", -1, 0, shape, DG_MAX_RANK);
+    bool same = strncmp(pad, "SAME", 4) == 0, upper = strcmp(pad, "SAME_UPPER") == 0;
+    if (!two(m, s, "strides", n, 1, c->w.stride) || !two(m, s, "dilations", n, 1, c->w.dilation) ||
+        !read_pads(m, s, n, &c->w) || (given >= 0 && given != n) || (sized >= 0 && sized < n))
+        return dg_onnx_refuse(m, s, "with a window that is not valid");
     more[0] = more[1] = 0;
     for (int i = 0; i < n && given >= 0; i++)
         more[i + 2 - n] = list[i];
+    if ((same || sized >= 0) && !cut_to_shape(m, s, c, upper, sized, shape, more))
+        return false;
     for (int b = 0; b < DG_BINDINGS; b++)
         for (int i = 0; i < 2; i++) {
-            int64_t in = i < 2 - n ? 1 : dg_onnx_dim(c->x, b, i + n);
-            w->out[b][i] = (in - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1 -
-                           w->before[i] - w->after[i] + more[i];
-            if (w->out[b][i] < 1 || more[i] < 0)
+            c->w.out[b][i] = spread_size(c, b, i) - c->w.before[i] - c->w.after[i] + more[i];
+            if (c->w.out[b][i] < 1 || more[i] < 0)
                 return dg_onnx_refuse(m, s, "of an empty result");
         }
     return true;
@@ -312,7 +341,7 @@ bool dg_map_conv_transpose(dg_import *m, const dg_step *s)
         !bias_fits(&c, channels))
         return dg_onnx_refuse(m, s, "with a weight that does not fit its input");
     const char *text = dg_onnx_picture(m, s, c.x);
-    const char *roles = text && spread(m, s, &c, &c.w, more) ? conv_roles(m, s, &c) : NULL;
+    const char *roles = text && spread(m, s, &c, more) ? conv_roles(m, s, &c) : NULL;
     if (!roles)
         return false;
     const char *added = more[0] || more[1] ? dg_heap_printf(&m->heap, ", output_padding=%s",

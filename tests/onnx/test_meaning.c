@@ -147,6 +147,72 @@ static void test_padding_counts(void **state)
     near(y[2], 8);
 }
 
+/* Elements by a list of indices, an array repeated, channels as pixels. */
+static void test_moves(void **state)
+{
+    (void)state;
+    static const double x[8] = {0, 1, 2, 3, 4, 5, 6, 7}, blocks[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+    double y[8];
+    run("input x N,3\nints i 3 = 2 0 0\nnode Gather x,i -> y axis=1\noutput y\n", x + 1, 3, y, 3);
+    near(y[0], 3);
+    near(y[1], 1);
+    near(y[2], 1);
+    run("input x N,2\nints i 2 = 1 2\nnode Tile x,i -> y\noutput y\n", x + 1, 2, y, 4);
+    near(y[2], 1);
+    near(y[3], 2);
+    run("input x N,8,1,1\nnode DepthToSpace x -> p blocksize=2\nnode Flatten p -> y\noutput y\n", x,
+        8, y, 8);
+    for (int i = 0; i < 8; i++)
+        near(y[i], blocks[i]);
+    run("input x N,8,1,1\nnode DepthToSpace x -> p blocksize=2 mode=sCRD\n"
+        "node SpaceToDepth p -> d blocksize=2\nnode Flatten d -> y\noutput y\n",
+        x, 8, y, 8);
+    for (int i = 0; i < 8; i++)
+        near(y[i], i % 2 * 4 + i / 2);
+}
+
+/* The size of the result decides what a transposed convolution cuts off. */
+static void test_shaped_spread(void **state)
+{
+    (void)state;
+    const double x[2] = {1, 10};
+    double y[4];
+    run("input x N,1,2\nfloats w 1,1,3 = 1 2 3\n"
+        "node ConvTranspose x,w -> y strides=i2 auto_pad=sSAME_UPPER\noutput y\n",
+        x, 2, y, 4);
+    near(y[0], 1); /* of 1 2 3+10 20 30 the last goes */
+    near(y[2], 13);
+    near(y[3], 20);
+}
+
+/* Softmax(2 q k^t) v in pieces, masked or not: one node; along another axis it stays what it is. */
+static void test_attention(void **state)
+{
+    (void)state;
+    static const char head[] = "opset 17\ninput x N,2,3\nfloats s - = 2\nfloats low - = -3e38\n"
+                               "ints m 2,2 = 0 1 0 0\nnode Cast m -> b to=9\n"
+                               "node Split x -> q,k,v axis=2\nnode Transpose k -> t perm=i0,2,1\n"
+                               "node MatMul q,t -> a\nnode Mul a,s -> c\n";
+    static const char masked[] = "node Where b,low,c -> d\nnode Softmax d -> p axis=-1\n"
+                                 "node MatMul p,v -> y\noutput y\n";
+    static const char plain[] = "node Softmax c -> p axis=1\nnode MatMul p,v -> y\noutput y\n";
+    const double x[6] = {7, 0, 4, 0.5, log(3), 8}; /* q k v of two places */
+    char lines[1024];
+    double y[2];
+    snprintf(lines, sizeof lines, "%s%s", head, masked);
+    dg_onnx *n = made(lines);
+    assert_non_null(strstr(n->text, "attention("));
+    assert_non_null(strstr(n->text, "causal=true, scale=2"));
+    dg_onnx_free(n);
+    run(lines, x, 6, y, 2);
+    near(y[0], 4);
+    near(y[1], 7);
+    snprintf(lines, sizeof lines, "%s%s", head, plain);
+    n = made(lines);
+    assert_null(strstr(n->text, "attention("));
+    dg_onnx_free(n);
+}
+
 /* ---- Roles ----------------------------------------------------------------------------------- */
 
 static int parameters(const dg_onnx *n)
@@ -293,8 +359,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_softmax),        cmocka_unit_test(test_fixed_batch),
         cmocka_unit_test(test_transposes),     cmocka_unit_test(test_flatten),
-        cmocka_unit_test(test_padding_counts), cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_constants),      cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_mutants)};
+        cmocka_unit_test(test_padding_counts), cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_shaped_spread),  cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_ties),           cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_missing),        cmocka_unit_test(test_mutants)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

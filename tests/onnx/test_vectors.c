@@ -26,7 +26,7 @@ typedef struct {
 static const vector_file nets[] = {
     {"lenet", 0, 0, 1, 1e-11, 1e-5},     {"dncnn-folded", 0, 0, 1, 1e-11, 1e-5},
     {"mobilenet", 1, 0, 1, 1e-11, 1e-5}, {"ocr-direction", 0, 0, 0.5, 1e-11, 1e-5},
-    {"chargpt17", 0, 8, 1, 1e-11, 1e-5}, {"chargpt23", 0, 0, 1, 1e-11, 1e-5},
+    {"chargpt17", 0, 0, 1, 1e-11, 1e-5}, {"chargpt23", 0, 0, 1, 1e-11, 1e-5},
     {"norms", 0, 0, 1, 1e-11, 1e-5},     {"bow", 0, 0, 1, 1e-11, 1e-5},
     {"lstm", 0, 0, 1, 1e-11, 1e-5},      {"gru", 0, 0, 1, 1e-11, 1e-5},
     {"unet", 1, 0, 1, 1e-11, 1e-5},      {"pitch", 0, 0, 1, 1e-6, 1e-2}};
