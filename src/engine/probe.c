@@ -1,9 +1,11 @@
 /* A probe runs one node's mathematics at a point; see probe.h. */
 #include "engine/probe.h"
 #include "base/number.h"
+#include "base/philox.h"
 #include "base/upper.h"
 #include "engine/engine.h"
 #include "graph/graph.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,6 +299,45 @@ void dg_probe_tangent_over_zeros(dg_probe *p, int input, const double *v, double
     tangent_from(p, input, v, 0, jv);
 }
 
+/* Other memory for the real inputs, beside their own; and back. */
+static void take_jolted(dg_probe *p, void *own[])
+{
+    memcpy(own, p->in, sizeof p->in);
+    for (int i = 0; i < p->c.n_in; i++)
+        if (own[i] && !p->integer[i])
+            p->in[i] = memory(p, dg_probe_in(p, i));
+}
+
+static void give_back(dg_probe *p, void *own[])
+{
+    for (int i = 0; i < p->c.n_in; i++)
+        if (p->in[i] != own[i])
+            free(p->in[i]);
+    memcpy(p->in, own, sizeof p->in);
+}
+
+/* Every real input moved by a few roundings, up and down by chance. */
+static void jolt(dg_probe *p, void *const own[], uint64_t seed)
+{
+    double by = p->real == DG_F64 ? 0x1p-50 : 0x1p-21;
+    for (int i = 0; i < p->c.n_in; i++)
+        for (int64_t k = 0, n = dg_probe_in(p, i); p->in[i] != own[i] && k < n; k++) {
+            double up = dg_uniform(seed, (uint64_t)i, (uint64_t)k) < 0.5 ? -by : by;
+            dg_number_put(p->real, p->in[i], k, dg_number_get(p->real, own[i], k) * (1 + up));
+        }
+}
+
+void dg_probe_tangent_jolted(dg_probe *p, int input, uint64_t seed, const double *v, double *jv)
+{
+    void *own[DG_PROBE_MOST];
+    take_jolted(p, own);
+    if (p->failed == DG_OK)
+        jolt(p, own, seed);
+    if (p->failed == DG_OK)
+        dg_probe_tangent(p, input, v, jv);
+    give_back(p, own);
+}
+
 /* The adjoint of one input; a gradient that is kept as a sum is finished at once. */
 static void by_sum(dg_probe *p, int input)
 {
@@ -393,11 +434,9 @@ static const ruler ruler_f64 = {{0x1p-5,  0x1p-8,  0x1p-11, 0x1p-15, 0x1p-20, 0x
                                 1e-6};
 static const ruler ruler_f32 = {{0x1p-2, 0x1p-4, 0x1p-6}, 3, 3, 1e-6, 0x1p-24, 1e-2};
 
-/* f at x + h v, results one after the other; NaN where f refuses to be computed. */
-static void moved(dg_probe *p, int input, const double *x, const double *v, double h, double *y)
+/* Results at the inputs as they are, one after the other; NaN where f refuses to be computed. */
+static void results(dg_probe *p, double *y)
 {
-    for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)
-        dg_number_put(p->real, p->in[input], i, x[i] + h * v[i]);
     forward(p);
     flatten(p, p->out, y);
     int refused = p->failed == DG_EFINITE || p->failed == DG_EDATA;
@@ -407,6 +446,14 @@ static void moved(dg_probe *p, int input, const double *x, const double *v, doub
         p->failed = DG_OK;
         p->why = (dg_diag){.code = DG_OK};
     }
+}
+
+/* f at x + h v. */
+static void moved(dg_probe *p, int input, const double *x, const double *v, double h, double *y)
+{
+    for (int64_t i = 0, n = dg_probe_in(p, input); i < n; i++)
+        dg_number_put(p->real, p->in[input], i, x[i] + h * v[i]);
+    results(p, y);
 }
 
 /* Is a component smooth between x - hv and x + hv? Its second difference then falls fourfold with
@@ -421,6 +468,7 @@ static int smooth(double s, double half, double room)
 typedef struct ladder {
     double *x, *zero, *up, *down, *d[LEVELS], *s[LEVELS];
     double *fd, *trust, *known;
+    double *sharp;    /* how far the best one itself may be off; trust: it, as it was confirmed */
     double *rounding; /* what rounding was seen to do to a result */
     double typical;
     double terms; /* what rounding makes of a sum of many terms, against a result of one */
@@ -455,10 +503,47 @@ static int bends(const ladder *l, int64_t i, double room)
            fabs(quarter - half / 2) <= 1e-3 * fabs(half);
 }
 
+/* Half steps that come no nearer to one another differ by rounding, or by a bend between them. */
+static double unsettled(const ladder *l, int64_t i)
+{
+    double first = fabs(l->d[1][i] - l->d[0][i]), then = fabs(l->d[2][i] - l->d[1][i]);
+    return then > first / 2 ? 4 * then : 0;
+}
+
 enum { BENT = -1, UNKNOWN, ONCE, TWICE };
 
+/* A step far beyond the point loses its last bits, and so sees the slope at another one. */
+static double lost(const ruler *r, const ladder *l, int64_t i, double h)
+{
+    double bend = 4 * fabs(l->s[1][i]) / h / h;
+    return bend * (h * r->noise < 1 ? h * r->noise : 1);
+}
+
+/* How far the estimate of a step may be off. */
+static double doubt_of(const ruler *r, const ladder *l, int64_t i, double h, double best)
+{
+    double scale = l->typical + fabs(l->zero[i]) + fabs(l->up[i]) + fabs(l->down[i]);
+    double last = (4 * l->d[2][i] - l->d[1][i]) / 3;
+    double rounding = l->terms * (r->noise * (scale + fabs(best)) + DBL_TRUE_MIN);
+    return fabs(best - last) + 4 * (rounding + l->rounding[i]) / h + unsettled(l, i) +
+           lost(r, l, i, h);
+}
+
+/* One that agrees: an estimate is as good as the better one of those that confirm it. */
+static void confirm(ladder *l, int64_t i, double best, double doubt)
+{
+    double both = doubt > l->sharp[i] ? doubt : l->sharp[i];
+    l->trust[i] = l->known[i] >= TWICE && l->trust[i] < both ? l->trust[i] : both;
+    l->known[i] = TWICE;
+    if (doubt >= l->sharp[i])
+        return;
+    l->fd[i] = best;
+    l->sharp[i] = doubt;
+}
+
 /* What a step says of a component. Two steps must agree, within what each may be off; of two that
- * do not, the smaller step is believed, until another one says the same. */
+ * do not, the smaller step is believed, until another one says the same. A step larger than the
+ * input itself may look past a bend: it counts only if it agrees, and has seen a change. */
 static void weigh(const ruler *r, ladder *l, int64_t i, double h)
 {
     double scale = l->typical + fabs(l->zero[i]) + fabs(l->up[i]) + fabs(l->down[i]);
@@ -466,26 +551,25 @@ static void weigh(const ruler *r, ladder *l, int64_t i, double h)
         l->known[i] = BENT;
         return;
     }
-    double last = (4 * l->d[2][i] - l->d[1][i]) / 3, best = richardson(l, i);
-    double doubt = fabs(best - last) + 4 * l->terms * r->noise * (scale + fabs(best)) / h +
-                   4 * l->rounding[i] / h;
+    double best = richardson(l, i), doubt = doubt_of(r, l, i, h, best);
     if (!smooth(l->s[0][i], l->s[1][i], r->flat * scale) ||
         !smooth(l->s[1][i], l->s[2][i], r->flat * scale) || !isfinite(best))
         return;
-    double apart = fabs(best - l->fd[i]), both = doubt + l->trust[i];
+    double apart = fabs(best - l->fd[i]), both = doubt + l->sharp[i];
     int agrees = l->known[i] > UNKNOWN && apart <= 8 * both;
+    if (h > 1 && l->known[i] > UNKNOWN && (!agrees || doubt > 1e-4 * fabs(best)))
+        return;
     if (agrees && apart > both) { /* so much either is off that said less */
         doubt *= apart / both;
-        l->trust[i] *= apart / both;
+        l->sharp[i] *= apart / both;
     }
-    if (agrees)
-        l->known[i] = TWICE;
-    else
-        l->known[i] = ONCE;
-    if (agrees && doubt >= l->trust[i])
+    if (agrees) {
+        confirm(l, i, best, doubt);
         return;
+    }
+    l->known[i] = ONCE;
     l->fd[i] = best;
-    l->trust[i] = doubt;
+    l->sharp[i] = l->trust[i] = doubt;
 }
 
 /* What is not known well by now; the others keep their estimates. *open: what more steps may tell.
@@ -503,7 +587,7 @@ static int64_t count_unknown(const ladder *l, int64_t m, double doubt, int64_t *
     double size = known ? sqrt(sum / (double)known) : 0;
     for (int64_t i = 0; i < m; i++) {
         int good = l->known[i] >= TWICE &&
-                   (l->trust[i] <= doubt * (fabs(l->fd[i]) + size) || l->trust[i] <= 0);
+                   (l->sharp[i] <= doubt * (fabs(l->fd[i]) + size) || l->sharp[i] <= 0);
         unknown += !good;
         *open += !good && l->known[i] >= UNKNOWN;
         l->down[i] = good ? 0 : 1;
@@ -519,15 +603,37 @@ static double spread_of(const dg_probe *p, int64_t m)
     return terms > 64 ? sqrt(terms) / 4 : 1;
 }
 
-/* Second differences over steps so small that a result does not bend: only rounding is left, which
- * a chain of steep nodes inside makes larger than that of the results. */
-static void look_at_rounding(dg_probe *p, int input, const double *v, ladder *l)
+enum { JOLTS = 4 };
+
+static void see_rounding(ladder *l, int64_t i, double d)
 {
-    climb(p, input, v, p->real == DG_F64 ? 0x1p-44 : 0x1p-20, l);
+    l->rounding[i] = d > l->rounding[i] ? d : l->rounding[i];
+}
+
+static void jolt_results(dg_probe *p, ladder *l)
+{
+    void *own[DG_PROBE_MOST];
+    take_jolted(p, own);
+    for (uint64_t k = 0; k < JOLTS && p->failed == DG_OK; k++) {
+        jolt(p, own, k);
+        results(p, l->up);
+        for (int64_t i = 0, m = dg_probe_out(p); i < m; i++)
+            see_rounding(l, i, fabs(l->up[i] - l->zero[i]));
+    }
+    give_back(p, own);
+}
+
+/* What rounding may do to a result: as much as a jolt of all inputs does, or a rounding of the
+ * terms that cancel here, whose size is seen nearer to 0. Steep nodes behind one another inside
+ * make it larger than a rounding of the result. */
+static void look_at_rounding(dg_probe *p, int input, double noise, ladder *l)
+{
+    jolt_results(p, l);
+    if (!p->has_tangent || p->failed != DG_OK)
+        return;
+    dg_probe_tangent_at(p, input, 0x1p-20, l->x, l->up);
     for (int64_t i = 0, m = dg_probe_out(p); i < m; i++)
-        for (int k = 0; k < LEVELS; k++)
-            if (fabs(l->s[k][i]) > l->rounding[i])
-                l->rounding[i] = fabs(l->s[k][i]);
+        see_rounding(l, i, noise * fabs(l->up[i]));
 }
 
 static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, double *bad)
@@ -543,7 +649,7 @@ static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, d
     l->terms = spread_of(p, m);
     l->typical = finite > 0 ? sqrt(all / (double)finite) : 0; /* what cancels rounds as its terms */
     if (p->careful)
-        look_at_rounding(p, input, v, l);
+        look_at_rounding(p, input, r->noise, l);
     for (int k = 0; k < r->steps && (k < r->usual || open > 0); k++) {
         climb(p, input, v, r->step[k], l);
         for (int64_t i = 0; i < m; i++)
@@ -552,7 +658,8 @@ static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, d
     }
     for (int64_t i = 0; i < m; i++) {
         /* what the input's own size hardly changes is flat there: it saturates */
-        int flat = l->known[i] >= TWICE && l->trust[i] <= 4096 * r->noise * l->typical;
+        double rounding = r->noise * (l->typical + fabs(l->zero[i])) + l->rounding[i];
+        int flat = l->known[i] >= TWICE && l->sharp[i] <= 4096 * (rounding + DBL_TRUE_MIN);
         unknown -= l->down[i] > 0 && flat;
         bad[i] = flat ? 0 : l->down[i];
         l->fd[i] = bad[i] > 0 ? 0 : l->fd[i];
@@ -565,7 +672,7 @@ int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd,
                             double *trust)
 {
     int64_t n = dg_probe_in(p, input), m = dg_probe_out(p);
-    double *all = calloc((size_t)(n + 11 * m) + 1, sizeof *all);
+    double *all = calloc((size_t)(n + 12 * m) + 1, sizeof *all);
     if (!all) {
         p->failed = DG_EMEMORY;
         return 0;
@@ -577,7 +684,8 @@ int64_t dg_probe_difference(dg_probe *p, int input, const double *v, double *fd,
                 .fd = fd,
                 .trust = trust,
                 .known = all + n + 9 * m,
-                .rounding = all + n + 10 * m};
+                .rounding = all + n + 10 * m,
+                .sharp = all + n + 11 * m};
     for (int k = 0; k < LEVELS; k++) {
         l.d[k] = all + n + (3 + k) * m;
         l.s[k] = all + n + (6 + k) * m;

@@ -48,6 +48,8 @@ const char *dg_probe_input_name(const dg_probe *p, int input);
 void dg_probe_tangent(dg_probe *p, int input, const double *v, double *jv);
 /* The same at the input times `share`, where terms that cancel at the point itself may not. */
 void dg_probe_tangent_at(dg_probe *p, int input, double share, const double *v, double *jv);
+/* The same with all real inputs moved by a few roundings: what it differs by, rounding may do. */
+void dg_probe_tangent_jolted(dg_probe *p, int input, uint64_t seed, const double *v, double *jv);
 /* The same over memory that held 0, so that only what is not finite itself is found to be so. */
 void dg_probe_tangent_over_zeros(dg_probe *p, int input, const double *v, double *jv);
 void dg_probe_adjoint(dg_probe *p, int input, const double *w, double *jtw);

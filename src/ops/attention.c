@@ -336,12 +336,14 @@ static dg_status forward(const dg_call *c)
     return DG_OK;
 }
 
-/* Rows of ds become p (ds - sum p ds): the product with the softmax's Jacobian. */
+/* Rows of ds become p (ds - sum p ds): the product with the softmax's Jacobian. The sum of p is 1
+ * but for a rounding of the logarithm, which large scores make large: the mean is divided by it. */
 static void through_softmax(const head *w, int64_t m, int64_t n)
 {
     for (int64_t r = 0; r < m; r++) {
         real *ds = w->ds + r * w->line, *p = w->p + r * w->line;
-        vec mean = vec_set1(DG_T(dg_row_dot)(n, p, ds));
+        real sum = DG_T(dg_row_sum)(n, p);
+        vec mean = vec_set1(sum > 0 ? DG_T(dg_row_dot)(n, p, ds) / sum : 0);
         for (int64_t j = 0; j < n; j += VEC_N) {
             int k = n - j < VEC_N ? (int)(n - j) : VEC_N;
             vec_store_n(ds + j, k, vec_load_n(p + j, k) * (vec_load_n(ds + j, k) - mean));
