@@ -98,6 +98,10 @@ static void tell(const dg_onnx *net, const char *in)
            net->naive);
     if (net->batchnorms)
         printf("batch norms: %d\n", net->batchnorms);
+    if (net->folded)
+        printf("folded: %d batch norms are part of other nodes, since the exporter made them so; "
+               "docs/pytorch.md keeps them\n",
+               net->folded);
     if (net->untied)
         printf("untied: %d biases or scales that the file merged, since they were equal\n",
                net->untied);

@@ -5,6 +5,7 @@
 #include "onnx/inputs.h"
 #include "onnx/map.h"
 #include "io/reader.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -398,6 +399,11 @@ static void check_missing(dg_import *m)
         dg_onnx_fail(m, DG_EMODEL, "%s not read here: %s%s%s",
                      m->missing.n == 1 ? "this operator is" : "these operators are", missing,
                      *refused ? "; and: " : "", refused);
+    if (*refused && m->old_batch)
+        dg_onnx_fail(m, DG_EMODEL,
+                     "%s; the file fixes the batch at %" PRId64 ", and not all of it fits another "
+                     "one: export it with a free batch, or --fixed reads it as it is",
+                     refused, m->old_batch);
     if (*refused)
         dg_onnx_fail(m, DG_EMODEL, "%s", refused);
 }
@@ -410,6 +416,18 @@ static void check_file(dg_import *m, const dg_onnx_proto *p)
         dg_onnx_fail(m, DG_EMODEL, "training_info is not read");
     if (p->ir < 1 || p->ir > 64 || p->n_opsets == 0)
         dg_onnx_fail(m, DG_EDATA, "it names no version: is this an ONNX file?");
+}
+
+/* Batch norms that the exporter folded into other nodes: the newer one of PyTorch notes it, of the
+ * older one the weights have lost their names. */
+static int count_folded(const dg_onnx_graph *g)
+{
+    int n = 0;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const dg_onnx_node *node = &g->nodes[i];
+        n += node->folded || (node->n_in > 1 && strncmp(node->in[1], "onnx::Conv", 10) == 0);
+    }
+    return n;
 }
 
 typedef struct {
@@ -439,6 +457,7 @@ static void import(void *work)
     t->out->nodes = m->proto->graph->n_nodes;
     t->out->naive = m->naive;
     t->out->batchnorms = m->batchnorms;
+    t->out->folded = count_folded(m->proto->graph);
     t->out->untied = m->untied;
     t->out->twins = m->twins;
 }

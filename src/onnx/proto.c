@@ -266,6 +266,21 @@ static void read_attr(reading *r, span s, dg_onnx_attr *a, int depth)
     read_lists(r, s, a);
 }
 
+/* PyTorch's exporter notes which of its rules have rewritten a node. */
+static bool says_folded(reading *r, span s)
+{
+    dg_wire w = dg_wire_of(s.bytes, s.size);
+    dg_wire_field f;
+    bool rule = false, folded = false;
+    while (dg_wire_next(&w, &f)) {
+        if (f.number == 1 && f.type == DG_WIRE_BYTES)
+            rule = strcmp(text(r, of(&f)), "pkg.onnxscript.rewriter.rule_name") == 0;
+        if (f.number == 2 && f.type == DG_WIRE_BYTES && rule)
+            folded = strstr(text(r, of(&f)), "FuseBatchNorm") != NULL;
+    }
+    return folded;
+}
+
 static void read_node(reading *r, span s, dg_onnx_node *n, int depth)
 {
     int times[32], attr = 0;
@@ -289,6 +304,8 @@ static void read_node(reading *r, span s, dg_onnx_node *n, int depth)
             n->op = text(r, of(&f));
         else if (f.number == 7)
             n->domain = text(r, of(&f));
+        else if (f.number == 9)
+            n->folded |= says_folded(r, of(&f));
         else if (f.number == 5 && !r->wrong)
             read_attr(r, of(&f), &n->attrs[attr++], depth);
     }

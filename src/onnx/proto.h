@@ -61,6 +61,7 @@ typedef struct dg_onnx_node {
     int n_in, n_out, n_attrs;
     const char **in, **out;
     dg_onnx_attr *attrs;
+    bool folded; /* its metadata say that a batch norm was folded into it */
 } dg_onnx_node;
 
 /* An input or output of a graph. */

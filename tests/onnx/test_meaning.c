@@ -269,6 +269,24 @@ static void test_missing(void **state)
             "node Softmax a -> y axis=1\noutput y\n",
             "tensor 'w' of 48 elements");
     refused("input x N,2\nnode Softmax x -> y axis=0\noutput y\n", "along the batch");
+    refused("input x 3,2\nints s 2 = 3 4\nnode Reshape x,s -> y\noutput y\n",
+            "the file fixes the batch at 3, and not all of it fits another one");
+}
+
+/* Batch norms that an exporter folded away are counted: by its notes, by the names it gave. */
+static void test_folded(void **state)
+{
+    (void)state;
+    char path[512];
+    dg_diag why = {0};
+    dg_onnx *n = dg_onnx_read(onnx_file("dncnn-folded.onnx", path), NULL, &why);
+    assert_non_null(n);
+    assert_int_equal(n->folded, 4);
+    dg_onnx_free(n);
+    n = made("input x N,1,2,2\nfloats onnx::Conv_9 1,1,1,1 = 3\nfloats w 1,1,1,1 = 2\n"
+             "node Conv x,onnx::Conv_9 -> h\nnode Conv h,w -> y\noutput y\n");
+    assert_int_equal(n->folded, 1);
+    dg_onnx_free(n);
 }
 
 /* ---- Wrong importers ------------------------------------------------------------------------- */
@@ -362,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_padding_counts), cmocka_unit_test(test_moves),
         cmocka_unit_test(test_shaped_spread),  cmocka_unit_test(test_attention),
         cmocka_unit_test(test_ties),           cmocka_unit_test(test_constants),
-        cmocka_unit_test(test_missing),        cmocka_unit_test(test_mutants)};
+        cmocka_unit_test(test_missing),        cmocka_unit_test(test_folded),
+        cmocka_unit_test(test_mutants)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
