@@ -206,6 +206,8 @@ dg_status dg_rms(dg_program *p, dg_value v, dg_part what, double *rms)
         *rms = 0;
     if (dg_program_enter(p) != DG_OK || !rms)
         return p ? DG_EUSAGE : dg_program_status(p, NULL);
+    if (what != DG_VALUE && v.id > 0 && v.id <= p->graph->n_values && !p->active[v.id - 1])
+        return DG_EUSAGE; /* one of several results, of which no loss knows: it is 0 by rule */
     int32_t node = v.id > 0 && v.id <= p->graph->n_values ? p->graph->values[v.id - 1].node : -1;
     dg_item_kind kind = what == DG_VALUE ? ITEM_FORWARD : ITEM_ADJOINT;
     const dg_plan *q = p->current == DG_NONE ? NULL : &p->plan[p->current];

@@ -372,6 +372,8 @@ dg_status dg_weights_take(dg_experiment *e, dg_checkpoint *c, int n, const char 
     dg_checkpoint_free(made);
     if (read_number(c, "step", &e->weights.step, NULL) != DG_OK)
         e->weights.step = -1;
+    const char *run = dg_checkpoint_text(c, "run");
+    dg_format(e->weights.run, sizeof e->weights.run, "%.16s", run ? run : "");
     return s == DG_OK ? restore_states(c, e, why) : s;
 }
 

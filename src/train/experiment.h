@@ -56,6 +56,7 @@ typedef struct dg_experiment {
     struct {
         const char *which;     /* "best", "last"; NULL: of a file, or of none */
         int64_t step;          /* -1: not known */
+        char run[20];          /* the id of the run that wrote them; "": not known */
     } weights;                 /* set by dg_run_weights */
     dg_onnx *net;              /* of an .onnx, else NULL */
     char *pytorch;             /* names of modules that the weights had: dg_pytorch_note; or NULL */

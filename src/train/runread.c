@@ -155,6 +155,22 @@ static void tell_changes(const dg_experiment *e, const json_t *run, const char *
     *why = (dg_diag){.code = DG_OK};
 }
 
+static const char *run_id(const json_t *j)
+{
+    return json_string_value(json_object_get(json_object_get(j, "run"), "id"));
+}
+
+/* Weights of another run are no failure where they fit, but nobody takes them unawares. */
+static void tell_strangers(const dg_experiment *e, const char *id, const char *file)
+{
+    char text[PATH_MAX + 128], shown[DG_PATH_SHOWN];
+    if (!e->options.say || !id || !*e->weights.run || strncmp(e->weights.run, id, 16) == 0)
+        return;
+    dg_format(text, sizeof text, "%s holds the weights of another run (%s, not %.16s)",
+              dg_path_shown(file, shown), e->weights.run, id);
+    e->options.say(e->options.user, text);
+}
+
 dg_experiment *dg_run_open(const char *path, const char *weights, const dg_experiment_options *o,
                            dg_diag *why)
 {
@@ -171,16 +187,16 @@ dg_experiment *dg_run_open(const char *path, const char *weights, const dg_exper
     dg_experiment *e = why->code == DG_OK ? dg_experiment_open(&all) : NULL;
     if (e && dg_experiment_status(e) == DG_OK && !o->without_data)
         tell_changes(e, json_object_get(j, json_object_get(j, "next") ? "next" : "run"), path, why);
-    json_decref(j);
     for (int i = own; i < all.n_dirs; i++)
         free((char *)(uintptr_t)place[i]);
     if (!e)
         dg_diag_set(why, DG_EMEMORY, "out of memory"); /* unless it is known better */
-    if (!e || dg_experiment_status(e) != DG_OK)
-        return e;
-    e->options.path = NULL;
-    e->options.n_dirs = 0; /* they were the file's */
-    if (!weights || *weights)
-        dg_run_weights(e, path, weights, why);
+    if (e && dg_experiment_status(e) == DG_OK) {
+        e->options.path = NULL;
+        e->options.n_dirs = 0; /* they were the file's */
+        if ((!weights || *weights) && dg_run_weights(e, path, weights, why) == DG_OK && weights)
+            tell_strangers(e, run_id(j), weights);
+    }
+    json_decref(j);
     return e;
 }
