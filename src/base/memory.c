@@ -1,21 +1,42 @@
 /* Aligned memory over the host's two functions. Before each piece lies what is needed to give it
  * back: the host's own pointer and the size that was asked for. */
+#define _GNU_SOURCE
 #include "base/memory.h"
 
 #include "base/checked.h"
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, LARGE_PAGE = 2 << 20 };
 
 typedef struct {
     void *raw;
     size_t bytes;
 } head;
 
+/* Asks for large pages where whole ones lie in a piece: fewer faults, one for each 4 KB else. */
+static void use_large_pages(char *p, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const size_t skip = (LARGE_PAGE - (uintptr_t)p % LARGE_PAGE) % LARGE_PAGE;
+    if (bytes >= skip + LARGE_PAGE)
+        madvise(p + skip, (bytes - skip) / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+#else
+    (void)p, (void)bytes;
+#endif
+}
+
 static void *host_alloc(dg_memory *memory, size_t bytes)
 {
-    return memory && memory->alloc ? memory->alloc(memory->user, bytes) : malloc(bytes);
+    if (memory && memory->alloc)
+        return memory->alloc(memory->user, bytes);
+    char *p = malloc(bytes);
+    if (p)
+        use_large_pages(p, bytes);
+    return p;
 }
 
 static void host_free(dg_memory *memory, void *p)

@@ -42,18 +42,6 @@ static double element(pair_fn *fn, uint64_t seed, uint64_t stream, uint64_t inde
     return x[index % 2];
 }
 
-static void fill(pair_fn *fn, uint64_t seed, uint64_t stream, uint64_t first, int64_t n,
-                 double *out)
-{
-    double x[2];
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t index = first + (uint64_t)i;
-        if (i == 0 || index % 2 == 0)
-            fn(seed, stream, index / 2, x);
-        out[i] = x[index % 2];
-    }
-}
-
 double dg_uniform(uint64_t seed, uint64_t stream, uint64_t index)
 {
     return element(uniform_pair, seed, stream, index);
@@ -64,14 +52,15 @@ double dg_normal(uint64_t seed, uint64_t stream, uint64_t index)
     return element(normal_pair, seed, stream, index);
 }
 
-void dg_uniform_fill(uint64_t seed, uint64_t stream, uint64_t first, int64_t n, double *out)
-{
-    fill(uniform_pair, seed, stream, first, n, out);
-}
-
 void dg_normal_fill(uint64_t seed, uint64_t stream, uint64_t first, int64_t n, double *out)
 {
-    fill(normal_pair, seed, stream, first, n, out);
+    double z[2];
+    for (int64_t i = 0; i < n; i++) {
+        const uint64_t index = first + (uint64_t)i;
+        if (i == 0 || index % 2 == 0)
+            normal_pair(seed, stream, index / 2, z);
+        out[i] = z[index % 2];
+    }
 }
 
 uint64_t dg_stream(uint64_t a, uint64_t b)

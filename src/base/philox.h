@@ -60,8 +60,7 @@ double dg_uniform(uint64_t seed, uint64_t stream, uint64_t index);
  * the uniform elements index and index ^ 1; below 8.6 in size. */
 double dg_normal(uint64_t seed, uint64_t stream, uint64_t index);
 
-/* Elements first .. first + n - 1 of these, faster. */
-void dg_uniform_fill(uint64_t seed, uint64_t stream, uint64_t first, int64_t n, double *out);
+/* Elements first .. first + n - 1 of these, faster (uniform ones: the kernel dg_uniform_row). */
 void dg_normal_fill(uint64_t seed, uint64_t stream, uint64_t first, int64_t n, double *out);
 
 /* A stream for the pair (a, b), and for a name; pairs and names that differ get streams that differ

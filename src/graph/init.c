@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "graph/make.h"
 #include "graph/orthogonal.h"
+#include "kernels/table.h"
+#include "ops/isa.h"
 #include <math.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@ typedef struct {
     dg_graph *g;
     const dg_vertex *v;
     const dg_init *init;
+    const dg_step_kernels *kernels;
     uint64_t seed, stream;
 } filling;
 
@@ -68,7 +71,7 @@ static void fill_normal(const filling *f, int64_t first, int64_t n, double *out)
 static void fill_between(const filling *f, double a, double b, int64_t first, int64_t n,
                          double *out)
 {
-    dg_uniform_fill(f->seed, f->stream, (uint64_t)first, n, out);
+    f->kernels->uniform(f->seed, f->stream, (uint64_t)first, n, out);
     for (int64_t i = 0; i < n; i++)
         out[i] = a * (1 - out[i]) + b * out[i];
 }
@@ -234,7 +237,15 @@ static dg_status fill_orthogonal(const filling *f)
     return DG_OK;
 }
 
-static dg_status fill(dg_graph *g, int32_t id, uint64_t seed)
+/* Those of the instruction set that is asked for; which, does not change a bit. */
+static const dg_step_kernels *fastest(void)
+{
+    dg_diag why = {.code = DG_OK};
+    const dg_isa *isa = dg_isa_choose(NULL, &why);
+    return (isa ? isa : dg_isa_portable())->step[1];
+}
+
+static dg_status fill(dg_graph *g, int32_t id, const dg_step_kernels *kernels, uint64_t seed)
 {
     dg_vertex *v = &g->values[id - 1];
     int64_t count = dg_shape_count(&v->shape);
@@ -246,7 +257,8 @@ static dg_status fill(dg_graph *g, int32_t id, uint64_t seed)
         return dg_graph_no_memory(g);
     if (init.kind == AUTO)
         init.kind = resolve(g, id);
-    filling f = {g, v, &init, seed, dg_stream(dg_stream_name("init"), dg_stream_name(v->name))};
+    filling f = {g,       v,    &init,
+                 kernels, seed, dg_stream(dg_stream_name("init"), dg_stream_name(v->name))};
     if (init.kind == ORTHOGONAL)
         return fill_orthogonal(&f);
     for (int64_t i = 0; i < count; i += BLOCK) {
@@ -261,13 +273,14 @@ static dg_status fill_all(dg_graph *g, uint64_t seed, int missing_only)
 {
     if (!g || g->diag.code != DG_OK)
         return dg_graph_status(g, NULL);
+    const dg_step_kernels *kernels = fastest();
     dg_fpenv found = dg_fpenv_enter();
     dg_status s = DG_OK;
     for (int32_t id = 1; id <= g->n_values && s == DG_OK; id++) {
         const dg_vertex *v = &g->values[id - 1];
         int holds = v->kind == DG_PARAMETER || v->kind == DG_STATE;
         if (holds && !v->set && !(missing_only && v->data))
-            s = fill(g, id, seed);
+            s = fill(g, id, kernels, seed);
     }
     dg_fpenv_leave(found);
     if (s == DG_OK)

@@ -211,6 +211,9 @@ void DG_T(dg_scale)(int64_t n, real a, const real *x, real *y);      /* y = a x;
 /* y [n, m] = the transpose of x [m, n], row strides x_row and y_row. */
 void DG_T(dg_transpose)(int64_t m, int64_t n, const real *x, int64_t x_row, real *y, int64_t y_row);
 
+/* Elements first .. first + n - 1 of a stream, uniform in [0, 1): dg_uniform of base/philox.h. */
+void DG_T(dg_uniform_row)(uint64_t seed, uint64_t stream, uint64_t first, int64_t n, double *out);
+
 /* For benchmarks: `rounds` rounds of independent chains of the widest fma. Returns the number of
  * floating point operations done; *sink keeps the compiler from leaving them out. */
 int64_t DG_T(dg_peak)(int64_t rounds, real *sink);

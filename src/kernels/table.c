@@ -84,5 +84,5 @@ static int64_t peak(int64_t rounds, double *sink)
 }
 
 extern const dg_step_kernels DG_T(dg_step_kernels);
-const dg_step_kernels DG_T(dg_step_kernels) = {add,     fill, sum_squares, sum, optimizer_step,
-                                               convert, peak};
+const dg_step_kernels DG_T(dg_step_kernels) = {
+    add, fill, sum_squares, sum, optimizer_step, convert, DG_T(dg_uniform_row), peak};

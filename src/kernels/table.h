@@ -27,6 +27,8 @@ typedef struct dg_step_kernels {
                            void *m, void *v);
     /* out = x for u8, i32, f32, f64 sources */
     void (*convert)(int type, int64_t n, const void *x, void *out);
+    /* uniform elements first .. first + n - 1 of a stream: see dg_uniform of base/philox.h */
+    void (*uniform)(uint64_t seed, uint64_t stream, uint64_t first, int64_t n, double *out);
     /* `rounds` of the widest fma, for benchmarks: see dg_peak of kernels.h */
     int64_t (*peak)(int64_t rounds, double *sink);
 } dg_step_kernels;

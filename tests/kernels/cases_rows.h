@@ -1,5 +1,6 @@
 /* Cases of tests/kernels/test_rows.c for one path: pooling, rows, columns, optimizer steps,
  * movement. */
+#include "base/philox.h"
 #include "kernels/kernels.h"
 
 static real *DG_T(wholes)(int64_t n, int64_t most)
@@ -359,4 +360,20 @@ static uint64_t DG_T(move)(void)
         assert_true(c[i] == a[i] && d[i] == 7);
     free(x), free(y), free(y0), free(a), free(b), free(c), free(d);
     return 0;
+}
+
+/* Element by element what a stream gives, from any of them on. */
+static uint64_t DG_T(uniform_row)(void)
+{
+    const int64_t n = between(0, 200);
+    const uint64_t seed = draw(), stream = draw(), first = draw() % 3 ? draw() % 50 : draw();
+    double *x = take(n * 8);
+    DG_T(dg_uniform_row)(seed, stream, first, n, x);
+    for (int64_t i = 0; i < n; i++) {
+        const double want = dg_uniform(seed, stream, first + (uint64_t)i);
+        assert_memory_equal(&x[i], &want, sizeof want);
+    }
+    const uint64_t h = hash(7, x, (size_t)n * 8);
+    free(x);
+    return h;
 }

@@ -1,4 +1,5 @@
-/* Pooling, softmax, sums of rows and columns, optimizer steps and movement: against their formulas,
+/* Pooling, softmax, sums of rows and columns, optimizer steps, random numbers
+ * and movement: against their formulas,
  * and the same bits on every path. */
 #define DG_CASES "kernels/cases_rows.h"
 #include "kernels/each.h"
@@ -12,6 +13,7 @@ int main(void)
     static each_test column_sums = {DG_EACH(column_sums), 2000, 50};
     static each_test norms = {DG_EACH(squares), 4000, 60};
     static each_test rules = {DG_EACH(steps), 5000, 300};
+    static each_test numbers = {DG_EACH(uniform_row), 7000, 100};
     static each_test movement = {DG_EACH(move), 6000, 200};
     const struct CMUnitTest tests[] = {
         {"pools", run_each, NULL, NULL, &pools},
@@ -21,6 +23,7 @@ int main(void)
         {"sums of columns", run_each, NULL, NULL, &column_sums},
         {"norms", run_each, NULL, NULL, &norms},
         {"rules", run_each, NULL, NULL, &rules},
+        {"uniform numbers", run_each, NULL, NULL, &numbers},
         {"movement", run_each, NULL, NULL, &movement},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
