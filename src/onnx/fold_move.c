@@ -81,12 +81,13 @@ bool dg_fold_cast(dg_import *m, const dg_step *s, int b)
     const dg_onnx_array *a = s->in[0]->fixed[b];
     int64_t to = dg_attr_i(s, "to", DG_ONNX_FLOAT);
     bool like = strcmp(s->node->op, "CastLike") == 0;
-    bool integer = like ? s->in[1]->fixed[b]->integer
+    bool truth = like ? s->in[1]->truth : to == DG_ONNX_BOOL;
+    bool integer = like ? s->in[1]->integer || truth
                         : to != DG_ONNX_FLOAT && to != DG_ONNX_DOUBLE && to != DG_ONNX_FLOAT16 &&
                               to != DG_ONNX_BFLOAT16;
     if (to == DG_ONNX_STRING)
         return refuse(m, s);
-    if (integer == a->integer && to != DG_ONNX_BOOL)
+    if (integer == a->integer && !truth)
         return put(s, 0, b, a);
     dg_onnx_array *c = dg_onnx_array_new(m, integer, a->rank, a->dim, a->uniform);
     int64_t n = a->uniform ? a->count > 0 : a->count;
@@ -94,8 +95,7 @@ bool dg_fold_cast(dg_import *m, const dg_step *s, int b)
         if (!integer)
             dg_onnx_reals(c)[i] = dg_onnx_real(a, i);
         else
-            dg_onnx_wholes(c)[i] =
-                to == DG_ONNX_BOOL && !like ? dg_onnx_real(a, i) != 0 : dg_onnx_whole(a, i);
+            dg_onnx_wholes(c)[i] = truth ? dg_onnx_real(a, i) != 0 : dg_onnx_whole(a, i);
     }
     return put(s, 0, b, c);
 }

@@ -217,6 +217,23 @@ static bool is_weighted(const dg_import *m, const dg_step *s)
     return trains;
 }
 
+/* Of CastLike only the type of the second input matters. */
+static bool casts_constant(const dg_step *s)
+{
+    return strcmp(s->node->op, "CastLike") == 0 && s->n_in == 2 && s->in[0] && s->in[0]->fixed[0];
+}
+
+/* A sequence is for SequenceAt, which takes no other value. */
+static bool takes_sequence(const dg_step *s, const dg_onnx_op *op)
+{
+    for (int i = 0; i < s->n_in; i++) {
+        bool wanted = i == 0 && op->map == dg_map_sequence_at;
+        if (s->in[i] && (s->in[i]->items != NULL) != wanted)
+            return false;
+    }
+    return true;
+}
+
 /* Only the shape of its input matters. */
 static bool reads_shape(const dg_step *s)
 {
@@ -281,8 +298,10 @@ static void run_node(dg_import *m, const dg_step *s)
         dg_onnx_refuse(m, s, "without its inputs or its result");
         return;
     }
-    bool constant = all_fixed(s) || reads_shape(s);
-    if (op->fold && constant && !(op->map && is_weighted(m, s))) {
+    bool constant = all_fixed(s) || reads_shape(s) || casts_constant(s);
+    if (!takes_sequence(s, op)) {
+        dg_onnx_refuse(m, s, "of a sequence, or of what is none");
+    } else if (op->fold && constant && !(op->map && is_weighted(m, s))) {
         fold(m, s, op);
     } else if (op->map) {
         hold_first(m, s, op);
@@ -291,7 +310,7 @@ static void run_node(dg_import *m, const dg_step *s)
         dg_onnx_refuse(m, s, "of values that the input decides");
     }
     for (int i = 0; i < s->n_out; i++)
-        if (s->out[i] && !s->out[i]->fixed[0] && !s->out[i]->dag)
+        if (s->out[i] && !s->out[i]->fixed[0] && !s->out[i]->dag && !s->out[i]->items)
             s->out[i]->unknown = true; /* an output that no statement gives */
 }
 

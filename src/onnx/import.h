@@ -81,6 +81,8 @@ typedef struct dg_onnx_value {
      * sum, which what holds it in the model has. */
     const struct dg_onnx_value *added;
     const char *sum;
+    struct dg_onnx_value **items; /* it is a sequence of n_items values; else NULL */
+    int n_items;
 } dg_onnx_value;
 
 typedef struct dg_step {

@@ -20,11 +20,20 @@ static bool is_initialiser(const dg_onnx_graph *g, const char *name)
     return false;
 }
 
-/* The name of the batch: of the first free axis 0, NULL: none is free. *fixed: what the file fixes
- * it to, where all inputs agree; 0: they do not. */
+static bool names_batch(const char *free)
+{
+    static const char *const names[] = {"N", "B", "batch", "batch_size", "bs"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(free, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The name of the batch: of a free axis that is called so, else of the first free axis 0, NULL: none
+ * is free. *fixed: what the file fixes it to, where all inputs agree; 0: they do not. */
 static const char *find_batch(const dg_onnx_graph *g, int64_t *fixed)
 {
-    const char *name = NULL;
+    const char *name = NULL, *called = NULL;
     *fixed = -1;
     for (int i = 0; i < g->n_inputs; i++) {
         const dg_onnx_port *p = &g->inputs[i];
@@ -34,8 +43,11 @@ static const char *find_batch(const dg_onnx_graph *g, int64_t *fixed)
             name = p->free[0];
         if (p->dim[0] >= 0)
             *fixed = *fixed < 0 || *fixed == p->dim[0] ? p->dim[0] : 0;
+        for (int k = 0; k < p->rank; k++)
+            if (p->dim[k] < 0 && names_batch(p->free[k]))
+                called = p->free[k];
     }
-    return name;
+    return called ? called : name;
 }
 
 static int batch_axis(const dg_import *m, const dg_onnx_port *p, const char *batch)
@@ -313,9 +325,11 @@ void dg_onnx_outputs(dg_import *m, dg_onnx_scope *scope, const dg_onnx_graph *g,
         const dg_onnx_value *v = dg_onnx_find_value(scope, g->outputs[i].name);
         if (!v)
             dg_onnx_fail(m, DG_EDATA, "nothing gives the output '%s'", g->outputs[i].name);
-        if (v->unknown || v->fixed[0])
+        if (v->unknown || v->fixed[0] || v->items)
             dg_onnx_refuse(m, NULL, "output '%s' is %s", v->name,
-                           v->unknown ? "a result that is not read here" : "a constant");
+                           v->unknown    ? "a result that is not read here"
+                           : v->fixed[0] ? "a constant"
+                                         : "a sequence");
         else
             add_output(m, v, out);
     }

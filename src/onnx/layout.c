@@ -415,7 +415,7 @@ const char *dg_onnx_give(dg_import *m, const dg_step *s, const dg_onnx_value *v,
         for (int i = 0; i < k.n; i++)
             after[i] = k.dim[k.place[i]];
     }
-    if (fits && !same_dims(after, after_n, dim, w->n))
+    if (fits && w->n > 0 && !same_dims(after, after_n, dim, w->n)) /* a number may be an array */
         fits = add_reshape(&t, dim, w->n);
     const char *text = t.failed ? NULL : dg_heap_copy(&m->heap, t.data, t.length);
     dg_text_free(&t);

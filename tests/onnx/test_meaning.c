@@ -171,6 +171,57 @@ static void test_moves(void **state)
         near(y[i], i % 2 * 4 + i / 2);
 }
 
+/* Pieces as a sequence, of which one is taken; nothing else takes a sequence. */
+static void test_sequences(void **state)
+{
+    (void)state;
+    static const char head[] = "input x N,5\nints two - = 2\nints last - = -1\nints k 2 = 1 4\n";
+    const double x[5] = {1, 2, 3, 4, 5};
+    char lines[512];
+    double y[4];
+    snprintf(lines, sizeof lines,
+             "%snode SplitToSequence x,two -> s axis=1\nnode SequenceAt s,last -> y\noutput y\n",
+             head);
+    run(lines, x, 5, y, 1);
+    near(y[0], 5);
+    snprintf(lines, sizeof lines,
+             "%snode SplitToSequence x,k -> s axis=1\nnode SequenceAt s,last -> y\noutput y\n",
+             head);
+    run(lines, x, 5, y, 4);
+    near(y[0], 2);
+    snprintf(lines, sizeof lines,
+             "%snode SplitToSequence x,k -> s axis=1\nnode Relu s -> y\noutput y\n", head);
+    refused(lines, "Relu of a sequence, or of what is none");
+    snprintf(lines, sizeof lines, "%snode SplitToSequence x,k -> s axis=1\noutput s\n", head);
+    refused(lines, "output 's' is a sequence");
+    snprintf(lines, sizeof lines, "%snode SequenceAt x,last -> y\noutput y\n", head);
+    refused(lines, "SequenceAt of a sequence, or of what is none");
+}
+
+/* A free axis that is called as batches are is the batch, wherever it is. */
+static void test_named_batch(void **state)
+{
+    (void)state;
+    dg_onnx *n =
+        made("input x 4,N,3\nfloats w 3,2 = 1 2 3 4 5 6\nnode MatMul x,w -> y\noutput y\n");
+    assert_non_null(strstr(n->text, "input x[N, 4, 3]"));
+    assert_int_equal(n->transposes, 0);
+    dg_onnx_free(n);
+}
+
+/* A constant that becomes like a value is one: the square root of 9 is written as 3. */
+static void test_cast_like(void **state)
+{
+    (void)state;
+    const double x[2] = {1, 2};
+    double y[2];
+    run("input x N,2\nints k - = 9\nnode CastLike k,x -> f\nnode Sqrt f -> s\n"
+        "node Mul x,s -> y\noutput y\n",
+        x, 2, y, 2);
+    near(y[0], 3);
+    near(y[1], 6);
+}
+
 /* The size of the result decides what a transposed convolution cuts off. */
 static void test_shaped_spread(void **state)
 {
@@ -378,9 +429,10 @@ int main(void)
         cmocka_unit_test(test_softmax),        cmocka_unit_test(test_fixed_batch),
         cmocka_unit_test(test_transposes),     cmocka_unit_test(test_flatten),
         cmocka_unit_test(test_padding_counts), cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_shaped_spread),  cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_ties),           cmocka_unit_test(test_constants),
-        cmocka_unit_test(test_missing),        cmocka_unit_test(test_folded),
-        cmocka_unit_test(test_mutants)};
+        cmocka_unit_test(test_sequences),      cmocka_unit_test(test_named_batch),
+        cmocka_unit_test(test_cast_like),      cmocka_unit_test(test_shaped_spread),
+        cmocka_unit_test(test_attention),      cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_constants),      cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_folded),         cmocka_unit_test(test_mutants)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
