@@ -8,6 +8,7 @@
  * piece); it may spill to SPILL times CACHE, which is still nearer than what a barrier leaves.
  * Where a batch has fewer rows than threads, an item of more than WORTH operations a row that can
  * be cut inside a row has a segment of its own, of rows and pieces; point-wise items ride on it.
+ * After such a segment NEAR operations are enough: each thread has its piece in its cache.
  * Gradients of parameters wait after the chain, where they are independent tasks; they are let in
  * once the error vectors that they hold back exceed HELD bytes and there is work for each thread (a
  * gradient of few parts is shared with those of other nodes), or MOST_HELD bytes. */
@@ -20,7 +21,8 @@ enum {
     MOST_HELD = 64 << 20,
     CHAIN = 4 << 20,
     REUSE = 16,
-    WORTH = 50000
+    WORTH = 50000,
+    NEAR = 5000
 };
 
 typedef struct dg_fuser {
@@ -178,48 +180,56 @@ static void hold(dg_fuser *f, int32_t k)
 
 /* ---- Cuts inside a row ----------------------------------------------------------------------- */
 
-/* The one input whose delta an adjoint by rows makes; DG_NONE: none, or several. -1 stands for
- * forward in the questions below. */
-static int only_delta(const dg_item *it)
-{
-    int found = DG_NONE;
-    for (int i = 0; i < it->n_in; i++) {
-        if (it->delta[i] == DG_NONE)
-            continue;
-        if (found != DG_NONE)
-            return DG_NONE;
-        found = i;
-    }
-    return found;
-}
-
-/* The value along whose axis 1 an item would be cut: a result, or the input that gets a delta. */
-static int32_t cut_value(const dg_fuser *f, const dg_item *it, int input)
+/* How the results of an item, or all deltas that it makes, may be cut: *grain of *inner positions of
+ * axis 1. 0: they may not. */
+static int find_cut(const dg_fuser *f, const dg_item *it, const dg_sizes *of, int64_t *inner,
+                    int64_t *grain)
 {
     const dg_node *n = &f->p->graph->nodes[it->node];
-    return input < 0 ? n->out : n->in[input];
+    const int back = it->kind == ITEM_ADJOINT;
+    *inner = *grain = 0;
+    for (int i = back ? 0 : -1; i < (back ? it->n_in : 0); i++) {
+        if (back && it->delta[i] == DG_NONE)
+            continue;
+        const dg_shape *s = &f->q->shapes[(back ? n->in[i] : n->out) - 1];
+        const int64_t least = n->type->grain(of, i), positions = s->rank > 1 ? s->dim[1] : 0;
+        if (least <= 0 || (*grain > 0 && (least != *grain || positions != *inner)))
+            return 0;
+        *grain = least;
+        *inner = positions;
+    }
+    return *grain > 0 && *inner > *grain;
 }
 
-/* Whether a row of the item is worth a barrier, and how it may be cut: *grain of *inner positions.
- */
+/* Operations of a row, of all deltas of an adjoint. */
+static double row_work(const dg_fuser *f, const dg_item *it, const dg_sizes *of)
+{
+    const dg_node *n = &f->p->graph->nodes[it->node];
+    double work = 0;
+    if (!n->type->flops)
+        return (double)dg_shape_row(&f->q->shapes[n->out - 1]);
+    if (it->kind != ITEM_ADJOINT)
+        work = n->type->flops(of, -1);
+    else
+        for (int i = 0; i < it->n_in; i++)
+            work += it->delta[i] == DG_NONE ? 0 : n->type->flops(of, i);
+    return work / (double)f->q->batch;
+}
+
+/* Whether a row of the item is worth a barrier, and how it may be cut. */
 static int is_large(const dg_fuser *f, const dg_item *it, int64_t *inner, int64_t *grain)
 {
-    int back = it->kind == ITEM_ADJOINT, input = back ? only_delta(it) : -1;
     if (it->node == DG_NONE || !it->rows || f->q->batch >= f->p->threads ||
-        (it->kind != ITEM_FORWARD && !back) || (back && input == DG_NONE))
+        (it->kind != ITEM_FORWARD && it->kind != ITEM_ADJOINT))
         return 0;
     const dg_node *n = &f->p->graph->nodes[it->node];
-    if (!n->type->grain || !n->type->flops || it->carried != DG_NONE)
+    if (!n->type->grain || it->carried != DG_NONE)
         return 0;
     dg_shape *in = dg_plan_in_shapes(f->p, f->q, n);
     if (!in)
         return 0;
     dg_sizes of = dg_node_sizes(f->p, n, in);
-    const dg_shape *s = &f->q->shapes[cut_value(f, it, input) - 1];
-    *grain = n->type->grain(&of, input);
-    *inner = s->rank > 1 ? s->dim[1] : 0;
-    return *grain > 0 && *inner > *grain &&
-           n->type->flops(&of, input) / (double)f->q->batch > WORTH;
+    return find_cut(f, it, &of, inner, grain) && row_work(f, it, &of) > (f->inside ? NEAR : WORTH);
 }
 
 /* A point-wise item whose operands have all one shape may be cut at any position. */

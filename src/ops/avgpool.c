@@ -69,7 +69,14 @@ static dg_status forward(const dg_call *c)
 static dg_status adjoint(const dg_call *c)
 {
     dg_pool p;
-    if (c->delta[0] && dg_pool_find(c->attrs, c->in_shape, &p))
+    if (!c->delta[0] || !dg_pool_find(c->attrs, c->in_shape, &p))
+        return DG_OK;
+    if (c->inner1 > 0) {
+        int64_t x, y;
+        dg_pool lines = dg_pool_lines_back(c, &p, &x, &y);
+        DG_T(dg_avgpool_adjoint)
+        (&lines, 0, 1, (const real *)c->eps[0] + y, (real *)c->delta[0] + x);
+    } else
         DG_T(dg_avgpool_adjoint)(&p, c->row0, c->row1, c->eps[0], c->delta[0]);
     return DG_OK;
 }

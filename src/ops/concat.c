@@ -103,6 +103,13 @@ static dg_status split_shape(const dg_attrs *a, int n_in, const dg_shape in[], d
     return s;
 }
 
+/* Along a later axis positions of axis 1 are apart from one another. */
+static int64_t concat_grain(const dg_sizes *of, int input)
+{
+    (void)input;
+    return dg_axis_at(dg_attr_int(of->attrs, 0), of->in[0].rank) > 1;
+}
+
 static const dg_case concat_cases[] = {
     {"n,a; n,b", "", "uniform(-2,2)", HUGE_VAL},
     {"n,a,b; n,c,b; n,3,b", "axis=1", "uniform(-2,2)", HUGE_VAL},
@@ -134,6 +141,7 @@ const dg_node_type dg_op_concat = {
     .n_out = 1,
     .flags = DG_ROWS | DG_LINEAR | DG_VARIADIC,
     .shape = concat_shape,
+    .grain = concat_grain,
     .cases = concat_cases,
     .n_cases = DG_COUNT(concat_cases),
 };
@@ -189,6 +197,11 @@ static layout layout_of(const dg_call *c, int n, const dg_shape *whole, const dg
     dg_around a = dg_around_axis(whole, l.axis);
     l.line = a.n * a.inner;
     dg_outer_range(whole, l.axis, c->row0, c->row1, &l.begin, &l.end);
+    if (c->inner1 > 0) { /* one row, positions of axis 1 */
+        const int64_t each = (l.end - l.begin) / whole->dim[1];
+        l.end = l.begin + c->inner1 * each;
+        l.begin += c->inner0 * each;
+    }
     return l;
 }
 

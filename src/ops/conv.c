@@ -10,6 +10,7 @@
  * The gradients of a large batch are sums of blocks of pictures (DG_SUM_ROWS in ops/op.h).
  * x is 0 outside the picture. x [N,H,W,C], W [kh,kw,C/groups,channels], b [channels]; a series
  * x [N,T,C], W [k,C/groups,channels] is a picture of one row. */
+#include "ops/lines.h"
 #include "ops/op.h"
 #include "ops/window.h"
 
@@ -335,40 +336,26 @@ static void only_bias(const dg_call *c, const void *b, real *y)
     DG_T(dg_linear)(c->row0 * pixels, c->row1 * pixels, 0, k, NULL, NULL, b, y, c->scratch);
 }
 
-/* Lines inner0 to inner1-1 of one picture of the results: convolution of the lines that they see.
- */
+/* Lines inner0 to inner1-1 of one picture of the results. */
 static void forward_lines(const dg_call *c, const dg_conv *s)
 {
-    const DG_T(dg_conv_forward) *pass = DG_T(dg_conv_choose_forward)(s);
-    int64_t skip = c->inner0 * s->stride_y - s->top, above = skip > 0 ? skip : 0;
-    int64_t end = (c->inner1 - 1) * s->stride_y - s->top + (s->kh - 1) * s->dilation_y + 1;
-    dg_conv part = *s;
-    part.oh = c->inner1 - c->inner0;
-    part.h = (c->inner1 < s->oh && end < s->h ? end : s->h) - above;
-    part.top = above - skip;
-    const real *x = (const real *)c->in[X] + (c->row0 * s->h + above) * s->w * s->c;
+    int64_t first;
+    const dg_conv part = dg_lines_forward(s, c->inner0, c->inner1, &first);
+    const real *x = (const real *)c->in[X] + (c->row0 * s->h + first) * s->w * s->c;
     real *y = (real *)c->out[0] + (c->row0 * s->oh + c->inner0) * s->ow * s->k;
-    pass->run(&part, 0, 1, x, c->in[WEIGHT], c->in[BIAS], y, c->scratch);
+    DG_T(dg_conv_choose_forward)
+    (s)->run(&part, 0, 1, x, c->in[WEIGHT], c->in[BIAS], y, c->scratch);
 }
 
-/* Lines inner0 to inner1-1 of one picture of delta: back from the lines of eps that see them. */
+/* Those of delta. */
 static void input_lines(const dg_call *c, const dg_conv *s)
 {
-    const DG_T(dg_conv_input) *pass = DG_T(dg_conv_choose_input)(s);
-    int64_t reach = c->inner0 + s->top - (s->kh - 1) * s->dilation_y, last = s->oh;
-    int64_t first = reach > 0 ? (reach + s->stride_y - 1) / s->stride_y : 0;
-    while (first > 0 && (first >= s->oh || s->top + c->inner0 < first * s->stride_y))
-        first--;
-    if (c->inner1 < s->h)
-        last = (c->inner1 - 1 + s->top) / s->stride_y + 1;
-    last = last > s->oh ? s->oh : last;
-    dg_conv part = *s;
-    part.h = c->inner1 - c->inner0;
-    part.oh = last > first ? last - first : 1;
-    part.top = s->top + c->inner0 - first * s->stride_y;
+    int64_t first;
+    const dg_conv part = dg_lines_back(s, c->inner0, c->inner1, &first);
     const real *eps = (const real *)c->eps[0] + (c->row0 * s->oh + first) * s->ow * s->k;
     real *delta = (real *)c->delta[X] + (c->row0 * s->h + c->inner0) * s->w * s->c;
-    pass->run(&part, 0, 1, eps, c->in[WEIGHT], delta, c->scratch);
+    DG_T(dg_conv_choose_input)
+    (s)->run(&part, 0, 1, eps, c->in[WEIGHT], delta, c->scratch);
 }
 
 static dg_status forward(const dg_call *c)

@@ -12,6 +12,7 @@
  *
  *     size of the result = (in - 1) stride + (kernel - 1) dilation + 1 - padding + output_padding
  *     padding=same: in stride */
+#include "ops/lines.h"
 #include "ops/op.h"
 #include "ops/window.h"
 
@@ -181,6 +182,15 @@ static double flops(const dg_sizes *of, int input)
            (double)(s.c / s.groups);
 }
 
+/* Lines stay together by the tile of Winograd; a series has no lines. */
+static int64_t grain(const dg_sizes *of, int input)
+{
+    dg_conv s;
+    int lines = of->in[X].rank == 4 && input <= X && describe(of->attrs, of->in, of->exact, &s);
+    /* Else the last line of x falls on what is cut off. */
+    return lines && (s.oh - 1) * s.stride_y - s.top < s.h ? 4 : 0;
+}
+
 static const dg_case cases[] = {
     {"n,h,w,a; 3,3,b,a; b", "channels=b, kernel=3", "uniform(-1,1)", HUGE_VAL},
     {"n,h,w,a; 2,3,b,a; -", "channels=b, kernel=[2, 3], stride=2, bias=false", "uniform(-1,1)",
@@ -192,6 +202,8 @@ static const dg_case cases[] = {
      "output_padding=[1, 2]",
      "uniform(-1,1)", HUGE_VAL},
     {"n,9,9,16; 3,3,32,16; 32", "channels=32, kernel=3", "uniform(-1,1)", HUGE_VAL},
+    {"n,8,h,2a; 4,2,2b,2a; 2b", "channels=2b, kernel=[4, 2], stride=[3, 2], padding=1",
+     "uniform(-1,1)", HUGE_VAL},
     {"n,t,a; 3,b,a; b", "channels=b, kernel=3, stride=2, padding=1, output_padding=1",
      "uniform(-1,1)", HUGE_VAL},
     {"n,5,a; 1,b,a; b", "channels=b, kernel=1, stride=3", "uniform(-1,1)", HUGE_VAL},
@@ -213,6 +225,7 @@ const dg_node_type dg_op_conv_transpose = {
     .parameter = parameter,
     .bytes = bytes,
     .parts = parts,
+    .grain = grain,
     .flops = flops,
     .cases = cases,
     .n_cases = DG_COUNT(cases),
@@ -220,16 +233,16 @@ const dg_node_type dg_op_conv_transpose = {
 
 #else
 
-/* y += b, or y = b, for rows of the call; b NULL: zero. */
-static void bias(const dg_call *c, const real *b, int add, real *y)
+/* y += b, or y = b, for n elements; b NULL: zero. */
+static void bias(const dg_call *c, const real *b, int add, int64_t n, real *y)
 {
-    int64_t row = dg_shape_row(&c->out_shape[0]), channels = last_of(&c->out_shape[0]);
+    const int64_t channels = last_of(&c->out_shape[0]);
     if (!b) {
         if (!add)
-            DG_T(dg_fill)((c->row1 - c->row0) * row, 0, y + c->row0 * row);
+            DG_T(dg_fill)(n, 0, y);
         return;
     }
-    for (int64_t i = c->row0 * row; i < c->row1 * row; i += channels)
+    for (int64_t i = 0; i < n; i += channels)
         if (add)
             DG_T(dg_add)(channels, y + i, b, y + i);
         else
@@ -240,23 +253,51 @@ static void bias(const dg_call *c, const real *b, int add, real *y)
 static void spread(const dg_call *c, const dg_conv *s, const real *x, const real *w, const real *b,
                    real *y)
 {
+    const int64_t row = dg_shape_row(&c->out_shape[0]);
     if (x)
         DG_T(dg_conv_choose_input)(s)->run(s, c->row0, c->row1, x, w, y, c->scratch);
-    bias(c, b, x != NULL, y);
+    bias(c, b, x != NULL, (c->row1 - c->row0) * row, y + c->row0 * row);
+}
+
+/* Lines inner0 to inner1-1 of one picture of the results. */
+static void forward_lines(const dg_call *c, const dg_conv *s)
+{
+    int64_t first, line = s->w * s->c;
+    const dg_conv part = dg_lines_back(s, c->inner0, c->inner1, &first);
+    const real *x = (const real *)c->in[X] + (c->row0 * s->oh + first) * s->ow * s->k;
+    real *y = (real *)c->out[0] + (c->row0 * s->h + c->inner0) * line;
+    DG_T(dg_conv_choose_input)(s)->run(&part, 0, 1, x, c->in[WEIGHT], y, c->scratch);
+    bias(c, c->in[BIAS], 1, (c->inner1 - c->inner0) * line, y);
 }
 
 static dg_status forward(const dg_call *c)
 {
     dg_conv s;
     int any = describe(c->attrs, c->in_shape, c->exact, &s);
-    spread(c, &s, any ? c->in[X] : NULL, c->in[WEIGHT], c->in[BIAS], c->out[0]);
+    if (c->inner1 > 0)
+        forward_lines(c, &s);
+    else
+        spread(c, &s, any ? c->in[X] : NULL, c->in[WEIGHT], c->in[BIAS], c->out[0]);
     return DG_OK;
+}
+
+/* Those of delta. */
+static void input_lines(const dg_call *c, const dg_conv *s)
+{
+    int64_t first;
+    const dg_conv part = dg_lines_forward(s, c->inner0, c->inner1, &first);
+    const real *eps = (const real *)c->eps[0] + (c->row0 * s->h + first) * s->w * s->c;
+    real *delta = (real *)c->delta[X] + (c->row0 * s->oh + c->inner0) * s->ow * s->k;
+    DG_T(dg_conv_choose_forward)
+    (s)->run(&part, 0, 1, eps, c->in[WEIGHT], NULL, delta, c->scratch);
 }
 
 static void input_gradient(const dg_call *c, const dg_conv *s, int any)
 {
     int64_t row = dg_shape_row(&c->in_shape[X]);
-    if (any)
+    if (c->inner1 > 0)
+        input_lines(c, s);
+    else if (any)
         DG_T(dg_conv_choose_forward)
     (s)->run(s, c->row0, c->row1, c->eps[0], c->in[WEIGHT], NULL, c->delta[X], c->scratch);
     else DG_T(dg_fill)((c->row1 - c->row0) * row, 0, (real *)c->delta[X] + c->row0 * row);

@@ -97,11 +97,27 @@ dg_pool dg_pool_lines(const dg_call *c, const dg_pool *p, int64_t *x, int64_t *y
     return part;
 }
 
+dg_pool dg_pool_lines_back(const dg_call *c, const dg_pool *p, int64_t *x, int64_t *y)
+{
+    const int64_t first = c->inner0 / p->stride_y,
+                  end = (c->inner1 + p->stride_y - 1) / p->stride_y;
+    dg_pool part = *p;
+    part.h = c->inner1 - c->inner0;
+    part.oh = (end < p->oh ? end : p->oh) - first;
+    *x = (c->row0 * p->h + c->inner0) * p->w * p->c;
+    *y = (c->row0 * p->oh + first) * p->ow * p->c;
+    return part;
+}
+
 int64_t dg_pool_grain(const dg_sizes *of, int input)
 {
     dg_pool p;
-    int lines = input < 0 && of->in[0].rank == 4 && dg_pool_find(of->attrs, of->in, &p);
-    return lines && (p.oh - 1) * p.stride_y - p.top < p.h;
+    if (of->in[0].rank != 4 || !dg_pool_find(of->attrs, of->in, &p))
+        return 0;
+    if (input < 0)
+        return (p.oh - 1) * p.stride_y - p.top < p.h;
+    int apart = p.top == 0 && p.bottom == 0 && (p.kh - 1) * p.dilation_y < p.stride_y;
+    return apart && (p.h + p.stride_y - 1) / p.stride_y == p.oh ? p.stride_y : 0;
 }
 
 double dg_pool_flops(const dg_sizes *of, int input)

@@ -25,7 +25,10 @@ int dg_pool_find(const dg_attrs *a, const dg_shape in[], dg_pool *p);
  * picture, and where it begins, in elements of x and of y. */
 dg_pool dg_pool_lines(const dg_call *c, const dg_pool *p, int64_t *x, int64_t *y);
 
-/* dg_node_type.grain: forward is cut by lines. */
+/* The same of an adjoint: lines of delta, which whole windows cover. */
+dg_pool dg_pool_lines_back(const dg_call *c, const dg_pool *p, int64_t *x, int64_t *y);
+
+/* dg_node_type.grain: forward is cut by lines, the adjoint where no line is in two windows. */
 int64_t dg_pool_grain(const dg_sizes *of, int input);
 
 /* dg_node_type.flops: one operation a tap. */
