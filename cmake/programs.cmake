@@ -3,6 +3,9 @@
 file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c
     ${PROJECT_SOURCE_DIR}/examples/*/*.c)
 list(FILTER examples EXCLUDE REGEX "/examples/nodes/") # plug-ins, below
+if(NOT TARGET dagrad_io_static)
+    list(FILTER examples EXCLUDE REGEX "/examples/embed/") # they open models
+endif()
 add_custom_target(examples) # these and the plug-ins
 foreach(file ${examples})
     get_filename_component(name ${file} NAME_WE)

@@ -333,7 +333,7 @@ static int bench_command(int argc, char **argv)
     const char *place[1] = {NULL};
     const dg_flag flags[] = {
         {"batch", FLAG_COUNT, &o.batch, "N", "rows of a step; that of the model"},
-        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"threads", FLAG_THREADS, &o.threads, "N", "one for each processor"},
         {"seconds", FLAG_TEXT, &o.seconds, "S", "how long it takes; 2"},
         {"json", FLAG_ON, &o.json, NULL, "as JSON, on one line"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},

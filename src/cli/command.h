@@ -11,7 +11,7 @@
 /* Exit codes. 128 + n: ended by signal n. */
 enum { EXIT_DONE, EXIT_INTERNAL, EXIT_USAGE, EXIT_DATA, EXIT_DIVERGED, EXIT_MISSED };
 
-typedef enum { FLAG_ON, FLAG_TEXT, FLAG_COUNT, FLAG_LIST } dg_flag_kind;
+typedef enum { FLAG_ON, FLAG_TEXT, FLAG_COUNT, FLAG_THREADS, FLAG_LIST } dg_flag_kind;
 
 enum { DG_MOST_LIST = 64 };
 
@@ -20,7 +20,8 @@ typedef struct dg_list {
     int n;
 } dg_list;
 
-/* An option: to is an int (on), a const char * (text), an int64_t (count, >= 0), a dg_list. */
+/* An option: to is an int (on), a const char * (text), an int64_t (count, >= 0; threads, no
+ * more than the engine takes), a dg_list. */
 typedef struct dg_flag {
     const char *name; /* "epochs" */
     dg_flag_kind kind;

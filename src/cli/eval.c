@@ -254,7 +254,7 @@ static int eval(int argc, char **argv)
         {"map", FLAG_LIST, &o.as.map, "OLD=NEW", dg_map_text},
         {"worst", FLAG_COUNT, &o.worst, "N", "the N samples with the largest loss"},
         {"json", FLAG_ON, &o.json, NULL, "as JSON, on one line"},
-        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"threads", FLAG_THREADS, &o.threads, "N", "one for each processor"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
     };

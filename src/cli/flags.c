@@ -1,4 +1,5 @@
 /* Options of the commands. */
+#include "base/team.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "lang/suggest.h"
@@ -71,13 +72,15 @@ static int take(const dg_command *c, const dg_flag *f, const char *value)
         list->item[list->n++] = value;
         return -1;
     case FLAG_COUNT:
+    case FLAG_THREADS:
         break;
     }
+    int64_t most = f->kind == FLAG_THREADS ? DG_TEAM_MOST : INT64_MAX;
     const char *end = dg_read_i64(value, f->to);
-    if (end && !*end && *(int64_t *)f->to >= 0)
+    if (end && !*end && *(int64_t *)f->to >= 0 && *(int64_t *)f->to <= most)
         return -1;
-    fprintf(stderr, "dagrad %s: --%s is '%s', it takes a whole number from 0\n", c->name, f->name,
-            value);
+    fprintf(stderr, "dagrad %s: --%s is '%s', it takes a whole number from 0%s\n", c->name, f->name,
+            value, f->kind == FLAG_THREADS ? " to 1024" : "");
     return EXIT_USAGE;
 }
 

@@ -389,7 +389,7 @@ static int generate(int argc, char **argv)
          "last, best (the default where there is a validation part), or a file"},
         {"layout", FLAG_TEXT, &o.as.layout, "HOW", dg_layout_text},
         {"map", FLAG_LIST, &o.as.map, "OLD=NEW", dg_map_text},
-        {"threads", FLAG_COUNT, &o.threads, "N",
+        {"threads", FLAG_THREADS, &o.threads, "N",
          "one for each processor; they change no character"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
     };

@@ -665,7 +665,7 @@ static int grad_main(int argc, char **argv)
         {"batch", FLAG_COUNT, &o.batch, "N",
          "rows, where no input is given; the batch of the model"},
         {"sample", FLAG_COUNT, &o.sample, "N", "one row of the data alone, counted from 0"},
-        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"threads", FLAG_THREADS, &o.threads, "N", "one for each processor"},
         {"seed", FLAG_COUNT, &o.seed, "N", "of random inputs, where there are no data; 1"},
     };
     int code =

@@ -100,7 +100,7 @@ static int report(int argc, char **argv)
         {"map", FLAG_LIST, &o.as.map, "OLD=NEW", dg_map_text},
         {"data", FLAG_LIST, &o.data, "DIR", "a folder to look for data in (repeatable)"},
         {"node", FLAG_LIST, &o.node, "FILE.so", "node types of your own (repeatable)"},
-        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"threads", FLAG_THREADS, &o.threads, "N", "one for each processor"},
     };
     int code = dg_flags_read(&dg_command_report, flags, sizeof flags / sizeof flags[0], run,
                              DG_MOST_LIST, argc, argv);

@@ -392,7 +392,7 @@ static int show(int argc, char **argv)
     const char *place[1] = {NULL};
     const dg_flag flags[] = {
         {"batch", FLAG_COUNT, &o.batch, "N", "rows of a step; that of the model (--measure: 16)"},
-        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"threads", FLAG_THREADS, &o.threads, "N", "one for each processor"},
         {"after", FLAG_TEXT, &o.after, "PASS",
          "the program after a pass: order, needs, lower, ..."},
         {"dot", FLAG_TEXT, &o.dot, "FILE", "the graph as Graphviz text (-: standard output)"},

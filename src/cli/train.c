@@ -152,6 +152,7 @@ typedef struct watchers {
     dg_live *live;
     const char *tensorboard; /* a folder, or NULL */
     dg_events *events;       /* NULL: not asked for, or given up */
+    int resumes;
 } watchers;
 
 /* What cannot be written there is told once; the training goes on. */
@@ -166,14 +167,14 @@ static void follow(watchers *w)
 }
 
 /* Until the run is there nothing is to be saved, and a signal ends the program whatever it waits
- * for. A folder for TensorBoard that cannot be made is a failure before step 1. */
+ * for, as for the checkpoint of a run that goes on. A folder for TensorBoard that cannot be made is a failure before step 1. */
 static dg_status progress(void *user, const dg_training *now, dg_diag *why)
 {
     watchers *w = user;
     dg_status s = DG_OK;
-    if (now->event == DG_TRAIN_BEGINS)
+    if (now->event == (w->resumes ? DG_TRAIN_RUN : DG_TRAIN_BEGINS))
         dg_catch_signals();
-    else if (now->event == DG_TRAIN_RUN && !w->live->quiet)
+    if (now->event == DG_TRAIN_RUN && !w->live->quiet)
         fprintf(stderr, "run %s\n", now->run);
     if (now->event == DG_TRAIN_RUN && w->tensorboard)
         s = dg_events_open(&w->events, w->tensorboard, now->run, now->step + 1, why);
@@ -188,7 +189,7 @@ static dg_status progress(void *user, const dg_training *now, dg_diag *why)
 static int run_training(dg_model *m, const train_options *o, dg_live *live)
 {
     dg_diag why = {.code = DG_OK}, last = {.code = DG_OK}, ignored = last;
-    watchers w = {.live = live, .tensorboard = o->tensorboard};
+    watchers w = {.live = live, .tensorboard = o->tensorboard, .resumes = o->resume != NULL};
     dg_train_result r = {.size = sizeof r};
     const dg_train_options to = {.size = sizeof to,
                                  .out = o->out,
@@ -285,7 +286,7 @@ static int train(int argc, char **argv)
         {"steps", FLAG_COUNT, &o.steps, "N", "steps, instead of epochs"},
         {"batch", FLAG_COUNT, &o.batch, "N", "rows of a step"},
         {"seed", FLAG_COUNT, &o.seed, "N", "of all that is left to chance"},
-        {"threads", FLAG_COUNT, &o.threads, "N", "one for each processor"},
+        {"threads", FLAG_THREADS, &o.threads, "N", "one for each processor"},
         {"require", FLAG_LIST, &o.require, "METRIC>=X", "exit code 5 if it is missed"},
         {"quiet", FLAG_ON, &o.quiet, NULL, "the last line only"},
         {"json", FLAG_ON, &o.json, NULL, "the last line as JSON"},

@@ -448,6 +448,22 @@ static void results(dg_probe *p, double *y)
     }
 }
 
+/* Root mean square of those that are finite, also where their squares are not, or 0. */
+static double typical_size(const double *x, int64_t n)
+{
+    double most = 0, sum = 0;
+    int64_t finite = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(x[i]) && fabs(x[i]) > most)
+            most = fabs(x[i]);
+    for (int64_t i = 0; most > 0 && i < n; i++)
+        if (isfinite(x[i])) {
+            sum += x[i] / most * (x[i] / most);
+            finite++;
+        }
+    return finite > 0 ? most * sqrt(sum / (double)finite) : 0;
+}
+
 /* f at x + h v. */
 static void moved(dg_probe *p, int input, const double *x, const double *v, double h, double *y)
 {
@@ -639,15 +655,9 @@ static void look_at_rounding(dg_probe *p, int input, double noise, ladder *l)
 static int64_t differences(dg_probe *p, int input, const double *v, ladder *l, double *bad)
 {
     const ruler *r = p->real == DG_F64 ? &ruler_f64 : &ruler_f32;
-    int64_t m = dg_probe_out(p), unknown = m, open = m, finite = 0;
-    double all = 0;
-    for (int64_t i = 0; i < m; i++)
-        if (isfinite(l->zero[i])) {
-            all += l->zero[i] * l->zero[i];
-            finite++;
-        }
+    int64_t m = dg_probe_out(p), unknown = m, open = m;
     l->terms = spread_of(p, m);
-    l->typical = finite > 0 ? sqrt(all / (double)finite) : 0; /* what cancels rounds as its terms */
+    l->typical = typical_size(l->zero, m); /* what cancels rounds as its terms */
     if (p->careful)
         look_at_rounding(p, input, r->noise, l);
     for (int k = 0; k < r->steps && (k < r->usual || open > 0); k++) {
@@ -720,15 +730,13 @@ void dg_probe_tangent_at(dg_probe *p, int input, double share, const double *v, 
 double dg_probe_scale(const dg_probe *p, int input, double *scale)
 {
     int64_t n = dg_probe_in(p, input);
-    double most = 0, sum = 0;
+    double most = 0;
     for (int64_t i = 0; i < n; i++) {
         double size = fabs(dg_number_get(p->real, p->in[input], i));
         most = size > most ? size : most;
         scale[i] = size;
     }
-    for (int64_t i = 0; i < n && most > 0 && isfinite(most); i++)
-        sum += scale[i] / most * (scale[i] / most);
-    double typical = most > 0 ? most * sqrt(sum / (double)n) : 1;
+    double typical = most > 0 ? typical_size(scale, n) : 1;
     for (int64_t i = 0; i < n; i++)
         scale[i] = scale[i] > 0 ? scale[i] : typical;
     return most;

@@ -515,6 +515,10 @@ static const bad cases[] = {
     {"train good.dag --epochs", 2, "dagrad train: --epochs needs a value, N\n"},
     {"train good.dag --epochs -1", 2,
      "dagrad train: --epochs is '-1', it takes a whole number from 0\n"},
+    {"train good.dag --threads 2147483648", 2,
+     "dagrad train: --threads is '2147483648', it takes a whole number from 0 to 1024\n"},
+    {"show good.dag --threads 4294967297", 2,
+     "dagrad show: --threads is '4294967297', it takes a whole number from 0 to 1024\n"},
     {"train good.dag more.dag", 2,
      "dagrad train: 'more.dag' is one word too many; usage: dagrad train MODEL [--out "
      "RUN] [--resume RUN] [options]\n"},

@@ -106,7 +106,8 @@ static void wait_until_waiting(pid_t pid)
         still = is_waiting(pid) ? still + 1 : 0;
 }
 
-/* A pipe that nobody opens, one that nobody writes to, as data, as model, as weights. */
+/* A pipe that nobody opens, one that nobody writes to, as data, as model, as weights, also those of
+ * a run. */
 static void one_signal_ends_a_wait(void **state)
 {
     (void)state;
@@ -114,6 +115,7 @@ static void one_signal_ends_a_wait(void **state)
         {"train", "fifo.dag", "--out", "never", NULL},
         {"train", "m.dag", "--weights", "fifo", NULL},
         {"train", "fifo", NULL},
+        {"train", "--resume", "waits", "--epochs", "9", NULL},
         {"eval", "r", "--weights", "fifo", NULL},
         {"predict", "r", "--input", "x=fifo", NULL},
         {"predict", "r", "--input", "x=-", NULL},
@@ -125,6 +127,8 @@ static void one_signal_ends_a_wait(void **state)
     assert_int_equal(mkfifo("fifo", 0666), 0);
     assert_int_equal(mkfifo("fifo.csv", 0666), 0);
     cli_write_text("fifo.dag", LINE_MODEL("fifo"));
+    assert_int_equal(
+        system("cp -r r waits && cd waits && rm last.safetensors && mkfifo last.safetensors"), 0);
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     fcntl(ends[1], F_SETFD, FD_CLOEXEC);
