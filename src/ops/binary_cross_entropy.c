@@ -8,7 +8,8 @@
  * outside [0, 1].
  *
  * With label_smoothing = s the target is a' = (1 - s) a + s / 2 throughout, and its error vector
- * times 1 - s. See ops/loss.h for pairs, weights and `over`. */
+ * times 1 - s. class_weight: one number a component of the last axis, by which its terms are
+ * multiplied. See ops/loss.h for pairs, weights and `over`. */
 #include "ops/loss.h"
 
 #ifndef DG_REAL
@@ -17,8 +18,7 @@ static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shap
                        dg_diag *why)
 {
     (void)a;
-    (void)n_in;
-    return dg_loss_shape("binary_cross_entropy", in, out, why);
+    return dg_binary_shape("binary_cross_entropy", n_in, in, out, why);
 }
 
 static const dg_case cases[] = {
@@ -26,6 +26,10 @@ static const dg_case cases[] = {
     {"n; n; n", "", "uniform(0.2,0.8); uniform(0.2,0.8); uniform(0.5,2)", 0.2},
     {"n,3,c; n,3,c; n", "over=elements", "uniform(0.2,0.8); uniform(0.2,0.8); uniform(0.5,2)", 0.2},
     {"n,a; n,a; n", "label_smoothing=0.3", "uniform(0.2,0.8); uniform(0.2,0.8); uniform(0.5,2)",
+     0.2},
+    {"n,3,c; n,3,c; n; c", "label_smoothing=0.3",
+     "uniform(0.2,0.8); uniform(0.2,0.8); uniform(0.5,2); uniform(0.5,2)", 0.2},
+    {"n,17; n,17; -; 17", "", "uniform(0.2,0.8); uniform(0.2,0.8); uniform(0.5,2); uniform(0.5,2)",
      0.2},
 };
 
@@ -35,11 +39,11 @@ const dg_node_type dg_op_binary_cross_entropy = {
     .formula = "rho = -sum of a log b + (1 - a) log(1 - b)",
     .attrs = dg_binary_attrs,
     .n_attrs = DG_BINARY_ATTRS,
-    .inputs = dg_loss_inputs,
-    .n_inputs = DG_LOSS_INPUTS,
+    .inputs = dg_binary_inputs,
+    .n_inputs = DG_LABEL_INPUTS,
     .n_out = 1,
     .flags = DG_ROWS | DG_LOSS,
-    .saves_in = 1 << DG_TARGET | 1 << DG_ESTIMATE | 1 << DG_WEIGHT,
+    .saves_in = 1 << DG_TARGET | 1 << DG_ESTIMATE | 1 << DG_WEIGHT | 1 << DG_CLASS_WEIGHT,
     .shape = shape,
     .flops = dg_loss_flops,
     .cases = cases,

@@ -32,11 +32,6 @@ typedef struct dg_blend {
     real k[4];
 } dg_blend;
 
-DG_INLINE const real *dg_class_weights(const dg_call *c)
-{
-    return c->n_in > DG_CLASS_WEIGHT ? c->in[DG_CLASS_WEIGHT] : NULL;
-}
-
 /* 1: the target is taken as it is. */
 DG_INLINE int dg_blend_none(const dg_call *c)
 {
@@ -99,15 +94,6 @@ DG_INLINE dg_status dg_blend_label(const dg_call *c, const dg_pairs *p, int64_t 
 {
     *label = 0;
     return p->labels ? dg_label_at(c, p, i, label) : DG_OK;
-}
-
-DG_INLINE dg_status dg_class_weights_check(const dg_call *c, int64_t n)
-{
-    const real *w = dg_class_weights(c);
-    for (int64_t k = 0; w && k < n; k++)
-        if (!(w[k] >= 0 && w[k] - w[k] >= 0))
-            return dg_class_weight_bad(c, k, (double)w[k]);
-    return DG_OK;
 }
 
 DG_INLINE dg_status dg_blend_forward(const dg_call *c, const dg_blend_rule *rule)

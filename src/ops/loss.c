@@ -8,6 +8,12 @@
 const dg_input_spec dg_loss_inputs[DG_LOSS_INPUTS] = {
     {.name = "target"}, {.name = "estimate"}, {.name = "weight", .flags = DG_IN_OPTIONAL}};
 
+const dg_input_spec dg_binary_inputs[DG_LABEL_INPUTS] = {
+    {.name = "target"},
+    {.name = "estimate"},
+    {.name = "weight", .flags = DG_IN_OPTIONAL},
+    {.name = "class_weight", .flags = DG_IN_OPTIONAL}};
+
 const dg_input_spec dg_label_inputs[DG_LABEL_INPUTS] = {
     {.name = "target", .flags = DG_IN_ANY},
     {.name = "estimate"},
@@ -76,6 +82,21 @@ static dg_status check_class_weight(const char *of, const dg_shape *weight, int6
         return DG_OK;
     return dg_diag_set(why, DG_EMODEL, "%s: class_weight %s must be one number a class, [%lld]", of,
                        dg_shape_text(weight, found, sizeof found), (long long)classes);
+}
+
+dg_status dg_binary_shape(const char *of, int n_in, const dg_shape in[], dg_shape out[],
+                          dg_diag *why)
+{
+    const dg_shape *b = &in[DG_ESTIMATE];
+    int64_t classes = b->rank > 1 ? b->dim[b->rank - 1] : 1;
+    if (n_in > DG_CLASS_WEIGHT && b->rank < 2 && in[DG_CLASS_WEIGHT].rank >= 0)
+        return dg_diag_set(why, DG_EMODEL,
+                           "%s: class_weight needs an estimate with an axis of classes, as [N, C]",
+                           of);
+    if (n_in > DG_CLASS_WEIGHT &&
+        check_class_weight(of, &in[DG_CLASS_WEIGHT], classes, why) != DG_OK)
+        return DG_EMODEL;
+    return dg_loss_shape(of, in, out, why);
 }
 
 dg_status dg_label_shape(const char *of, const dg_attrs *a, int n_in, const dg_shape in[],

@@ -14,7 +14,7 @@
 #include "ops/op.h"
 
 enum { DG_TARGET, DG_ESTIMATE, DG_WEIGHT, DG_LOSS_INPUTS };    /* the inputs */
-enum { DG_CLASS_WEIGHT = DG_LOSS_INPUTS, DG_LABEL_INPUTS };    /* and those of label losses */
+enum { DG_CLASS_WEIGHT = DG_LOSS_INPUTS, DG_LABEL_INPUTS };    /* and those of cross entropies */
 enum { DG_OVER = 0, DG_IGNORE, DG_SMOOTHING, DG_LABEL_ATTRS }; /* attributes of dg_label_attrs */
 enum { DG_BINARY_SMOOTHING = 1, DG_BINARY_ATTRS };             /* of dg_binary_attrs */
 enum { DG_OVER_PAIRS, DG_OVER_ELEMENTS };                      /* words of DG_OVER */
@@ -31,7 +31,8 @@ typedef struct dg_pairs {
 /* over: the index of the attribute of that name. */
 dg_pairs dg_pairs_of(const dg_call *c, int over);
 
-extern const dg_input_spec dg_loss_inputs[DG_LOSS_INPUTS]; /* real targets */
+extern const dg_input_spec dg_loss_inputs[DG_LOSS_INPUTS];    /* real targets */
+extern const dg_input_spec dg_binary_inputs[DG_LABEL_INPUTS]; /* those, and class_weight */
 extern const dg_attr_spec dg_binary_attrs[DG_BINARY_ATTRS];
 extern const dg_input_spec dg_label_inputs[DG_LABEL_INPUTS]; /* real targets or labels */
 /* The attribute `over`, as an initialiser. */
@@ -44,8 +45,11 @@ extern const dg_input_spec dg_label_inputs[DG_LABEL_INPUTS]; /* real targets or 
 extern const dg_attr_spec dg_loss_attrs[1]; /* over */
 extern const dg_attr_spec dg_label_attrs[DG_LABEL_ATTRS];
 
-/* Shape rules: target like estimate; and, second, labels or distributions over the last axis. */
+/* Shape rules: target like estimate; the same with class_weight; and labels or distributions over
+ * the last axis. */
 dg_status dg_loss_shape(const char *of, const dg_shape in[], dg_shape out[], dg_diag *why);
+dg_status dg_binary_shape(const char *of, int n_in, const dg_shape in[], dg_shape out[],
+                          dg_diag *why);
 dg_status dg_label_shape(const char *of, const dg_attrs *a, int n_in, const dg_shape in[],
                          dg_shape out[], dg_diag *why);
 
@@ -154,17 +158,59 @@ DG_INLINE int dg_pair_counts(const dg_call *c, int64_t pair)
     return !(w >= 0 && w <= 0);
 }
 
+/* One number a class, 0 or more, or NULL. */
+DG_INLINE const real *dg_class_weights(const dg_call *c)
+{
+    return c->n_in > DG_CLASS_WEIGHT ? c->in[DG_CLASS_WEIGHT] : NULL;
+}
+
+DG_INLINE dg_status dg_class_weights_check(const dg_call *c, int64_t n)
+{
+    const real *w = dg_class_weights(c);
+    for (int64_t k = 0; w && k < n; k++)
+        if (!(w[k] >= 0 && w[k] - w[k] >= 0))
+            return dg_class_weight_bad(c, k, (double)w[k]);
+    return DG_OK;
+}
+
 /* The components of a pair in in[k], din[k] or delta[k], NULL if that is. */
 DG_INLINE const real *dg_pair_at(const void *x, const dg_pairs *p, int64_t pair)
 {
     return x ? (const real *)x + pair * p->size : NULL;
 }
 
+/* Sum of f(a, b) d over the components of a pair, each times the weight of its class. */
+DG_INLINE double dg_pair_sum(const dg_call *c, const dg_pairs *p, int64_t pair, const real *d,
+                             const real *k, dg_loss_fn *f)
+{
+    const real *a = dg_pair_at(c->in[DG_TARGET], p, pair), *w = dg_class_weights(c);
+    const real *b = dg_pair_at(c->in[DG_ESTIMATE], p, pair);
+    if (!w)
+        return dg_loss_sum(p->size, a, b, d, k, f);
+    double sum = 0;
+    for (int64_t i = 0; !d && i < p->size; i += p->classes)
+        sum += dg_loss_sum(p->classes, a + i, b + i, w, k, f);
+    for (int64_t i = 0; d && i < p->size; i++)
+        sum += (double)w[i % p->classes] * dg_loss_sum(1, a + i, b + i, d + i, k, f);
+    return sum;
+}
+
+/* scale f(a, b) times the weights of the classes, to the components of a pair of delta. */
+DG_INLINE void dg_pair_write(const dg_call *c, const dg_pairs *p, int64_t pair, real scale,
+                             const real *k, dg_loss_fn *f, void *delta)
+{
+    const real *w = dg_class_weights(c);
+    real *to = (real *)delta + pair * p->size;
+    dg_loss_write(p->size, scale, dg_pair_at(c->in[DG_TARGET], p, pair),
+                  dg_pair_at(c->in[DG_ESTIMATE], p, pair), k, f, to);
+    for (int64_t i = 0; w && i < p->size; i++)
+        to[i] *= w[i % p->classes];
+}
+
 DG_INLINE double dg_pair_rho(const dg_call *c, const dg_pairs *p, int64_t pair, const real *k,
                              const dg_loss_rule *rule)
 {
-    return p->share * dg_loss_sum(p->size, dg_pair_at(c->in[DG_TARGET], p, pair),
-                                  dg_pair_at(c->in[DG_ESTIMATE], p, pair), NULL, k, rule->rho);
+    return p->share * dg_pair_sum(c, p, pair, NULL, k, rule->rho);
 }
 
 DG_INLINE dg_status dg_loss_forward(const dg_call *c, int over, const real *k,
@@ -172,19 +218,33 @@ DG_INLINE dg_status dg_loss_forward(const dg_call *c, int over, const real *k,
 {
     dg_pairs p = dg_pairs_of(c, over);
     real *rho = c->out[0];
-    for (int64_t i = p.begin; i < p.end; i++) {
+    dg_status s = dg_class_weights_check(c, p.classes);
+    for (int64_t i = p.begin; i < p.end && s == DG_OK; i++) {
         rho[i] = 0;
         if (!dg_pair_counts(c, i))
             continue;
         rho[i] = (real)dg_pair_rho(c, &p, i, k, rule);
-        dg_status s = DG_OK;
         if (rule->explain && !(rho[i] - rho[i] >= 0))
             s = rule->explain(c, &p, i);
-        if (s != DG_OK)
-            return s;
         rho[i] *= dg_pair_weight(c, i);
     }
-    return DG_OK;
+    return s;
+}
+
+/* What pair i adds to the error vector of class_weight: scale times its rho by class. */
+DG_INLINE void dg_add_to_classes(const dg_call *c, const dg_pairs *p, int64_t i, real scale,
+                                 const real *k, const dg_loss_rule *rule)
+{
+    const real *a = dg_pair_at(c->in[DG_TARGET], p, i);
+    const real *b = dg_pair_at(c->in[DG_ESTIMATE], p, i);
+    real *delta = c->delta[DG_CLASS_WEIGHT];
+    for (int64_t j = 0; dg_pair_counts(c, i) && j < p->size; j++)
+        delta[j % p->classes] += scale * (real)dg_loss_sum(1, a + j, b + j, NULL, k, rule->rho);
+}
+
+DG_INLINE int dg_wants_class_weight(const dg_call *c)
+{
+    return c->n_in > DG_CLASS_WEIGHT && c->delta[DG_CLASS_WEIGHT];
 }
 
 DG_INLINE dg_status dg_loss_adjoint(const dg_call *c, int over, const real *k,
@@ -192,20 +252,33 @@ DG_INLINE dg_status dg_loss_adjoint(const dg_call *c, int over, const real *k,
 {
     dg_pairs p = dg_pairs_of(c, over);
     const real *eps = c->eps[0];
+    if (dg_wants_class_weight(c))
+        memset(c->delta[DG_CLASS_WEIGHT], 0, (size_t)p.classes * sizeof(real));
     for (int64_t i = p.begin; i < p.end; i++) {
-        const real *a = dg_pair_at(c->in[DG_TARGET], &p, i);
-        const real *b = dg_pair_at(c->in[DG_ESTIMATE], &p, i);
         real scale = dg_pair_counts(c, i) ? eps[i] * dg_pair_weight(c, i) * (real)p.share : 0;
         if (c->delta[DG_ESTIMATE])
-            dg_loss_write(p.size, scale, a, b, k, rule->for_estimate,
-                          (real *)c->delta[DG_ESTIMATE] + i * p.size);
+            dg_pair_write(c, &p, i, scale, k, rule->for_estimate, c->delta[DG_ESTIMATE]);
         if (c->delta[DG_TARGET])
-            dg_loss_write(p.size, scale, a, b, k, rule->for_target,
-                          (real *)c->delta[DG_TARGET] + i * p.size);
+            dg_pair_write(c, &p, i, scale, k, rule->for_target, c->delta[DG_TARGET]);
+        if (dg_wants_class_weight(c))
+            dg_add_to_classes(c, &p, i, scale, k, rule);
         if (c->delta[DG_WEIGHT])
             ((real *)c->delta[DG_WEIGHT])[i] = eps[i] * (real)dg_pair_rho(c, &p, i, k, rule);
     }
     return DG_OK;
+}
+
+/* What a perturbation of class_weight adds to that of pair i. */
+DG_INLINE double dg_forth_by_classes(const dg_call *c, const dg_pairs *p, int64_t i, const real *k,
+                                     const dg_loss_rule *rule)
+{
+    const real *dw = c->n_in > DG_CLASS_WEIGHT ? c->din[DG_CLASS_WEIGHT] : NULL;
+    const real *a = dg_pair_at(c->in[DG_TARGET], p, i);
+    const real *b = dg_pair_at(c->in[DG_ESTIMATE], p, i);
+    double sum = 0;
+    for (int64_t j = 0; dw && j < p->size; j += p->classes)
+        sum += dg_loss_sum(p->classes, a + j, b + j, dw, k, rule->rho);
+    return sum;
 }
 
 DG_INLINE dg_status dg_loss_tangent(const dg_call *c, int over, const real *k,
@@ -214,14 +287,13 @@ DG_INLINE dg_status dg_loss_tangent(const dg_call *c, int over, const real *k,
     dg_pairs p = dg_pairs_of(c, over);
     real *dout = c->dout[0];
     for (int64_t i = p.begin; i < p.end; i++) {
-        const real *a = dg_pair_at(c->in[DG_TARGET], &p, i);
-        const real *b = dg_pair_at(c->in[DG_ESTIMATE], &p, i);
         const real *da = dg_pair_at(c->din[DG_TARGET], &p, i);
         const real *db = dg_pair_at(c->din[DG_ESTIMATE], &p, i);
         double sum = 0;
         if (dg_pair_counts(c, i)) {
-            sum += db ? dg_loss_sum(p.size, a, b, db, k, rule->for_estimate) : 0;
-            sum += da ? dg_loss_sum(p.size, a, b, da, k, rule->for_target) : 0;
+            sum += db ? dg_pair_sum(c, &p, i, db, k, rule->for_estimate) : 0;
+            sum += da ? dg_pair_sum(c, &p, i, da, k, rule->for_target) : 0;
+            sum += dg_forth_by_classes(c, &p, i, k, rule);
         }
         dout[i] = (real)(sum * p.share) * dg_pair_weight(c, i);
         if (c->din[DG_WEIGHT])

@@ -729,6 +729,43 @@ static void test_smoothed(void **state)
     each_path(smoothed);
 }
 
+/* class_weight of probabilities: each component's term times the weight of its class. */
+static void weighed(int f64, const dg_isa *isa)
+{
+    static const char *const node[] = {"binary_cross_entropy", "sigmoid_cross_entropy"};
+    const double a[] = {0, 1, 0.6, 0.5, 1, 0}, b[] = {0.3, 0.9, 0.5, 0.2, 0.4, 0.7};
+    const double w[] = {2, 0.5, 0}, negative[] = {2, -0.5, 0}, most = f64 ? 1e-15 : 1e-6;
+    const dg_shape s = {2, {2, 3}}, shapes[] = {s, s, NONE, {1, {3}}}, flat = {1, {6}};
+    const double *values[] = {a, b, NULL, w}, *wrong[] = {a, b, NULL, negative};
+    for (int k = 0; k < 2; k++) {
+        point p, q;
+        dg_trial_make(&p.trial, node[k], "", 4, shapes, values, 0);
+        dg_rig_open(&p.rig, &p.trial, f64 ? DG_F64 : DG_F32, isa, 1);
+        dg_rig_set(&p.rig, p.rig.eps[0], 0, 1);
+        dg_rig_set(&p.rig, p.rig.eps[0], 1, 1);
+        open(&q, node[k], "", flat, flat, NONE, a, b, NULL, 0, f64, isa);
+        run(&p);
+        run(&q);
+        for (int r = 0; r < 2; r++)
+            assert_true(fabs(rho(&p, r) - 2 * rho(&q, 3 * r) - 0.5 * rho(&q, 3 * r + 1)) <= most);
+        for (int i = 0; i < 6; i++)
+            assert_true(fabs(eps_of(&p, ESTIMATE, i) - w[i % 3] * eps_of(&q, ESTIMATE, i)) <=
+                        4 * most);
+        close_point(&p);
+        close_point(&q);
+        dg_trial_make(&p.trial, node[k], "", 4, shapes, wrong, 0);
+        dg_rig_open(&p.rig, &p.trial, f64 ? DG_F64 : DG_F32, isa, 1);
+        assert_int_equal(dg_rig_try(&p.rig), DG_EDATA);
+        close_point(&p);
+    }
+}
+
+static void test_weighed(void **state)
+{
+    (void)state;
+    each_path(weighed);
+}
+
 static void test_impossible(void **state)
 {
     (void)state;
@@ -842,6 +879,7 @@ int main(void)
         cmocka_unit_test(test_distributions),
         cmocka_unit_test(test_impossible),
         cmocka_unit_test(test_smoothed),
+        cmocka_unit_test(test_weighed),
         cmocka_unit_test(test_weightless),
         cmocka_unit_test(test_long_pair),
         cmocka_unit_test(test_shapes),
