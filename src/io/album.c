@@ -82,31 +82,66 @@ static bool is_folder(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-static bool is_picture(const char *name)
+static bool ends_in(const char *name, int n, const char *const endings[])
 {
     const char *dot = strrchr(name, '.');
-    return dot && (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 ||
-                   strcasecmp(dot, ".jpeg") == 0);
+    bool found = false;
+    for (int i = 0; dot && i < n; i++)
+        found |= strcasecmp(dot + 1, endings[i]) == 0;
+    return found;
 }
 
-static dg_status walk(dg_album *a, const char *folder, int depth, dg_diag *why)
+/* A file of pictures, whether it can be read or not; a pipe would be waited for. Others of other
+ * formats are counted. */
+static bool is_picture(dg_album *a, const char *path)
 {
-    char **names;
-    int n;
+    static const char *const ours[] = {"png", "jpg", "jpeg"};
+    static const char *const others[] = {"gif", "bmp",  "webp", "tif", "tiff", "ppm",
+                                         "pgm", "avif", "heic", "jxl", "jp2"};
+    struct stat s;
+    if (stat(path, &s) == 0 && !S_ISREG(s.st_mode))
+        return false;
+    a->others += ends_in(path, sizeof others / sizeof *others, others);
+    return ends_in(path, sizeof ours / sizeof *ours, ours);
+}
+
+/* A folder, and the one that it was found in. */
+typedef struct place {
+    const char *path;
+    const struct place *above;
+    dev_t device;
+    ino_t number;
+} place;
+
+static dg_status walk(dg_album *a, const char *folder, const place *above, dg_diag *why);
+
+static dg_status visit(dg_album *a, const char *path, const place *here, dg_diag *why)
+{
+    if (is_folder(path))
+        return walk(a, path, here, why);
+    return is_picture(a, path) ? dg_album_add(a, path, why) : DG_OK;
+}
+
+static dg_status walk(dg_album *a, const char *folder, const place *above, dg_diag *why)
+{
+    char **names = NULL;
+    int n = 0, depth = 0;
+    struct stat s = {0};
+    stat(folder, &s);
+    const place here = {folder, above, s.st_dev, s.st_ino};
+    for (const place *p = above; p; p = p->above, depth++)
+        if (p->device == s.st_dev && p->number == s.st_ino)
+            return dg_file_fail(why, DG_EDATA, folder, 0, 0,
+                                "this leads back to %s, in which it lies; remove the link",
+                                p->path);
     dg_status status = depth > DEEPEST ? dg_file_fail(why, DG_EDATA, folder, 0, 0,
                                                       "folders in folders, more than %d", DEEPEST)
                                        : list(folder, &n, &names, why);
-    if (depth > DEEPEST)
-        return status;
     for (int i = 0; i < n && status == DG_OK; i++) {
         dg_text path = dg_text_make(NULL);
         dg_text_printf(&path, "%s/%s", folder, names[i]);
-        if (path.failed)
-            status = dg_diag_set(why, DG_EMEMORY, "out of memory");
-        else if (is_folder(path.data))
-            status = walk(a, path.data, depth + 1, why);
-        else if (is_picture(names[i]))
-            status = dg_album_add(a, path.data, why);
+        status = path.failed ? dg_diag_set(why, DG_EMEMORY, "out of memory")
+                             : visit(a, path.data, &here, why);
         dg_text_free(&path);
     }
     dg_texts_free(n, names);
@@ -115,7 +150,23 @@ static dg_status walk(dg_album *a, const char *folder, int depth, dg_diag *why)
 
 dg_status dg_album_add_folder(dg_album *a, const char *folder, dg_diag *why)
 {
-    return walk(a, folder, 0, why);
+    return walk(a, folder, NULL, why);
+}
+
+int64_t dg_album_count(const char *folder)
+{
+    dg_album a = {.n = 0};
+    char **names = NULL;
+    int n = 0;
+    list(folder, &n, &names, NULL);
+    for (int i = 0; i < n; i++) {
+        dg_text path = dg_text_make(NULL);
+        dg_text_printf(&path, "%s/%s", folder, names[i]);
+        a.n += !path.failed && !is_folder(path.data) && is_picture(&a, path.data);
+        dg_text_free(&path);
+    }
+    dg_texts_free(n, names);
+    return a.n;
 }
 
 dg_status dg_album_folders(const char *folder, int *n, char ***names, dg_diag *why)

@@ -7,7 +7,8 @@
 
 typedef struct {
     int64_t n, room;
-    char **path; /* of each picture */
+    int64_t others; /* pictures of other formats that were passed over */
+    char **path;    /* of each picture */
     dg_picture_form form;
     int64_t bytes; /* of a picture in this form */
     char hex[65];  /* SHA-256 over names and contents of all */
@@ -21,6 +22,8 @@ dg_status dg_album_add(dg_album *a, const char *path, dg_diag *why);
 /* Appends all PNG and JPEG files of a folder and of its sub-folders, in the order of their names;
  * hidden ones and others are passed over. */
 dg_status dg_album_add_folder(dg_album *a, const char *folder, dg_diag *why);
+/* PNG and JPEG files of a folder without its sub-folders. */
+int64_t dg_album_count(const char *folder);
 /* The sub-folders of a folder, in the order of their names, to be freed by dg_texts_free. */
 dg_status dg_album_folders(const char *folder, int *n, char ***names, dg_diag *why);
 

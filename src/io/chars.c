@@ -30,12 +30,17 @@ static dg_status no_memory(chars *c)
 /* All of it is UTF-8 without a 0; *characters is their number. */
 static dg_status count(chars *c, int64_t *characters)
 {
-    size_t good = dg_utf8_check(c->text, c->n);
+    const size_t good = dg_utf8_check(c->text, c->n);
+    const bool wide =
+        c->n >= 2 && (memcmp(c->text, "\xff\xfe", 2) == 0 || memcmp(c->text, "\xfe\xff", 2) == 0);
     if (good < c->n)
-        return dg_reader_fail(c->r, good, "not UTF-8 (byte %02x)", (unsigned char)c->text[good]);
+        return dg_reader_fail(
+            c->r, good, "not UTF-8 (byte %02x); `iconv -f %s -t UTF-8` makes it so, if it is %s",
+            (unsigned char)c->text[good], wide ? "UTF-16" : "LATIN1", wide ? "UTF-16" : "Latin-1");
     const char *zero = memchr(c->text, 0, c->n);
     if (zero)
-        return dg_reader_fail(c->r, (uint64_t)(zero - c->text), "a byte 0: not a text");
+        return dg_reader_fail(c->r, (uint64_t)(zero - c->text),
+                              "a byte 0: not a text; `tr -d '\\000'` takes such out");
     *characters = 0;
     for (size_t i = 0; i < c->n; i++)
         *characters += ((unsigned char)c->text[i] & 0xc0) != 0x80;

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN = 40 }; /* characters of a field in a message */
-
 typedef struct {
     dg_csv_scan s;
     const dg_csv_options *o;
@@ -21,6 +19,7 @@ typedef struct {
     int *slot; /* of field k in a row of the result, -1: not wanted */
     int n_slots;
     bool numbers;  /* columns are asked for by their numbers */
+    int64_t rows;  /* that were read */
     int64_t *gaps; /* of each slot */
     dg_csv_field first_gap;
     dg_table *out;
@@ -185,67 +184,42 @@ static dg_status choose_all(csv *c)
 
 /* ---- Fields that do not fit ------------------------------------------------------------------ */
 
-static bool is_mark_of_gap(const dg_csv_field *f)
+/* Most of column k are numbers or gaps, in the rows before and some after this one. */
+static bool is_rare(const csv *c, int k)
 {
-    static const char *const marks[] = {"?",    "-",    "--",  ".",    "nan",    "NaN",
-                                        "NAN",  "n/a",  "N/A", "#N/A", "null",   "NULL",
-                                        "None", "none", "na",  "<NA>", "missing"};
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (strlen(marks[i]) == f->n && memcmp(marks[i], f->at, f->n) == 0)
-            return true;
-    return false;
-}
-
-/* What would read a field that is no number. */
-static void add_remedy(const csv *c, const dg_csv_field *f, dg_text *t)
-{
+    enum { LINES = 100 };
+    dg_diag *why = dg_reader_diag(c->s.r), kept = {.code = DG_OK};
+    int64_t numbers = c->rows, all = c->rows + 1;
+    dg_csv_scan s = c->s;
     double x;
-    size_t date = 0;
-    for (size_t i = 0; i < f->n; i++)
-        date += f->at[i] != 0 && strchr("0123456789-/:. T", f->at[i]) != NULL;
-    if (is_mark_of_gap(f))
-        dg_text_printf(t, "; for a gap: missing=[\"\", \"NA\", \"%.*s\"]", (int)f->n, f->at);
-    else if (c->point == '.' && dg_csv_number(f, ',', &x))
-        dg_text_add(t, "; for a decimal comma: decimal=\",\"");
-    else if (date == f->n && f->n > 6)
-        dg_text_add(t, "; for a date: | time(\"%Y-%m-%d\")");
-    else
-        dg_text_add(t, "; for words: | classes or | onehot");
+    if (why)
+        kept = *why; /* what else is wrong is not told now */
+    dg_csv_pass_line(&s);
+    dg_csv_end_line(&s);
+    for (int i = 0; i < LINES && dg_csv_begin_line(&s, true); i++) {
+        dg_csv_field f = {0};
+        bool there = true;
+        for (int j = 0; j <= k && there; j++)
+            there = dg_csv_next_field(&s, &f) == DG_OK && (j == k || dg_csv_more(&s));
+        numbers += there && (dg_csv_is_missing(c->o, &f) || dg_csv_number(&f, c->point, &x));
+        all++;
+        dg_csv_pass_line(&s);
+        dg_csv_end_line(&s);
+    }
+    if (why)
+        *why = kept;
+    return 2 * numbers > all;
 }
 
 static dg_status bad_field(csv *c, const dg_csv_field *f, int k, bool is_number)
 {
-    dg_text t = dg_text_make(NULL);
-    int shown = f->n < SHOWN ? (int)f->n : SHOWN;
-    const char *more = f->n > SHOWN ? "..." : "";
-    dg_text_printf(&t, "field %d", k + 1);
-    if (c->first.header)
-        dg_text_printf(&t, " ('%.40s')", c->first.name[k]);
-    if (c->o->cells == DG_CELLS_TIMES)
-        dg_text_printf(&t, " is '%.*s'%s, which is no date of the form '%s'", shown, f->at, more,
-                       c->o->format);
-    else if (c->o->cells == DG_CELLS_WORDS)
-        dg_text_printf(&t, " is no text in UTF-8; `iconv -f LATIN1 -t UTF-8` makes it so, if it is "
-                           "Latin-1");
-    else if (is_number)
-        dg_text_printf(&t, " is %.*s, which is not a finite number", shown, f->at);
-    else
-        dg_text_printf(&t, " is '%.*s'%s, which is not a number", shown, f->at, more);
-    if (c->o->cells == DG_CELLS_NUMBERS && (!is_number || is_mark_of_gap(f)))
-        add_remedy(c, f, &t);
-    dg_status status = t.failed ? no_memory(c) : dg_csv_fail(c->s.r, f, t.data);
-    dg_text_free(&t);
-    return status;
-}
-
-static dg_status wrong_count(csv *c, int k, bool more)
-{
-    char text[200];
-    const dg_csv_field end = dg_csv_here(&c->s);
-    dg_format(text, sizeof text, "%s %d fields in this line; the first line has %d%s",
-              more ? "more than" : "only", k, c->first.n,
-              more && !c->o->skip ? " (if that is no line of the table: skip=1)" : "");
-    return dg_csv_fail(c->s.r, &end, text);
+    const dg_csv_bad b = {f,
+                          k,
+                          c->first.header ? c->first.name[k] : NULL,
+                          is_number,
+                          !is_number && is_rare(c, k),
+                          c->o->n_columns == 0 && c->n_slots > 1};
+    return dg_csv_bad_field(c->s.r, c->o, &b);
 }
 
 /* How many gaps there are, and in which columns. */
@@ -259,9 +233,10 @@ static dg_status tell_gaps(csv *c)
     for (int k = 0, n = 0; k < c->n_slots && t.length < 300; k++)
         if (c->gaps[k])
             dg_text_printf(&t, "%s'%s' has %" PRId64, n++ ? ", " : "", c->out->name[k], c->gaps[k]);
-    dg_text_printf(&t, ", the first here; %s| drop leaves their rows out",
-                   c->o->cells == DG_CELLS_WORDS ? "| fill(\"none\") makes a word of them, "
-                                                 : "| fill(mean) (median, a number) fills them, ");
+    dg_text_printf(&t, ", the first here; %s%s",
+                   c->o->cells == DG_CELLS_WORDS ? "| fill(\"none\") makes a word of them"
+                                                 : "| fill(mean) (median, a number) fills them",
+                   c->o->windows ? "" : ", | drop leaves their rows out");
     dg_status status = t.failed ? no_memory(c) : dg_csv_fail(c->s.r, &c->first_gap, t.data);
     dg_text_free(&t);
     return status;
@@ -321,20 +296,22 @@ static dg_status read_field(csv *c, const dg_csv_field *f, int k, char *row)
     return is && (gap || isfinite(*x)) ? DG_OK : bad_field(c, f, k, is);
 }
 
+/* row NULL: only how many fields there are is looked at. */
 static dg_status read_line(csv *c, char *row)
 {
     for (int k = 0; k < c->first.n; k++) {
         dg_csv_field f;
         if (dg_csv_next_field(&c->s, &f) != DG_OK)
             return DG_EDATA;
-        if (c->slot[k] >= 0) {
+        if (row && c->slot[k] >= 0) {
             dg_status status = read_field(c, &f, k, row);
             if (status != DG_OK)
                 return status;
         }
         bool more = dg_csv_more(&c->s), last = k + 1 == c->first.n;
         if (more == last)
-            return wrong_count(c, k + 1, more);
+            return dg_csv_wrong_count(&c->s, k + 1, &c->first, more,
+                                      c->rows == !c->first.header && !c->o->skip);
     }
     dg_csv_end_line(&c->s);
     return DG_OK;
@@ -370,19 +347,21 @@ static dg_status read_lines(csv *c)
         shape.dim[1] = c->n_slots;
     dg_status status = dg_array_make(out, type_of(c->o->cells), &shape, dg_reader_diag(c->s.r));
     size_t row = (size_t)c->n_slots * dg_type_bytes(out->type);
-    int64_t rows = 0;
     bool empty = c->first.n > 1; /* a blank line is no row, but in a table of one column a gap */
-    while (status == DG_OK && dg_csv_begin_line(&c->s, empty) && rows < shape.dim[0])
-        status = read_line(c, (char *)out->data + (size_t)rows++ * row);
-    if (status == DG_OK && rows == 0) {
+    csv look = *c; /* the number of fields tells more than what the first of them holds */
+    if (status == DG_OK && dg_csv_begin_line(&look.s, empty))
+        status = read_line(&look, NULL);
+    for (; status == DG_OK && dg_csv_begin_line(&c->s, empty) && c->rows < shape.dim[0]; c->rows++)
+        status = read_line(c, (char *)out->data + (size_t)c->rows * row);
+    if (status == DG_OK && c->rows == 0) {
         const dg_csv_field end = dg_csv_here(&c->s);
         status = dg_csv_fail(c->s.r, &end, "there is no line of numbers");
     }
     if (status == DG_OK && dg_csv_begin_line(&c->s, empty))
         status = dg_file_fail(dg_reader_diag(c->s.r), DG_EINTERNAL, dg_reader_name(c->s.r),
                               c->s.line, 0, "more lines than were counted");
-    out->shape.dim[0] = rows;
-    out->bytes = (size_t)rows * row;
+    out->shape.dim[0] = c->rows;
+    out->bytes = (size_t)c->rows * row;
     if (status == DG_OK && c->out->gaps && !c->o->gaps && c->o->cells != DG_CELLS_GAPS)
         status = tell_gaps(c);
     return status;
@@ -409,6 +388,13 @@ static dg_status sort_words(csv *c)
 
 /* ---- The whole ------------------------------------------------------------------------------- */
 
+/* A first line "sep=;", which spreadsheets take as a word to themselves. */
+static bool says_separator(const dg_csv_scan *s)
+{
+    return s->end - s->p > 5 && strncmp(s->p, "sep=", 4) == 0 && s->p[4] != '\r' &&
+           (s->p[5] == '\n' || (s->p[5] == '\r' && s->p[6] == '\n'));
+}
+
 static dg_status begin(csv *c)
 {
     const dg_csv_field start = dg_csv_here(&c->s);
@@ -422,6 +408,11 @@ static dg_status begin(csv *c)
     if (c->o->skip && c->s.p == c->s.end)
         return dg_csv_fail(c->s.r, &start, "skip leaves nothing of it");
     c->s.separator = (char)c->o->separator;
+    if (!c->s.separator && says_separator(&c->s)) {
+        c->s.separator = c->s.p[4];
+        dg_csv_pass_line(&c->s);
+        dg_csv_end_line(&c->s);
+    }
     if (!c->s.separator)
         c->s.separator = dg_csv_find_separator(&c->s);
     return DG_OK;

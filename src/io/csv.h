@@ -59,6 +59,24 @@ typedef struct {
 dg_status dg_csv_read_first(dg_csv_scan *s, const dg_csv_options *o, dg_csv_first *out);
 void dg_csv_free_names(int n, char **name);
 
+/* What does not fit, told with what would read it (csv_tell.c). */
+typedef struct {
+    const dg_csv_field *f;
+    int k;
+    const char *name; /* of its column, or NULL */
+    bool is_number;   /* not a finite one */
+    bool rare;        /* most of its column are numbers */
+    bool others;      /* its column was not asked for by name */
+} dg_csv_bad;
+
+dg_status dg_csv_bad_field(dg_reader *r, const dg_csv_options *o, const dg_csv_bad *b);
+/* After k fields of a line: none, or more, where the first line had others. at_once: it is the line
+ * after the first, and no line was skipped. */
+dg_status dg_csv_wrong_count(const dg_csv_scan *s, int k, const dg_csv_first *first, bool more,
+                             bool at_once);
+/* A text that elsewhere stands for a gap, as "nan" or "?". */
+bool dg_csv_is_mark_of_gap(const dg_csv_field *f);
+
 bool dg_csv_is_missing(const dg_csv_options *o, const dg_csv_field *f);
 
 #endif

@@ -53,7 +53,8 @@ static int agreement(const dg_csv_scan *from, char separator)
             second = n;
         agree = n != second ? 0 : agree;
     }
-    agree = agree && first != second ? 1 : agree;
+    if (agree && first != second) /* of blanks only a header that lacks a name, as R writes it */
+        agree = separator != ' ' || (first + 1 == second && *from->p == '"');
     return second > 1 ? agree : 0;
 }
 
@@ -63,7 +64,7 @@ char dg_csv_find_separator(const dg_csv_scan *s)
     for (const char *c = candidates; *c; c++)
         if (agreement(s, *c) == 2)
             return *c;
-    for (const char *c = candidates; *c && *c != ' '; c++)
+    for (const char *c = candidates; *c; c++)
         if (agreement(s, *c) == 1)
             return *c;
     return ',';
@@ -249,7 +250,7 @@ dg_status dg_csv_read_first(dg_csv_scan *s, const dg_csv_options *o, dg_csv_firs
     dg_csv_scan after = *s;
     const dg_csv_field start = dg_csv_here(s);
     if (!dg_csv_begin_line(&after, true))
-        return dg_csv_fail(s->r, &start, "the first line is empty");
+        return dg_csv_fail(s->r, &start, "the file is empty");
     *s = after;
     dg_status status = read_names(&after, o, out, &k);
     if (status == DG_OK)

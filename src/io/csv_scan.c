@@ -56,6 +56,11 @@ dg_status dg_csv_decode(dg_reader *r, char **text, size_t *n)
 {
     dg_status status = DG_OK;
     const unsigned char *p = (const unsigned char *)*text;
+    if (*n > 0 && (*text)[*n - 1] == '\x1a') /* the end of a text, in DOS */
+        (*text)[--*n] = 0;
+    if (*n >= 4 && (memcmp(p, "\xff\xfe\0\0", 4) == 0 || memcmp(p, "\0\0\xfe\xff", 4) == 0))
+        return dg_reader_fail(
+            r, 0, "this is UTF-32; `iconv -f UTF-32 -t UTF-8` makes a text of it that is read");
     if (*n >= 2 && ((p[0] == 0xff && p[1] == 0xfe) || (p[0] == 0xfe && p[1] == 0xff)))
         status = decode_wide(r, text, n);
     else if (*n >= 4 && ((!p[0] && p[1] && !p[2] && p[3]) || (p[0] && !p[1] && p[2] && !p[3])))
@@ -81,10 +86,16 @@ bool dg_csv_at_comment(const dg_csv_scan *s)
     return s->comment && strncmp(s->p, s->comment, strlen(s->comment)) == 0;
 }
 
+/* Bytes of the end of a line, here: \n, \r\n, or more \r, as a line converted twice has them. */
+static size_t end_at(const char *p)
+{
+    size_t n = strspn(p, "\r");
+    return p[n] == '\n' ? n + 1 : 0;
+}
+
 static bool at_line_end(const dg_csv_scan *s)
 {
-    return s->p == s->end || *s->p == '\n' || (*s->p == '\r' && s->p[1] == '\n') ||
-           dg_csv_at_comment(s);
+    return s->p == s->end || end_at(s->p) || dg_csv_at_comment(s);
 }
 
 static bool is_blank(const dg_csv_scan *s, char c)
@@ -165,8 +176,7 @@ void dg_csv_end_line(dg_csv_scan *s)
 {
     if (dg_csv_at_comment(s))
         dg_csv_pass_line(s);
-    s->p += *s->p == '\r';
-    s->p += *s->p == '\n';
+    s->p += end_at(s->p);
     s->line_at = s->p;
     s->line++;
 }

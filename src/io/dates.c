@@ -199,6 +199,31 @@ const char *dg_date_check(const char *format)
     return NULL;
 }
 
+bool dg_date_guess(const char *text, size_t n, char *format, size_t size)
+{
+    static const char *const days[] = {"%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y",  "%m/%d/%Y",
+                                       "%d/%m/%Y", "%d-%m-%Y", "%d %b %Y", "%b %d, %Y", "%d-%b-%Y",
+                                       "%Y-%m",    "%b %Y",    "%d.%m.%y", "%m/%d/%y"};
+    static const char *const times[] = {"",      " %H:%M",    " %T",          "T%H:%M",
+                                        "T%T",   " %I:%M %p", " %I:%M:%S %p", " %H:%M%z",
+                                        " %T%z", "T%H:%M%z",  "T%T%z",        " %T %z"};
+    static const double year_1000 = -354285; /* a year of two digits is none of four */
+    double x;
+    *format = 0;
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++)
+        for (size_t k = 0; k < sizeof times / sizeof *times; k++) {
+            char one[32];
+            dg_format(one, sizeof one, "%s%s", days[i], times[k]);
+            if (!dg_date_read(text, n, one, &x) || x < year_1000)
+                continue;
+            size_t length = strlen(format);
+            dg_format(format + length, size - length, "%s\"%s\"", length ? " or " : "", one);
+            if (length || strncmp(one, "%m/%d/", 6) != 0)
+                return true;
+        }
+    return *format != 0;
+}
+
 /* ---- Written --------------------------------------------------------------------------------- */
 
 /* The date of a whole number of seconds since 1970. */

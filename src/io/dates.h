@@ -16,6 +16,10 @@ bool dg_date_read(const char *text, size_t n, const char *format, double *days);
 enum { DG_DATE_TEXT = 128 };
 bool dg_date_write(double days, const char *format, char text[DG_DATE_TEXT]);
 
+/* A format that reads this text, in quotes; where two common ones do, both: `"%m/%d/%Y" or
+ * "%d/%m/%Y"`. False: none of those known here. */
+bool dg_date_guess(const char *text, size_t n, char *format, size_t size);
+
 /* The first place of a format that is not one of these; NULL: it is good. */
 const char *dg_date_check(const char *format);
 

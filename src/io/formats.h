@@ -39,6 +39,7 @@ typedef struct {
     const char *fill;   /* the word of a gap, or NULL */
     bool positions;     /* names may be those of a table without header, in its order */
     bool matrix;        /* one column is [rows, 1] too */
+    bool windows;       /* rows follow one another: none may be left out */
     bool gaps;          /* are taken: NaN, of words -1; else refused, with their number */
 } dg_csv_options;
 typedef struct {

@@ -94,12 +94,31 @@ static int by_text(const void *a, const void *b)
     return strcmp(((const entry *)a)->word, ((const entry *)b)->word);
 }
 
+/* Whole numbers that no double tells apart, as ids of 20 digits; of one sign. */
+static int by_digits(const char *a, const char *b)
+{
+    const bool minus = *a == '-';
+    a += strspn(a, "+-0");
+    b += strspn(b, "+-0");
+    const size_t n = strspn(a, "0123456789"), m = strspn(b, "0123456789");
+    if (a[n] || b[m])
+        return 0;
+    const int order = n != m ? (n > m) - (n < m) : strcmp(a, b);
+    return minus ? -order : order;
+}
+
+static int compare_numbers(const char *a, double x, const char *b, double y)
+{
+    if (x < y || x > y)
+        return x < y ? -1 : 1;
+    return fabs(x) < 0x1p53 ? 0 : by_digits(a, b);
+}
+
 static int by_number(const void *a, const void *b)
 {
     const entry *x = a, *y = b;
-    if (x->number < y->number || x->number > y->number)
-        return x->number < y->number ? -1 : 1;
-    return x->id < y->id ? -1 : x->id > y->id; /* of one value the first text stays */
+    const int order = compare_numbers(x->word, x->number, y->word, y->number);
+    return order ? order : x->id < y->id ? -1 : x->id > y->id; /* of one value the first stays */
 }
 
 bool dg_lexicon_sort(dg_lexicon *w, int32_t *rank)
@@ -115,7 +134,8 @@ bool dg_lexicon_sort(dg_lexicon *w, int32_t *rank)
     }
     qsort(e, (size_t)w->n, sizeof *e, w->numbers ? by_number : by_text);
     for (int32_t i = 0; i < w->n; i++) {
-        bool same = w->numbers && i > 0 && !(e[i].number > e[i - 1].number);
+        bool same = w->numbers && i > 0 &&
+                    compare_numbers(w->word[to - 1], e[i - 1].number, e[i].word, e[i].number) == 0;
         if (same)
             free(e[i].word);
         else
@@ -137,7 +157,7 @@ static int compare(const dg_lexicon *w, const char *text, double x, int32_t k)
     if (!w->numbers)
         return strcmp(text, w->word[k]);
     is_number(w->word[k], &y);
-    return x < y ? -1 : x > y;
+    return compare_numbers(text, x, w->word[k], y);
 }
 
 int32_t dg_lexicon_find(const dg_lexicon *w, const char *text)

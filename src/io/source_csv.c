@@ -58,11 +58,11 @@ static dg_status read_separator(const dg_attr_value *v, dg_csv_options *o, dg_di
                        "separator is '%.40s'; it takes one character, auto, tab or blank", v->text);
 }
 
-static dg_status read_options(const dg_loading *l, options *p, dg_diag *why)
+static dg_status read_options(const dg_loading *l, options *p, bool windows, dg_diag *why)
 {
     const dg_attr_value *v = l->attrs->v;
     dg_csv_options *o = &p->o;
-    *p = (options){.o = {.header = DG_HEADER_AUTO}};
+    *p = (options){.o = {.header = DG_HEADER_AUTO, .windows = windows}};
     if (v[HEADER].word < 0)
         o->header = v[HEADER].number[0] != 0 ? DG_HEADER_YES : DG_HEADER_NO;
     o->skip = (int)v[SKIP].number[0];
@@ -176,11 +176,11 @@ static dg_status read_given(const dg_loading *l, dg_reader *r, const dg_csv_opti
     return status;
 }
 
-dg_status dg_load_csv(const dg_loading *l, dg_loaded *out, char **path, dg_diag *why)
+static dg_status load(const dg_loading *l, bool windows, dg_loaded *out, char **path, dg_diag *why)
 {
     options p;
     dg_reader *r = NULL;
-    dg_status status = read_options(l, &p, why);
+    dg_status status = read_options(l, &p, windows, why);
     if (status == DG_OK)
         status = dg_source_open(l, 0, path, &r, why);
     if (status == DG_OK)
@@ -197,10 +197,15 @@ dg_status dg_load_csv(const dg_loading *l, dg_loaded *out, char **path, dg_diag 
     return status;
 }
 
+dg_status dg_load_csv(const dg_loading *l, dg_loaded *out, char **path, dg_diag *why)
+{
+    return load(l, false, out, path, why);
+}
+
 /* Windows of the rows of a table, all of it numbers. */
 dg_status dg_load_series(const dg_loading *l, dg_loaded *out, char **path, dg_diag *why)
 {
-    dg_status status = dg_load_csv(l, out, path, why);
+    dg_status status = load(l, true, out, path, why);
     if (status != DG_OK)
         return status;
     dg_shape *s = &out->array.shape;
@@ -212,7 +217,8 @@ dg_status dg_load_series(const dg_loading *l, dg_loaded *out, char **path, dg_di
     out->follows = l->path ? 0 : out->horizon;
     if (s->dim[0] < out->length + out->follows)
         return dg_file_fail(why, DG_EDATA, *path ? *path : l->path, 0, 0,
-                            "%lld rows; a window of %lld and the %lld that follow need more",
-                            (long long)s->dim[0], (long long)out->length, (long long)out->follows);
+                            "%lld row%s; a window of %lld and the %lld that follow need more",
+                            (long long)s->dim[0], s->dim[0] == 1 ? "" : "s", (long long)out->length,
+                            (long long)out->follows);
     return DG_OK;
 }

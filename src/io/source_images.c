@@ -1,6 +1,9 @@
 /* The sources images and pairs, and a column of paths: files to albums, sub-folders to classes. */
 #include "io/sources.h"
+#include "io/utf8.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,14 +60,17 @@ static void close_up(const dg_album *a, dg_array *out, const char *broken)
     out->bytes = (size_t)to * bytes;
 }
 
-static void say(const dg_loading *l, const char *format, long long n, long long of,
-                const char *what)
+static void say(const dg_loading *l, const char *format, ...) DG_PRINTF(2, 3);
+static void say(const dg_loading *l, const char *format, ...)
 {
-    char text[600];
-    if (!l->say)
-        return;
-    dg_format(text, sizeof text, format, n, of, what);
-    l->say(l->user, text);
+    dg_text text = dg_text_make(NULL);
+    va_list args;
+    va_start(args, format);
+    dg_text_vprintf(&text, format, args);
+    va_end(args);
+    if (l->say && !text.failed)
+        l->say(l->user, text.data);
+    dg_text_free(&text);
 }
 
 /* Reads an album to an array, or, where that is larger than `memory` MiB, keeps the album alone.
@@ -81,13 +87,35 @@ static dg_status read_album(const dg_loading *l, dg_album *a, double memory, cha
         return dg_diag_set(why, DG_EDATA, "none of %lld pictures can be read: %s", (long long)n,
                            reason);
     if (s == DG_OK && n)
-        say(l, "%lld of %lld pictures cannot be read and are left out; %.400s", n, a->n, reason);
+        say(l, "%" PRId64 " of %" PRId64 " pictures cannot be read and are left out; %.400s", n,
+            a->n, reason);
     if (s == DG_OK && !out->data)
         say(l,
-            "%lld pictures take %lld MiB, more than memory=: they are read again when they are "
-            "needed%s",
-            a->n, a->n * a->bytes >> 20, "");
+            "%" PRId64 " pictures take %" PRId64
+            " MiB, more than memory=: they are read again when "
+            "they are needed",
+            a->n, a->n * a->bytes >> 20);
     return s;
+}
+
+static dg_status no_pictures(const dg_album *a, const char *folder, const char *where, dg_diag *why)
+{
+    return dg_file_fail(why, DG_EDATA, folder, 0, 0, "no PNG and no JPEG in this folder%s%s", where,
+                        a->others ? "; pictures of other formats are to be saved as one of them"
+                                  : "");
+}
+
+/* What of a folder is not read. classes: its sub-folders are. */
+static void say_left_out(const dg_loading *l, const dg_album *a, const char *folder, bool classes)
+{
+    const int64_t loose = classes ? dg_album_count(folder) : 0;
+    if (a->others)
+        say(l, "%.300s: %" PRId64 " picture%s neither PNG nor JPEG and left out", folder, a->others,
+            a->others == 1 ? " is" : "s are");
+    if (loose)
+        say(l, "%.300s: %" PRId64 " picture%s no class and %s left out", folder, loose,
+            loose == 1 ? " beside its sub-folders has" : "s beside its sub-folders have",
+            loose == 1 ? "is" : "are");
 }
 
 /* What the folder is known by in a run directory. */
@@ -119,6 +147,10 @@ static dg_status add_classes(dg_album *a, const char *folder, dg_lexicon *words,
         int64_t before = a->n;
         dg_text_printf(&path, "%s/%s", folder, names[k]);
         s = path.failed ? no_memory(why) : dg_album_add_folder(a, path.data, why);
+        if (s == DG_OK && a->n > before &&
+            dg_utf8_check(names[k], strlen(names[k])) < strlen(names[k]))
+            s = dg_file_fail(why, DG_EDATA, path.data, 0, 0,
+                             "the name of a class is to be UTF-8; rename the folder");
         dg_text_free(&path);
         if (s != DG_OK || a->n == before)
             continue;
@@ -197,7 +229,7 @@ static dg_status load_given(const dg_loading *l, int size, dg_loaded *out, dg_di
         return dg_data_read(l->path, &out->array, why);
     s = folder ? dg_album_add_folder(a, l->path, why) : dg_album_add(a, l->path, why);
     if (s == DG_OK && a->n == 0)
-        return dg_file_fail(why, DG_EDATA, l->path, 0, 0, "no PNG and no JPEG in this folder");
+        return no_pictures(a, l->path, "", why);
     return s == DG_OK ? read_pictures(l, size + MEMORY - SIZE, out, NULL, why) : s;
 }
 
@@ -214,11 +246,14 @@ dg_status dg_load_images(const dg_loading *l, dg_loaded *out, char **path, dg_di
     if (s == DG_OK)
         s = add_classes(a, *path, &words, &label, why);
     bool classes = a->n > 0;
-    if (s == DG_OK && !classes)
+    if (s == DG_OK && !classes) {
+        a->others = 0;
         s = dg_album_add_folder(a, *path, why);
+    }
     if (s == DG_OK && a->n == 0)
-        s = dg_file_fail(why, DG_EDATA, *path, 0, 0,
-                         "no PNG and no JPEG in this folder, nor in sub-folders");
+        s = no_pictures(a, *path, ", nor in sub-folders", why);
+    if (s == DG_OK)
+        say_left_out(l, a, *path, classes);
     if (s == DG_OK && classes)
         s = sort_labels(&words, label, a->n, why);
     if (s == DG_OK)
@@ -268,7 +303,7 @@ static dg_status collect(dg_album *a, const char *folder, dg_diag *why)
 {
     dg_status s = dg_album_add_folder(a, folder, why);
     if (s == DG_OK && a->n == 0)
-        return dg_file_fail(why, DG_EDATA, folder, 0, 0, "no PNG and no JPEG in this folder");
+        return no_pictures(a, folder, "", why);
     if (s == DG_OK)
         qsort(a->path, (size_t)a->n, sizeof *a->path, compare_stems);
     return s;

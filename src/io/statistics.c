@@ -34,19 +34,16 @@ static dg_status add_up(dg_column *c, int k, int64_t rows, int square, const dou
     return DG_OK;
 }
 
-/* Names the column of the table, where it is one. */
-static dg_status too_large(const dg_column *c, const dg_stage *s, int64_t f, dg_diag *why)
+/* "standardize of 'x': ... its column 'age' ...": the column of the table, where it is one. */
+static dg_status refuse(const dg_column *c, const dg_stage *s, int64_t f, const char *before,
+                        const char *after, dg_diag *why)
 {
     const dg_table *table = &c->from->table;
     if (table->name && table->n == s->features)
-        return dg_diag_set(why, DG_EDATA,
-                           "standardize of '%.100s': mean or deviation of its column '%.100s' is "
-                           "too large",
-                           c->name, table->name[f]);
-    return dg_diag_set(why, DG_EDATA,
-                       "standardize of '%.100s': mean or deviation of its element %" PRId64
-                       " is too large",
-                       c->name, f);
+        return dg_diag_set(why, DG_EDATA, "%s of '%.100s': %sits column '%.100s' is %s",
+                           s->type->type.name, c->name, before, table->name[f], after);
+    return dg_diag_set(why, DG_EDATA, "%s of '%.100s': %sits element %" PRId64 " is %s",
+                       s->type->type.name, c->name, before, f, after);
 }
 
 /* Mean and deviation, both from differences to the first row: so of equal numbers the mean is
@@ -69,7 +66,7 @@ static dg_status fit_stage(dg_column *c, int k, int64_t rows, int *constant, dg_
         s->deviation[f] = sqrt(s->deviation[f] / n);
         *constant |= s->deviation[f] == 0;
         if (!(isfinite(s->mean[f]) && isfinite(s->deviation[f])))
-            status = too_large(c, s, f, why);
+            status = refuse(c, s, f, "mean or deviation of ", "too large", why);
     }
     s->fitted = status == DG_OK;
     return status;
@@ -114,8 +111,8 @@ static dg_status fit_gap(dg_column *c, int k, int64_t rows, int64_t f, double *r
                 room[n++] = x[j];
     }
     if (n == 0)
-        return dg_diag_set(why, DG_EDATA,
-                           "column %" PRId64 " of it is all gaps in the training part", f);
+        return refuse(c, s, f, "", "all gaps in the training part; fill(0) is a number for them",
+                      why);
     s->mean[f] = s->attrs->v[0].word == 1 ? median(room, n) : mean(room, n);
     return DG_OK;
 }

@@ -397,9 +397,7 @@ const dg_transform dg_transforms[] = {
     {{"crop_random", "a part of a picture; the middle, but in training", ATTRS(crop_attrs), 1, 1},
      .plan = plan_crop,
      .run = run_crop_random},
-    {{"noise", "a normal number is added", ATTRS(noise_attrs), 1, 1},
-     .ns = 60,
-     .run = run_noise},
+    {{"noise", "a normal number is added", ATTRS(noise_attrs), 1, 1}, .ns = 60, .run = run_noise},
 };
 
 const int dg_n_transforms = sizeof dg_transforms / sizeof *dg_transforms;

@@ -358,10 +358,29 @@ static void freeze(dg_experiment *e)
                     "`dagrad show` lists the names of parameters", "freeze names no parameter");
 }
 
+static bool is_known(const char *name, const dg_dimension sizes[], int n)
+{
+    bool known = false;
+    for (int i = 0; i < n; i++)
+        known |= strcmp(sizes[i].name, name) == 0;
+    return known;
+}
+
+static bool lacks_a_size(const dg_experiment *e, const dg_dimension sizes[], int n)
+{
+    for (int i = 0; i < e->model->n_ports; i++)
+        for (int k = 0; k < e->model->ports[i].shape.rank; k++)
+            if (e->model->ports[i].free[k] && !is_known(e->model->ports[i].free[k], sizes, n))
+                return true;
+    return false;
+}
+
 static void build(dg_experiment *e)
 {
     dg_dimension sizes[64];
     int n = free_sizes(e, sizes, 64);
+    if (dg_experiment_status(e) != DG_OK && lacks_a_size(e, sizes, n))
+        return; /* the data would have said it: their failure is told */
     dg_type real = e->options.real_given ? e->options.real : e->settings.real;
     if (dg_dag_build(e->model, real, sizes, n) != DG_OK)
         return;

@@ -670,11 +670,11 @@ static const bad cases[] = {
      "none.csv: error: no such file in any of: ., /usr/share/datasets\n"
      "    named in missing.dag:6\n"},
     {"train number.dag", 3,
-     "%/number.csv:3: error: field 2 ('b') is 'x4', which is not a number; for words: | "
-     "classes or | onehot\n"
+     "%/number.csv:3: error: field 2 ('b') is 'x4', which is not a number, as most of its column "
+     "are; for a gap: missing=[\"\", \"NA\", \"x4\"]\n"
      "    named in number.dag:6\n"},
     {"train ragged.dag", 3,
-     "%/ragged.csv:2: error: only 1 fields in this line; the first line has 2\n"
+     "%/ragged.csv:2: error: only 1 field in this line; the first line has 2\n"
      "    named in ragged.dag:6\n"},
     {"train nan.dag", 3,
      "%/nan.csv:2: error: field 2 is nan, which is not a finite number; for a gap: "
@@ -764,8 +764,9 @@ static const bad cases[] = {
     {"predict run --input image=cut.npy", 3,
      "dagrad predict: cut.npy: byte 10: [3, 2] needs 24 bytes, but at most 16 follow\n"},
     {"predict run --input image=number.csv", 3,
-     "dagrad predict: number.csv:3:3: field 2 ('b') is 'x4', which is not a number; for words: | "
-     "classes or | onehot\n"},
+     "dagrad predict: number.csv:3:3: field 2 ('b') is 'x4', which is not a number, as most of its "
+     "column "
+     "are; for a gap: missing=[\"\", \"NA\", \"x4\"]\n"},
     {"predict run --output logit", 2,
      "dagrad predict: there is no output 'logit', did you mean 'logits'?; the model "
      "has: logits\n"},
@@ -817,8 +818,9 @@ static const bad cases[] = {
     {"convert x.csv none/x.npy", 1,
      "dagrad convert: none/x.npy: cannot write: No such file or directory\n"},
     {"convert number.csv x.npy", 3,
-     "dagrad convert: number.csv:3:3: field 2 ('b') is 'x4', which is not a number; for words: | "
-     "classes or | onehot\n"},
+     "dagrad convert: number.csv:3:3: field 2 ('b') is 'x4', which is not a number, as most of its "
+     "column "
+     "are; for a gap: missing=[\"\", \"NA\", \"x4\"]\n"},
     {"eval run --weights other/last.safetensors", 3,
      "dagrad eval: other/last.safetensors: the weights are not this model's: 'logits.line"
      "ar.weight' is [64, 16], the model has [64, 10]; 'logits.linear.bias' is [16],"

@@ -188,6 +188,26 @@ static void results_that_nobody_reads_do_not_vanish(void **state)
     free(report);
 }
 
+/* A text that cannot be read is what is told, not that the size that it would have given is missing. */
+static void a_size_of_data(void **state)
+{
+    (void)state;
+    cli_write_text("free.dag", "input text[N, T] int\n"
+                               "target next[N, T] int\n"
+                               "logits = embedding(text, 9, 4) | linear(9)\n"
+                               "output logits\n"
+                               "loss softmax_cross_entropy(next, logits)\n"
+                               "data train { text, next = chars(\"latin1.txt\", length=4) }\n"
+                               "train { optimizer = sgd(0.1); batch = 2 }\n");
+    cli_write_text("latin1.txt", "gr\xf6\xdf"
+                                 "er als das");
+    assert_int_equal(cli_run("train free.dag --out free --quiet"), 3);
+    char *err = cli_read("err", NULL);
+    assert_non_null(strstr(err, "iconv -f LATIN1 -t UTF-8"));
+    assert_null(strstr(err, "is not known"));
+    free(err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +221,7 @@ int main(void)
         cmocka_unit_test(metrics_have_nine_digits),
         cmocka_unit_test(weights_of_another_run_are_told),
         cmocka_unit_test(results_that_nobody_reads_do_not_vanish),
+        cmocka_unit_test(a_size_of_data),
     };
     return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

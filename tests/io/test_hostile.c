@@ -43,6 +43,7 @@ static void check(void)
 /* ---- Whole files ----------------------------------------------------------------------------- */
 
 #define B(s) s, sizeof(s) - 1
+#define LATIN1 "`iconv -f LATIN1 -t UTF-8` makes it so, if it is Latin-1"
 
 static const struct {
     const char *format, *bytes;
@@ -71,8 +72,8 @@ static const struct {
     {"idx", B("\x1f\x8b\x09\0\0\0\0\0\0\3\1\2\3"),
      "byte 0: the gz stream is damaged: unknown compression method"},
 
-    {"csv", B(""), "1:1 the first line is empty"},
-    {"csv", B("\n\n\n"), "1:1 the first line is empty"},
+    {"csv", B(""), "1:1 the file is empty"},
+    {"csv", B("\n\n\n"), "1:1 the file is empty"},
     {"csv", B("a,b\n"), "2:1 there is no line of numbers"},
     {"csv", B("a,b\n1,\n"),
      "2:3 1 gap: 'b' has 1, the first here; | fill(mean) (median, a number) fills them, "
@@ -83,12 +84,14 @@ static const struct {
     {"csv", B("1,2\n3,NaN\n"),
      "2:3 field 2 is NaN, which is not a finite number; for a gap: missing=[\"\", \"NA\", "
      "\"NaN\"]"},
-    {"csv", B("1,2\n3,-inf\n"), "2:3 field 2 is -inf, which is not a finite number"},
+    {"csv", B("1,2\n3,-inf\n"),
+     "2:3 field 2 is -inf, which is not a finite number; for a gap: missing=[\"\", \"NA\", "
+     "\"-inf\"]"},
     {"csv", B("1,2\n3,1e999\n"), "2:3 field 2 is 1e999, which is not a finite number"},
     {"csv", B("x\n1,5\n"),
-     "2:3 more than 1 fields in this line; the first line has 1 (if that is no line of the "
+     "2:3 more than 1 field in this line; the first line has 1 (if that is no line of the "
      "table: skip=1)"},
-    {"csv", B("x,y\n1\n"), "2:2 only 1 fields in this line; the first line has 2"},
+    {"csv", B("x,y\n1\n"), "2:2 only 1 field in this line; the first line has 2"},
     {"csv", B("x\n\n1\n"),
      "2:1 1 gap: 'x' has 1, the first here; | fill(mean) (median, a number) fills them, "
      "| drop leaves their rows out"},
@@ -103,7 +106,8 @@ static const struct {
     {"csv", B("x\n1 2\n"),
      "2:1 field 1 ('x') is '1 2', which is not a number; for words: | classes or | onehot"},
     {"csv", B("x\n1\0002\n"),
-     "2:1 field 1 ('x') is '1', which is not a number; for words: | classes or | onehot"},
+     "2:1 field 1 ('x') is '1', which is not a number (U+0000 is no part of one); for words: | "
+     "classes or | onehot"},
     {"csv", B("x\n\"1\n"), "2:2 a quote that does not end"},
     {"csv", B("x\n\"1\"2\n"), "2:2 text after the closing quote"},
     {"csv", B("x\n1\"2\"\n"), "2:1 a quote in the middle of a field"},
@@ -139,11 +143,11 @@ static const struct {
     {"npz", B("PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "byte 0: 0 arrays, say which: "},
 
     {"chars", B(""), "byte 0: an empty text"},
-    {"chars", B("ab\0c"), "byte 2: a byte 0: not a text"},
-    {"chars", B("ab\xff"), "byte 2: not UTF-8 (byte ff)"},
-    {"chars", B("ab\xc0\x80"), "byte 2: not UTF-8 (byte c0)"},
-    {"chars", B("ab\xed\xa0\x80"), "byte 2: not UTF-8 (byte ed)"},
-    {"chars", B("ab\xe2\x82"), "byte 2: not UTF-8 (byte e2)"},
+    {"chars", B("ab\0c"), "byte 2: a byte 0: not a text; `tr -d '\\000'` takes such out"},
+    {"chars", B("ab\xff"), "byte 2: not UTF-8 (byte ff); " LATIN1},
+    {"chars", B("ab\xc0\x80"), "byte 2: not UTF-8 (byte c0); " LATIN1},
+    {"chars", B("ab\xed\xa0\x80"), "byte 2: not UTF-8 (byte ed); " LATIN1},
+    {"chars", B("ab\xe2\x82"), "byte 2: not UTF-8 (byte e2); " LATIN1},
     {"chars:abc", B("abcd"), "byte 3: the character 'd' (U+0064) is not in the vocabulary"},
 
     {"safetensors", B("\x10\0\0\0"), "byte 4: the file ends here; 4 more bytes were to come"},

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #ifdef DG_JPEG
@@ -454,6 +455,41 @@ static void test_channels_of_pairs(void **state)
     dg_dataset_free(d);
 }
 
+/* What lies about in folders: pipes are no pictures, what is left out is said, links that lead back
+ * and names that are no text are refused. */
+static void test_strange_folders(void **state)
+{
+    (void)state;
+    dg_diag why;
+    char path[200], last[200];
+    assert_int_equal(mkfifo(io_path(folder, "p/a/pipe.png", path), 0600), 0);
+    io_write(io_path(folder, "p/a/x.webp", path), "x", 1);
+    dg_dataset *d = fill("images", 2, "p", NULL, NULL, &why);
+    rows_are(d, "x", 3, (float[]){20, 30, 10});
+    assert_non_null(strstr(said, "p: 1 picture is neither PNG nor JPEG and left out"));
+    dg_dataset_free(d);
+    remove(path);
+    put("p/loose.png", 4, 4, 7);
+    d = fill("images", 1, "p", NULL, &(dg_attr){.name = "memory", .number = one, .count = 1},
+             &why);
+    rows_are(d, "x", 3, (float[]){20, 30, 10});
+    assert_non_null(
+        strstr(said, "p: 1 picture beside its sub-folders has no class and is left out"));
+    dg_dataset_free(d);
+    assert_int_equal(symlink("..", io_path(folder, "p/b/up", path)), 0);
+    d = fill("images", 2, "p", NULL, &(dg_attr){.name = "memory", .number = four, .count = 1}, &why);
+    assert_int_equal(why.code, DG_EDATA);
+    assert_non_null(strstr(why.text, "this leads back to "));
+    dg_dataset_free(d);
+    remove(path);
+    assert_int_equal(rename(io_path(folder, "p/b", path), io_path(folder, "p/\xff", last)), 0);
+    d = fill("images", 2, "p", NULL, &(dg_attr){.name = "memory", .number = none, .count = 1},
+             &why);
+    assert_int_equal(why.code, DG_EDATA);
+    assert_string_equal(why.text, "the name of a class is to be UTF-8; rename the folder");
+    dg_dataset_free(d);
+}
+
 /* Two columns of one folder: who reads a row for both decodes its picture once. */
 static void test_decoded_once(void **state)
 {
@@ -514,12 +550,13 @@ static void test_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png),    cmocka_unit_test(test_turned),
-        cmocka_unit_test(test_scaled), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_jpeg),   OF_FILES(test_folder),
-        OF_FILES(test_pairs),          OF_FILES(test_broken),
-        OF_FILES(test_broken_pairs),   OF_FILES(test_channels_of_pairs),
-        OF_FILES(test_paths),          OF_FILES(test_decoded_once),
+        cmocka_unit_test(test_png),     cmocka_unit_test(test_turned),
+        cmocka_unit_test(test_scaled),  cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_jpeg),    OF_FILES(test_folder),
+        OF_FILES(test_pairs),           OF_FILES(test_broken),
+        OF_FILES(test_broken_pairs),    OF_FILES(test_channels_of_pairs),
+        OF_FILES(test_paths),           OF_FILES(test_decoded_once),
+        OF_FILES(test_strange_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,77 @@ static void test_words(void **state)
     assert_int_equal(read_bytes(zero, sizeof zero - 1, NULL, &t, &why), DG_EDATA);
 }
 
+/* What people's files have, with the remedy that fits. */
+static void test_remedies(void **state)
+{
+    (void)state;
+    static const char *const list[] = {"", "NA", "N/A"};
+    static const char *const refused[][2] = {
+        {"a;b\n1,5;2\n", "for a decimal comma: decimal=\",\""},
+        {"a,b\n\"1,234\",2\n", "what parts thousands is to be taken out"},
+        {"a;b\n1.234,5;2\n", "what parts thousands is to be taken out"},
+        {"a;b\n-1 234 567;2\n", "what parts thousands is to be taken out"},
+        {"a;b\n1\xc2\xa0"
+         "234;2\n",
+         "what parts thousands is to be taken out"},
+        {"a,b\n1'2345,2\n", "for words"},
+        {"a,b\n10%,2\n", "as a number without '%'"},
+        {"a,b\n$10.5,2\n", "as a number without '$'"},
+        {"a,b\n5 km,2\n", "as a number without ' km'"},
+        {"a,b\n\xe2\x88\x92"
+         "1,2\n",
+         "U+2212 is no part of one"},
+        {"a,b\nx,2\n", "| onehot; except=[\"a\"] leaves the column out"},
+        {"a,b\n1,2\n3,4\nTotal,6\n", "as most of its column are; for a gap: missing=[\"\", \"NA\", "
+                                     "\"Total\"]"},
+        {"a,b\nm,s\n1,2\n3,4\n", "missing=[\"\", \"NA\", \"m\"]"},
+        {"a,b\n2020-01-31,2\n", "time(\"%Y-%m-%d\")"},
+        {"a,b\n31.12.2020 10:00,2\n", "time(\"%d.%m.%Y %H:%M\")"},
+        {"a,b\n01/02/2020,2\n", "time(\"%m/%d/%Y\" or \"%d/%m/%Y\")"},
+        {"a,b\n31.12.99,2\n", "time(\"%d.%m.%y\")"},
+        {"a,b\n2020-01-31T10:00:00+02:00,2\n", "time(\"%Y-%m-%dT%T%z\")"},
+        {"a,b\n1,2,\n3,4,\n", "`sed 's/,$//'`"},
+        {"a,b\n7,1,2\n8,3,4\n", "`sed '1s/^/row,/'`"},
+        {"\"a\" \"b\"\n\"x\" 1 2\n\"y\" 3 4\n", "`sed '1s/^/row /'`"},
+        {"title\n1,2\n3,4\n", "skip=1"},
+        {"", "the file is empty"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        refuses(refused[i][0], (dg_csv_options){0}, refused[i][1]);
+    refuses("a,b\n1,null\n", (dg_csv_options){.missing = list, .n_missing = 3},
+            "missing=[\"\", \"NA\", \"N/A\", \"null\"]");
+    dg_table t;
+    dg_diag why;
+    const dg_csv_options windows = {.windows = true}; /* a series has no row to spare */
+    assert_int_equal(read_bytes("a,b\n1,\n2,3\n", 10, &windows, &t, &why), DG_EDATA);
+    assert_non_null(strstr(why.text, "| fill(mean)"));
+    assert_null(strstr(why.text, "| drop"));
+    assert_int_equal(read_bytes("\xff\xfe\0\0a\0\0\0", 8, NULL, &t, &why), DG_EDATA);
+    assert_non_null(strstr(why.text, "iconv -f UTF-32"));
+    holds("a,b\r\r\n1.5,2\r\r\n3,4\r\r\n", (dg_csv_options){0}, 2, 2, four);
+    holds("a,b\n1.5,2\n3,4\n\x1a", (dg_csv_options){0}, 2, 2, four);
+    holds("sep=;\r\na;b\r\n1.5;2\r\n3;4\r\n", (dg_csv_options){0}, 2, 2, four);
+    const dg_csv_options words = {.cells = DG_CELLS_WORDS};
+    holds("full name\nJohn P Smith\nJane Q Doe\n", words, 2, 1, (double[]){1, 0});
+}
+
+/* Numbers as words are of one class where they are equal, and of two where a double is not enough. */
+static void test_long_numbers(void **state)
+{
+    (void)state;
+    const dg_csv_options words = {.cells = DG_CELLS_WORDS};
+    holds("a\n9007199254740993\n9007199254740992\n009007199254740993\n", words, 3, 1,
+          (double[]){1, 0, 1});
+    holds("a\n-9007199254740993\n-9007199254740992\n7\n7.0\n007\n", words, 5, 1,
+          (double[]){0, 1, 2, 2, 2});
+    dg_lexicon w;
+    assert_int_equal(dg_lexicon_read(&w, "[\"18446744073709551616\",\"18446744073709551617\"]"),
+                     DG_OK);
+    assert_int_equal(dg_lexicon_find(&w, "18446744073709551617"), 1);
+    assert_int_equal(dg_lexicon_find(&w, "18446744073709551618"), -1);
+    dg_lexicon_free(&w);
+}
+
 /* A zero in a comment, or in a line that is skipped, ends neither. */
 static void test_zeros(void **state)
 {
@@ -267,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_headers),    cmocka_unit_test(test_columns),
         cmocka_unit_test(test_gaps),       cmocka_unit_test(test_words),
         cmocka_unit_test(test_dates),      cmocka_unit_test(test_zeros),
+        cmocka_unit_test(test_remedies),   cmocka_unit_test(test_long_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
