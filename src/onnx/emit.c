@@ -94,14 +94,13 @@ const char *dg_onnx_list(dg_import *m, int n, const int64_t x[])
 /* A text of the file in a comment: UTF-8, no control characters, not too long. */
 static const char *comment_text(dg_import *m, const char *text)
 {
-    size_t n = strlen(text), most = 72;
-    char *copy = dg_heap_copy(&m->heap, text, n < most ? n : most);
+    size_t n = strnlen(text, 72);
+    while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) /* not within a character */
+        n--;
+    char *copy = dg_heap_copy(&m->heap, text, n);
     for (char *p = copy; *p; p++)
         if ((unsigned char)*p < 32 || *p == 127)
             *p = '?';
-    while (n > most && (copy[most - 1] & 0xC0) == 0x80) /* not within a character */
-        copy[--most] = 0;
-    n = strlen(copy);
     for (size_t at; (at = dg_utf8_check(copy, n)) < n;)
         copy[at] = '?';
     return copy;

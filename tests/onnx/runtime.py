@@ -4,7 +4,8 @@
 NET is NAME.onnx, beside the run run-NAME that it was made from. The checker of the ONNX project
 takes the file whole; ONNX Runtime's outputs are those of `dagrad predict NET`, and of the run
 itself where it reads arrays, within 1e-5 of the largest. A NET in the folder rows takes raw rows,
-those of INPUT.npy or INPUT.csv: its outputs are those of `dagrad predict RUN`.
+those of INPUT.npy or INPUT.csv: its outputs are those of `dagrad predict RUN`. A NET in the folder
+light is a file of others, which takes one picture.
 """
 import json
 import subprocess
@@ -83,6 +84,17 @@ def check_rows(program, net):
     compare(net, "estimate", np.load("ours.npz")["estimate"], outputs[0])
 
 
+def check_light(program, net):
+    session = onnxruntime.InferenceSession(net, providers=["CPUExecutionProvider"])
+    port, result = session.get_inputs()[0], session.get_outputs()[0].name
+    picture = np.random.default_rng(1).standard_normal(port.shape).astype(np.float32)
+    outputs = session.run([result], {port.name: picture})
+    np.save("picture.npy", np.moveaxis(picture, 1, -1))
+    given = port.name.replace("/", "_") + "=picture.npy"
+    subprocess.run([program, "predict", net, "--out", "ours.npz", "--input", given], check=True)
+    compare(net.name, result, next(iter(np.load("ours.npz").values())), outputs[0])
+
+
 def check(program, net):
     run = "run-" + net.stem
     onnx.checker.check_model(onnx.load(net), full_check=True)
@@ -108,5 +120,5 @@ def check(program, net):
 
 
 for net in map(Path, sys.argv[2:]):
-    (check_rows if net.parent.name == "rows" else check)(sys.argv[1], net)
+    {"rows": check_rows, "light": check_light}.get(net.parent.name, check)(sys.argv[1], net)
 print("ok")

@@ -234,6 +234,26 @@ static void test_names_in_comments(void **state)
     dg_onnx_free(n);
 }
 
+/* A long text is cut before a character, also where it is nothing but parts of one. */
+static void test_long_texts(void **state)
+{
+    (void)state;
+    char parts[100], letters[101] = {0};
+    memset(parts, 0x86, sizeof parts);
+    for (int i = 0; i < 50; i++)
+        memcpy(letters + 2 * i, "\xc3\xa4", 2);
+    const char *const all[] = {parts, letters};
+    for (int i = 0; i < 2; i++) {
+        dg_text t = onnx_make("input x N,2\nnode Relu x -> y\noutput y\n");
+        onnx_add_field(&t, 2, all[i], sizeof parts); /* the producer */
+        dg_onnx *n = attempt(t.data, t.length, "F");
+        assert_non_null(n);
+        assert_true(i == 0 || strstr(n->text, "\xc3\xa4 : 1 nodes") != NULL);
+        dg_onnx_free(n);
+        dg_text_free(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cut_at_every_byte),
@@ -242,6 +262,7 @@ int main(void)
                                        cmocka_unit_test(test_huge_counts),
                                        cmocka_unit_test(test_memory_is_limited),
                                        cmocka_unit_test(test_external),
-                                       cmocka_unit_test(test_names_in_comments)};
+                                       cmocka_unit_test(test_names_in_comments),
+                                       cmocka_unit_test(test_long_texts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -400,6 +400,41 @@ static void swap_axes(dg_onnx *n)
     }
 }
 
+/* Two of the gates of a recurrent layer, in the weights of its input. */
+static void swap_gates(float *w, int rows, int columns, int units)
+{
+    for (int row = 0; row < rows; row++)
+        for (int i = 0; i < units; i++) {
+            float was = w[row * columns + i];
+            w[row * columns + i] = w[row * columns + units + i];
+            w[row * columns + units + i] = was;
+        }
+}
+
+static void swap_lstm_gates(dg_onnx *n)
+{
+    swap_gates(numbers(n, "onnx_LSTM_351"), 6, 96, 12);
+}
+
+static void swap_gru_gates(dg_onnx *n)
+{
+    swap_gates(numbers(n, "val_29"), 6, 36, 12);
+}
+
+/* The running statistics of mobilenet after a step, with PyTorch's momentum for ONNX's. */
+static void test_momentum(void **state)
+{
+    (void)state;
+    char path[512];
+    onnx_run r;
+    dg_onnx *net = dg_onnx_read(onnx_file("mobilenet.onnx", path), NULL, NULL);
+    assert_non_null(net);
+    replace(net, "momentum=0.8999999761581421", "momentum=0.1000000238418579");
+    onnx_run_open_net(&r, "mobilenet", net, DG_F64, 1);
+    assert_true(onnx_run_states(&r) > 1e-3);
+    onnx_run_close(&r);
+}
+
 static void check_mutant(const char *name, spoil *f)
 {
     char path[512], file[128];
@@ -421,6 +456,8 @@ static void test_mutants(void **state)
     check_mutant("lenet", swap_axes);
     check_mutant("dncnn-folded", tie_biases);
     check_mutant("dncnn-folded", load_by_name);
+    check_mutant("lstm", swap_lstm_gates);
+    check_mutant("gru", swap_gru_gates);
 }
 
 int main(void)
@@ -433,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_cast_like),      cmocka_unit_test(test_shaped_spread),
         cmocka_unit_test(test_attention),      cmocka_unit_test(test_ties),
         cmocka_unit_test(test_constants),      cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_folded),         cmocka_unit_test(test_mutants)};
+        cmocka_unit_test(test_folded),         cmocka_unit_test(test_mutants),
+        cmocka_unit_test(test_momentum)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
