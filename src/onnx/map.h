@@ -13,11 +13,11 @@ dg_mapping dg_map_pair, dg_map_sum, dg_map_pow, dg_map_expand; /* map_pair.c */
 dg_mapping dg_map_gemm, dg_map_matmul;                         /* map_product.c */
 dg_mapping dg_map_conv, dg_map_conv_transpose, dg_map_pool, dg_map_global_pool; /* map_spatial.c */
 dg_mapping dg_map_reshape, dg_map_flatten, dg_map_transpose, dg_map_squeeze, dg_map_unsqueeze,
-    dg_map_slice, dg_map_split, dg_map_concat, dg_map_pad; /* map_shape.c */
-dg_mapping dg_map_gather;                                  /* map_gather.c */
-dg_mapping dg_map_blocks, dg_map_tile;                     /* map_blocks.c */
-dg_mapping dg_map_to_sequence, dg_map_sequence_at;         /* map_sequence.c */
-dg_mapping dg_map_reduce, dg_map_softmax, dg_map_cumsum;   /* map_reduce.c */
+    dg_map_slice, dg_map_split, dg_map_concat, dg_map_pad;            /* map_shape.c */
+dg_mapping dg_map_gather;                                             /* map_gather.c */
+dg_mapping dg_map_blocks, dg_map_tile;                                /* map_blocks.c */
+dg_mapping dg_map_to_sequence, dg_map_sequence_at;                    /* map_sequence.c */
+dg_mapping dg_map_reduce, dg_map_softmax, dg_map_cumsum, dg_map_loss; /* map_reduce.c */
 dg_mapping dg_map_batchnorm, dg_map_instancenorm, dg_map_groupnorm, dg_map_layernorm;
 /* map_norm.c */
 dg_mapping dg_map_attention;                                       /* map_attention.c */

@@ -369,10 +369,40 @@ static bool stretched(dg_import *m, const dg_step *s, const dg_onnx_value *v[2],
     return true;
 }
 
+/* b with `more` axes of size 1 at its end. */
+static const dg_onnx_value *lengthened(dg_import *m, const dg_onnx_value *b, int more)
+{
+    dg_onnx_value *v = dg_heap_take(&m->heap, 1, sizeof *v);
+    *v = *b;
+    for (int i = 0; i < DG_BINDINGS && b->fixed[i]; i++) {
+        int64_t dim[DG_MAX_RANK];
+        const dg_onnx_array *a = b->fixed[i];
+        for (int k = 0; k < a->rank + more; k++)
+            dim[k] = k < a->rank ? a->dim[k] : 1;
+        v->fixed[i] = dg_onnx_reshaped(m, a, a->rank + more, dim);
+    }
+    for (int k = 0; k < more && !b->fixed[0]; k++, v->at.rank++)
+        v->at.start[v->at.rank + 1] = v->at.start[v->at.rank];
+    return v;
+}
+
+/* Before opset 7 the axes of b were those of a from `axis` on; PRelu had a number a channel. */
+static const dg_onnx_value *placed(dg_import *m, const dg_step *s, const dg_onnx_value *a,
+                                   const dg_onnx_value *b)
+{
+    const bool prelu = strcmp(s->node->op, "PRelu") == 0;
+    const dg_onnx_attr *axis = dg_onnx_attr_find(s->node, "axis");
+    if (s->version >= 7 || !(prelu || (axis && dg_attr_i(s, "broadcast", 0))))
+        return b;
+    int first = prelu ? 1 : dg_step_axis(axis->i, dg_onnx_rank(a)), own = dg_onnx_rank(b);
+    int more = dg_onnx_rank(a) - first - own;
+    return first >= 0 && own > 0 && more > 0 ? lengthened(m, b, more) : b;
+}
+
 bool dg_onnx_pair(dg_import *m, const dg_step *s, const dg_onnx_value *a, const dg_onnx_value *b,
                   bool trains, dg_onnx_value *out, const char *text[2])
 {
-    const dg_onnx_value *v[2] = {a, b};
+    const dg_onnx_value *v[2] = {a, placed(m, s, a, b)};
     for (int i = 0; i < 2; i++) {
         v[i] = without_batch(m, v[i]);
         if (!v[i])

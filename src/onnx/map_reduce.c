@@ -179,3 +179,10 @@ bool dg_map_softmax(dg_import *m, const dg_step *s)
     dg_onnx_say(m, s, s->out[0], &w, "%s(%s%s)", node, text, where);
     return true;
 }
+
+/* ---- Losses ---------------------------------------------------------------------------------- */
+
+bool dg_map_loss(dg_import *m, const dg_step *s)
+{
+    return dg_onnx_refuse(m, s, "is a loss: a model states its own, after 'convert'");
+}

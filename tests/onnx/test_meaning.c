@@ -171,6 +171,27 @@ static void test_moves(void **state)
         near(y[i], i % 2 * 4 + i / 2);
 }
 
+/* Before opset 7 `axis` says which axes the second operand has; PRelu has a number a channel. */
+static void test_old_stretching(void **state)
+{
+    (void)state;
+    const double x[4] = {1, 2, 3, 4}, minus[4] = {-1, -2, -3, -4};
+    double y[4];
+    run("opset 6\ninput x N,2,2\nfloats b 2 = 10 20\n"
+        "node Add x,b -> y broadcast=1 axis=1\noutput y\n",
+        x, 4, y, 4);
+    near(y[1], 12);
+    near(y[2], 23);
+    run("opset 6\ninput x N,2,2\nfloats b 2 = 10 20\nnode PRelu x,b -> y\noutput y\n", minus, 4, y,
+        4);
+    near(y[1], -20);
+    near(y[2], -60);
+    run("opset 7\ninput x N,2,2\nfloats b 2 = 10 20\nnode PRelu x,b -> y\noutput y\n", minus, 4, y,
+        4);
+    near(y[1], -40);
+    near(y[2], -30);
+}
+
 /* Pieces as a sequence, of which one is taken; nothing else takes a sequence. */
 static void test_sequences(void **state)
 {
@@ -320,6 +341,8 @@ static void test_missing(void **state)
             "node Softmax a -> y axis=1\noutput y\n",
             "tensor 'w' of 48 elements");
     refused("input x N,2\nnode Softmax x -> y axis=0\noutput y\n", "along the batch");
+    refused("input x N,2\ninput t N,2\nnode SoftmaxCrossEntropyLoss x,t -> y\noutput y\n",
+            "is a loss: a model states its own");
     refused("input x 3,2\nints s 2 = 3 4\nnode Reshape x,s -> y\noutput y\n",
             "the file fixes the batch at 3, and not all of it fits another one");
 }
@@ -466,11 +489,11 @@ int main(void)
         cmocka_unit_test(test_softmax),        cmocka_unit_test(test_fixed_batch),
         cmocka_unit_test(test_transposes),     cmocka_unit_test(test_flatten),
         cmocka_unit_test(test_padding_counts), cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_sequences),      cmocka_unit_test(test_named_batch),
-        cmocka_unit_test(test_cast_like),      cmocka_unit_test(test_shaped_spread),
-        cmocka_unit_test(test_attention),      cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_constants),      cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_folded),         cmocka_unit_test(test_mutants),
-        cmocka_unit_test(test_momentum)};
+        cmocka_unit_test(test_old_stretching), cmocka_unit_test(test_sequences),
+        cmocka_unit_test(test_named_batch),    cmocka_unit_test(test_cast_like),
+        cmocka_unit_test(test_shaped_spread),  cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_ties),           cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_missing),        cmocka_unit_test(test_folded),
+        cmocka_unit_test(test_mutants),        cmocka_unit_test(test_momentum)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
