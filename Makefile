@@ -58,7 +58,11 @@ check-torch: configure
 	@python=python3; [ -x build/peers/bin/python ] && python=build/peers/bin/python; \
 	    for check in check_torch check_modules check_ops check_state_dicts check_exports; do \
 	        $$python tests/torch/$$check.py build/dagrad || exit $$?; \
-	    done
+	    done; \
+	    $$python -c 'import safetensors' 2>/dev/null || { echo 'docs/pytorch.md: SKIPPED: no' \
+	        'safetensors; make bench-peers installs it'; exit 0; }; \
+	    PATH="$$(cd "$$(dirname "$$(command -v $$python)")" && pwd):$$PATH" DAGRAD_TORCH=1 \
+	        PAGES=docs/pytorch.md DAGRAD_PROGRAM="$$PWD/build/dagrad" bash tests/examples/test_pages.sh
 
 longtest:
 	@BUDGET='$(BUDGET)' bash scripts/longtest.sh

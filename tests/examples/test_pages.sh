@@ -2,7 +2,8 @@
 # Every command of the pages runs and prints what stands there; pictures that they draw are those of
 # docs/pictures. A block "```console" holds commands ("$ ...") and after each what it prints on
 # standard output, where "..." stands for anything. The commands of a page run one after the other in
-# one folder. A block after "<!-- over 5 s -->" runs where DAGRAD_LONGTEST is set.
+# one folder. A block after "<!-- over 5 s -->" runs where DAGRAD_LONGTEST is set, one of "```console
+# torch" where DAGRAD_TORCH is (make check-torch). PAGES: these alone, without the README's commands.
 # longtest: 4 min
 set -u
 [ -x "$DAGRAD_PROGRAM" ] || { echo "SKIP: there is no program" && exit 77; }
@@ -13,8 +14,9 @@ failed=0
 
 # Commands and what they print as files: 001.run, 001.want, ...
 cut_page() {
-    awk -v to="$2" -v long="${DAGRAD_LONGTEST:-}" '
+    awk -v to="$2" -v long="${DAGRAD_LONGTEST:-}" -v torch="${DAGRAD_TORCH:-}" '
         /^<!-- over 5 s -->$/ { slow = 1; next }
+        /^```console torch$/ { on = torch != ""; next }
         /^```/ { on = $0 == "```console" && (!slow || long != ""); if ($0 != "```console") slow = 0; next }
         on && /^\$ / { n++; file = sprintf("%s/%03d", to, n); print substr($0, 3) >(file ".run")
                        printf "" >(file ".want"); next }
@@ -82,9 +84,9 @@ run_readme() {
     echo "README.md: $(grep -c . "$folder/readme") commands"
 }
 
-run_readme
-for page in README.md docs/*.md; do
-    grep -q '^```console$' "$page" && run_page "$page"
+[ -n "${PAGES:-}" ] || run_readme
+for page in ${PAGES:-README.md docs/*.md}; do
+    grep -q '^```console' "$page" && run_page "$page"
 done
 same_pictures
 exit $failed
