@@ -561,6 +561,42 @@ static void test_types(void **state)
     io_folder_remove(folder);
 }
 
+/* Names that would break the note, an order that lies, more tensors than any net, empty ones. */
+static void test_hostile(void **state)
+{
+    (void)state;
+    dg_diag why;
+    dg_model *m = model_of("input x[N, 4]\ny = linear(x, 3)\noutput y\n");
+    const char *const bad[] = {"a\nb.weight", "a=b.weight", "a*.weight"};
+    for (int k = 0; k < 3; k++) {
+        dg_checkpoint *c = dict_of(&(given){bad[k], 2, {3, 4}, 0}, 1);
+        assert_null(read_into(m, c, 0, NULL, &why));
+        assert_non_null(strstr(why.text, "is no name of a tensor of PyTorch"));
+        dg_checkpoint_free(c);
+    }
+    const given odd[] = {{"", 0, {0}, 0},
+                         {".", 1, {0}, 0},
+                         {".weight", 2, {0, 4}, 0},
+                         {"weight_ih_l", 1, {1}, 0},
+                         {"in_proj_", 1, {1}, 0}};
+    dg_checkpoint *c = dict_of(odd, 5);
+    dg_checkpoint_note(c, "order", "\n\n.weight\nnothing\n.weight");
+    assert_null(read_into(m, c, 0, NULL, &why));
+    assert_int_equal(why.code, DG_EDATA);
+    dg_checkpoint_free(c);
+    char name[16];
+    c = dg_checkpoint_new();
+    for (int k = 0; k <= 20000; k++) {
+        float x = 0;
+        dg_format(name, sizeof name, "%d.bias", k);
+        dg_checkpoint_add(c, name, &(dg_tensor){DG_F32, {.rank = 0}, &x, sizeof x});
+    }
+    assert_null(read_into(m, c, 0, NULL, &why));
+    assert_string_equal(why.text, "20001 tensors; a state dict of at most 20000 is read");
+    dg_checkpoint_free(c);
+    dg_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -570,7 +606,7 @@ int main(void)
         cmocka_unit_test(test_plain_rows), cmocka_unit_test(test_match),
         cmocka_unit_test(test_maps),       cmocka_unit_test(test_mismatch),
         cmocka_unit_test(test_cannot),     cmocka_unit_test(test_told),
-        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_types),      cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
