@@ -1,5 +1,5 @@
-"""The test: the middle of ten pictures of scikit-image, grey, 0 to 255, in tiles of 64 x 64, with noise
-of three sizes. Prints the psnr of the noisy ones, and of the best median filter of three."""
+"""The test: the middle of ten pictures of scikit-image, grey, 0 to 255, in tiles of 64 x 64, with
+noise of three sizes. Prints the psnr of the noisy ones, and of the best median filter of three."""
 
 from pathlib import Path
 

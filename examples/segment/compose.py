@@ -1,7 +1,7 @@
-"""compose.py SHARE FOLDER: stamps pasted on pieces of photographs, and their masks. The stamps of every
-tenth folder and every ninth photograph are for the test alone. Prints what a threshold on colour gives:
-how far a pixel is from the median of the picture's edge, the threshold being the best of the training
-part."""
+"""compose.py SHARE FOLDER: stamps pasted on pieces of photographs, and their masks. The stamps of
+every tenth folder and every ninth photograph are for the test alone. Prints what a threshold on
+colour gives: how far a pixel is from the median of the picture's edge, the threshold being the best
+of the training part."""
 
 import sys
 from pathlib import Path

@@ -23,6 +23,19 @@ static dg_status refuse_null(dg_program *p, const dg_tensor *t)
     return t ? p->diag.code : dg_program_fail(p, NULL, DG_EUSAGE, "a tensor without data");
 }
 
+/* Its type is one, and its memory as large as its shape says. */
+static dg_status check_tensor(dg_program *p, dg_value v, const dg_tensor *t)
+{
+    size_t bytes = (size_t)dg_shape_count(&t->shape) * dg_type_bytes(t->type);
+    if (dg_type_bytes(t->type) == 0)
+        return dg_program_fail(p, NULL, DG_EUSAGE, "'%s' was given a type that is none",
+                               name_of(p, v));
+    return t->bytes >= bytes
+               ? DG_OK
+               : dg_program_fail(p, NULL, DG_EUSAGE, "'%s' needs %zu bytes, %zu were given",
+                                 name_of(p, v), bytes, t->bytes);
+}
+
 /* The plan whose shape of v is that of t; NULL: none, and the program has failed. */
 static dg_plan *plan_for(dg_program *p, dg_value v, const dg_tensor *t)
 {
@@ -201,6 +214,8 @@ dg_status dg_bind(dg_program *p, dg_value v, const dg_tensor *t)
     const dg_plan *q = t ? plan_for(p, v, t) : NULL;
     if (!q)
         return refuse_null(p, t);
+    if (check_tensor(p, v, t) != DG_OK)
+        return p->diag.code;
     if (x->kind != DG_INPUT || t->type != x->type)
         return dg_program_fail(p, NULL, DG_EUSAGE,
                                "'%s' cannot be bound to %s: only inputs can, to "
@@ -277,7 +292,7 @@ dg_status dg_set(dg_program *p, dg_value v, dg_part what, const dg_tensor *t)
         return dg_set_sum(p, v, t);
     const dg_vertex *x = &p->graph->values[v.id - 1];
     dg_plan *q = plan_for(p, v, t);
-    if (!q)
+    if (!q || check_tensor(p, v, t) != DG_OK)
         return p->diag.code;
     if (x->type != DG_I32 && t->type == DG_F64 && p->graph->real == DG_F32)
         return dg_program_fail(p, NULL, DG_EUSAGE, "'%s' takes f32, was given f64", name_of(p, v));

@@ -187,8 +187,9 @@ static dg_status tangent_node(dg_program *p, dg_plan *q, int32_t k)
 {
     const dg_graph *g = p->graph;
     const dg_node *n = &g->nodes[k];
-    if (!p->depends[n->out - 1])
-        return DG_OK;
+    int view = n->type->flags & DG_VIEW;
+    if (!p->depends[n->out - 1] || (view && q->tangent[n->in[0] - 1] == DG_NONE))
+        return DG_OK; /* a value that is only kept has no perturbation */
     for (int j = 0; j < n->n_out; j++) {
         size_t row, bytes = value_bytes(q, g, n->out + j, &row);
         int32_t s = q->tangent[n->out + j - 1] =
@@ -197,7 +198,7 @@ static dg_status tangent_node(dg_program *p, dg_plan *q, int32_t k)
             return p->diag.code;
         q->slots[s].keep = p->kept[n->out + j - 1] != 0;
     }
-    if (n->type->flags & DG_VIEW) {
+    if (view) {
         dg_slot *s = &q->slots[q->tangent[n->out - 1]];
         s->root = s->view = q->tangent[n->in[0] - 1];
         return DG_OK;

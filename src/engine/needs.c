@@ -17,6 +17,9 @@ static dg_status mark_wanted(dg_program *p)
         if (g->values[id - 1].type == DG_I32)
             return dg_program_fail(p, NULL, DG_EUSAGE, "'%s' holds integers and has no gradient",
                                    g->values[id - 1].name);
+        if (g->values[id - 1].kind == DG_STATE)
+            return dg_program_fail(p, NULL, DG_EUSAGE, "'%s' is a state and has no gradient",
+                                   g->values[id - 1].name);
         p->wanted[id - 1] = 1;
     }
     for (int i = 0; o->n_wrt == 0 && i < g->n_values; i++)
@@ -29,8 +32,11 @@ static void mark_depends(dg_program *p)
 {
     const dg_graph *g = p->graph;
     int looks = p->options.mode == DG_RUN_GRADIENT;
-    for (int i = 0; i < g->n_values; i++)
-        p->depends[i] = p->wanted[i] || (looks && p->kept[i] == 2 && g->values[i].type == g->real);
+    for (int i = 0; i < g->n_values; i++) {
+        const dg_vertex *v = &g->values[i];
+        int looked_at = looks && p->kept[i] == 2 && v->type == g->real && v->kind != DG_STATE;
+        p->depends[i] = p->wanted[i] || looked_at;
+    }
     for (int k = 0; k < p->n_order; k++) {
         const dg_node *n = &g->nodes[p->order[k]];
         int depends = 0;

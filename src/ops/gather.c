@@ -65,6 +65,8 @@ static dg_status gather_shape(const dg_attrs *a, int n_in, const dg_shape in[], 
         s = first ? rows_fit(in, axis, why) : batch_fits(in, axis, why);
     if (s != DG_OK)
         return s;
+    if (in[X].dim[axis] == 0)
+        return dg_diag_set(why, DG_EMODEL, "gather: axis %d of x is empty, no id fits", axis);
     int rank = in[X].rank - 1 + in[IDS].rank - first, n = 0;
     if (rank > DG_MAX_RANK)
         return dg_diag_set(why, DG_EMODEL, "gather: the result would have %d axes, at most %d",

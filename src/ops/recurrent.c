@@ -641,26 +641,26 @@ static void walk(const block *k, const dg_call *c, int64_t r, int64_t m)
     }
 }
 
-/* The last state of a row: of its last place, or where there is none what was given, or 0. */
-static void put_last(int64_t u, const real *last, const real *first, int64_t places, real *to)
+/* from, or 0 where it is NULL. */
+static void put_state(int64_t u, const real *from, real *to)
 {
-    const real *from = places > 0 ? last : first;
     if (from)
         DG_T(dg_copy)(u, from, to);
     else
         DG_T(dg_fill)(u, 0, to);
 }
 
+/* The last states of a row: of its last place, or where there is none what was given. */
 static void last_states(const block *k, const dg_call *c, int64_t r)
 {
     const plan *p = &k->p;
-    const int64_t t = place(k, p->t - 1);
-    const real *y = states_at(p, c, k->l, r) + t * p->out + k->d * p->u;
-    put_last(p->u, y, state_row(k, (void *)given(c, c->in, START), r), p->t,
-             state_row(k, c->out[1], r));
-    if (p->kind == LSTM)
-        put_last(p->u, extra_at(k, c->saved, r) + t * p->u,
-                 state_row(k, (void *)cell_of(k, c, c->in), r), p->t, state_row(k, c->out[2], r));
+    const real *start = state_row(k, (void *)given(c, c->in, START), r);
+    put_state(p->u, before(k, states_at(p, c, k->l, r), start, p->t), state_row(k, c->out[1], r));
+    if (p->kind != LSTM)
+        return;
+    const real *cell = p->t > 0 ? extra_at(k, c->saved, r) + place(k, p->t - 1) * p->u
+                                : state_row(k, (void *)cell_of(k, c, c->in), r);
+    put_state(p->u, cell, state_row(k, c->out[2], r));
 }
 
 static dg_status forward(const dg_call *c, int kind)
@@ -1083,7 +1083,7 @@ static void walk_tangent(const block *k, const dg_call *c, const changes *w, int
     const real *cell = state_row(k, (void *)cell_of(k, c, c->in), r);
     const real *dstart = state_row(k, (void *)given(c, c->din, START), r);
     const real *dcell = state_row(k, (void *)cell_of(k, c, c->din), r);
-    put_last(p->u, NULL, dcell, 0, w->dc);
+    put_state(p->u, dcell, w->dc);
     for (int64_t s = 0; s < p->t; s++) {
         const int64_t t = place(k, s);
         const real *h0 = before(k, y, start, s), *dh0 = before(k, dy, dstart, s);
@@ -1092,8 +1092,7 @@ static void walk_tangent(const block *k, const dg_call *c, const changes *w, int
         cell_tangent(p, g + t * p->width, h0, c0, keep ? keep + t * p->u : NULL,
                      w->da + t * p->width, w->dq, dh0, w->dc, dy + t * p->out + k->d * p->u);
     }
-    put_last(p->u, dy + place(k, p->t - 1) * p->out + k->d * p->u, dstart, p->t,
-             state_row(k, c->dout[1], r));
+    put_state(p->u, before(k, dy, dstart, p->t), state_row(k, c->dout[1], r));
     if (p->kind == LSTM)
         DG_T(dg_copy)(p->u, w->dc, state_row(k, c->dout[2], r));
 }

@@ -29,7 +29,7 @@ grep -q '^tuned.onnx: 38 tensors of' out || fail "what is frozen has changed"
 cmp tuned.onnx again.onnx || fail "not the same bytes"
 "$DAGRAD_PROGRAM" train "$net" >out 2>&1
 [ $? = 2 ] && grep -q 'convert' out || fail "train of an .onnx says: convert"
-sed -i 's/^linear_1_tmp_1 = linear(reshape2_0_tmp_0,/linear_1_tmp_1 = linear(tanh(reshape2_0_tmp_0),/' net.dag
+sed -i '/^linear_1_tmp_1 =/s/linear(reshape2_0_tmp_0,/linear(tanh(reshape2_0_tmp_0),/' net.dag
 "$DAGRAD_PROGRAM" train net.dag --epochs 1 --quiet --out edited >out 2>&1 || fail "train, edited"
 "$DAGRAD_PROGRAM" convert --weights edited "$net" no.onnx >out 2>&1
 [ $? = 2 ] && grep -q 'the graph was edited' out || fail "an edited graph"

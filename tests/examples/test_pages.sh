@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Every command of the pages runs and prints what stands there; pictures that they draw are those of
 # docs/pictures. A block "```console" holds commands ("$ ...") and after each what it prints on
-# standard output, where "..." stands for anything. The commands of a page run one after the other in
-# one folder. A block after "<!-- over 5 s -->" runs where DAGRAD_LONGTEST is set, one of "```console
-# torch" where DAGRAD_TORCH is (make check-torch). PAGES: these alone, without the README's commands.
+# standard output, where "..." stands for anything. The commands of a page run one after the other
+# in one folder. A block after "<!-- over 5 s -->" runs where DAGRAD_LONGTEST is set, one of
+# "```console torch" where DAGRAD_TORCH is (make check-torch). PAGES: these alone, without the
+# README's commands.
 # longtest: 4 min
 set -u
 [ -x "$DAGRAD_PROGRAM" ] || { echo "SKIP: there is no program" && exit 77; }
@@ -17,7 +18,8 @@ cut_page() {
     awk -v to="$2" -v long="${DAGRAD_LONGTEST:-}" -v torch="${DAGRAD_TORCH:-}" '
         /^<!-- over 5 s -->$/ { slow = 1; next }
         /^```console torch$/ { on = torch != ""; next }
-        /^```/ { on = $0 == "```console" && (!slow || long != ""); if ($0 != "```console") slow = 0; next }
+        /^```/ { console = $0 == "```console"; on = console && (!slow || long != "")
+                 if (!console) slow = 0; next }
         on && /^\$ / { n++; file = sprintf("%s/%03d", to, n); print substr($0, 3) >(file ".run")
                        printf "" >(file ".want"); next }
         on { print >(file ".want") }' "$1"
@@ -67,7 +69,7 @@ same_pictures() {
 # The commands of the README, which stand without what they print: those of real pictures run where
 # the pictures are.
 run_readme() {
-    local line
+    local line datasets=/usr/share/datasets
     mkdir -p "$folder/README/build"
     ln -s "$PWD/examples" "$folder/README/examples"
     ln -s "$DAGRAD_PROGRAM" "$folder/README/build/dagrad"
@@ -75,10 +77,13 @@ run_readme() {
     sed -n 's/^    \(build\/dagrad [^#]*\).*/\1/p' README.md >"$folder/readme"
     while read -r line; do
         case $line in
-            *fashion*) [ -n "${DAGRAD_LONGTEST:-}" ] && [ -d /usr/share/datasets/fashion-mnist ] || continue ;;
+            *fashion*)
+                [ -n "${DAGRAD_LONGTEST:-}" ] && [ -d "$datasets/fashion-mnist" ] || continue
+                ;;
             *.so*) [ -e "$folder/README/${line##*--node }" ] || continue ;;
         esac
-        (cd "$folder/README" && DAGRAD_DATA=/usr/share/datasets sh -c "$line") </dev/null >"$folder/got" 2>&1 ||
+        (cd "$folder/README" && DAGRAD_DATA=$datasets sh -c "$line") \
+            </dev/null >"$folder/got" 2>&1 ||
             { echo "README.md: exit $? of: $line" && cat "$folder/got" && failed=1; }
     done <"$folder/readme"
     echo "README.md: $(grep -c . "$folder/readme") commands"
