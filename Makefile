@@ -8,7 +8,7 @@
 #   make setup         only installs what is missing (Debian, Ubuntu)
 #   make bench         dagrad beside its peers (make bench-peers installs those once)
 #   make bench-strict  the same; status 1 where a goal is missed
-#   make check-torch   gradients, state dicts and ONNX files beside PyTorch
+#   make check-torch   gradients, samples, state dicts and ONNX files beside PyTorch
 #   make longtest      the long versions of the tests: hours (BUDGET=25: what 25 minutes allow)
 #   make fuzz          readers, language, runs, command lines on made-up input (SECONDS=60 each)
 #   make tidy          style: format, line length, long functions, includes, macros, no warnings
@@ -56,7 +56,8 @@ bench-peers:
 check-torch: configure
 	@cmake --build build -j $(JOBS) --target dagrad
 	@python=python3; [ -x build/peers/bin/python ] && python=build/peers/bin/python; \
-	    for check in check_torch check_modules check_ops check_state_dicts check_exports; do \
+	    for check in check_torch check_modules check_ops check_samples check_edges \
+	        check_state_dicts check_exports; do \
 	        $$python tests/torch/$$check.py build/dagrad || exit $$?; \
 	    done; \
 	    $$python -c 'import safetensors' 2>/dev/null || { echo 'docs/pytorch.md: SKIPPED: no' \

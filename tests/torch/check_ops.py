@@ -45,7 +45,7 @@ class Sample:
     """What a model of one node needs: values by name, the node, and how its result is compared."""
 
     def __init__(self):
-        self.values, self.kinds, self.given = {}, {}, {}
+        self.values, self.kinds, self.gradients = {}, {}, False
 
     def put(self, name, x, kind):
         need(isinstance(x, torch.Tensor) and x.numel() > 0 and x.dim() <= 8)
@@ -246,6 +246,7 @@ def run_sample(program, folder, op, sample, say):
               if isinstance(a, torch.Tensor) and a.requires_grad]
     grads = dict(zip(map(id, leaves), torch.autograd.grad(loss, leaves, allow_unused=True)))
     again = Sample()
+    again.gradients = True
     swap = [grads[id(a)] if id(a) in grads else a for a in args]
     swap_options = {k: grads[id(v)] if id(v) in grads else v for k, v in options.items()}
     need(all(g is not None for g in grads.values()))
