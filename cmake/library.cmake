@@ -56,5 +56,9 @@ if(DG_HAVE_IO)
         PRIVATE $<BUILD_INTERFACE:$<TARGET_FILE:dagrad_static>> ZLIB::ZLIB PkgConfig::JANSSON
         ${DG_PICTURES})
     target_link_options(dagrad_io_shared PRIVATE -Wl,--exclude-libs,ALL)
+    # A program that calls this library alone finds the core beside it.
+    if(NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+        set_target_properties(dagrad_io_shared PROPERTIES INSTALL_RPATH "\$ORIGIN")
+    endif()
     add_dependencies(dagrad_io_shared dagrad_static)
 endif()

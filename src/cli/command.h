@@ -82,6 +82,9 @@ int dg_tell_model(const dg_experiment *e);
 /* Appends the hash of the weights and which they are: "4f1c20aa9b3e7d51 (best)  step 3200". */
 void dg_weights_text(const dg_experiment *e, dg_text *out);
 
+/* 1: this remark was the last one too, as when several inputs come from one table. */
+int dg_said(const char *text);
+
 /* 1: standard error is a terminal on which a line can be written over (TERM is not dumb). */
 int dg_terminal(void);
 /* 1: standard error takes a line now, or within so many seconds. */

@@ -171,10 +171,19 @@ dg_weights_as dg_as_of(const dg_as_flags *f)
     return (dg_weights_as){.layout = f->layout, .map = f->map.item, .n_map = f->map.n};
 }
 
+int dg_said(const char *text)
+{
+    static char last[512];
+    int same = strncmp(last, text, sizeof last - 1) == 0;
+    dg_format(last, sizeof last, "%s", text);
+    return same;
+}
+
 static void say(void *user, const char *text)
 {
     const dg_command *c = user;
-    fprintf(stderr, "dagrad %s: %s\n", c->name, text);
+    if (!dg_said(text))
+        fprintf(stderr, "dagrad %s: %s\n", c->name, text);
 }
 
 /* The model "-" is read from standard input, once: a command may open it twice. NULL: *why. */

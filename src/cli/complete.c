@@ -12,10 +12,10 @@ static const struct {
     const char *value; /* as --help calls it */
     taken what;
 } values[] = {
-    {"FILE", FILES},      {"NAME=FILE", FILES}, {"IN", FILES},           {"DIR", FOLDERS},
-    {"RUN", FOLDERS},     {"RUN...", FOLDERS},  {"MODEL", MODELS},       {"MODEL|RUN", MODELS},
-    {"FILE.so", OBJECTS}, {"PART", PARTS},      {"NAME|FILE.so", FILES}, {"PASS", PASSES},
-    {"NAME=VALUE", KEYS}, {"[NAME]", WORDS},    {"[COMMAND", WORDS},
+    {"FILE", FILES},       {"NAME=FILE", FILES}, {"[NAME=]FILE", FILES}, {"IN", FILES},
+    {"DIR", FOLDERS},      {"RUN", FOLDERS},     {"RUN...", FOLDERS},    {"MODEL", MODELS},
+    {"MODEL|RUN", MODELS}, {"FILE.so", OBJECTS}, {"PART", PARTS},        {"NAME|FILE.so", FILES},
+    {"PASS", PASSES},      {"NAME=VALUE", KEYS}, {"[NAME]", WORDS},      {"[COMMAND", WORDS},
 };
 
 /* By the first word of a text: the value of an option, or the usage of a command. */

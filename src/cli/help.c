@@ -82,6 +82,8 @@ static int help(int argc, char **argv)
     const char *place[2] = {NULL, NULL};
     if (argc > 2 && strcmp(argv[1], "complete") == 0)
         return dg_complete(find_command(argv[2]), argc - 2, (const char *const *)(argv + 2));
+    if (argc == 2 && strncmp(argv[1], "--", 2) == 0 && argv[1][2] && strcmp(argv[1], "--help") != 0)
+        return help_of_word(argv[1] + 2);
     int code = dg_flags_read(&dg_command_help, NULL, 0, place, 2, argc, argv);
     if (code >= 0)
         return code;

@@ -19,6 +19,18 @@ dg_status dg_inputs_parse(const char *given, char room[256], dg_rows *in, dg_dia
     return DG_OK;
 }
 
+const char *dg_inputs_file(const dg_list *files, const char *name)
+{
+    const size_t length = strlen(name);
+    const char *file = NULL;
+    for (int k = 0; k < files->n; k++)
+        if (strncmp(files->item[k], name, length) == 0 && files->item[k][length] == '=')
+            file = files->item[k] + length + 1;
+        else if (!strchr(files->item[k], '='))
+            file = files->item[k];
+    return file;
+}
+
 /* What the columns of a run have learnt; nothing of a model. */
 static dg_status load_notes(const dg_inputs *in, const char *run, const char *weights,
                             dg_checkpoint **c, dg_diag *why)

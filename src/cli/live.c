@@ -135,7 +135,7 @@ void dg_live_tell(dg_live *p, const dg_training *now)
 
 void dg_live_say(void *user, const char *text)
 {
-    if (dg_stop_signal && !dg_can_tell(1))
+    if (dg_said(text) || (dg_stop_signal && !dg_can_tell(1)))
         return; /* who asked for the end gets it, also if nobody reads */
     clear(user);
     fprintf(stderr, "dagrad train: %s\n", text);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct predict_options {
     const char *out, *output, *weights;
@@ -250,12 +251,35 @@ static void tell_origin(const prediction *p)
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
+/* A name without a file is a mistake, a file without a name is not. */
+static int stands_alone(const char *input)
+{
+    return !strchr(input, '=') && (strcmp(input, "-") == 0 || access(input, F_OK) == 0);
+}
+
+/* --input FILE: one table, from which every input takes its columns. */
+static dg_status take_file(const prediction *p, const char *file, dg_diag *why)
+{
+    dg_rows in[DG_MOST_LIST];
+    dg_port_info port = {.size = sizeof port};
+    int n = 0;
+    for (int k = 0; n < DG_MOST_LIST && dg_model_port(p->m, k, &port) == DG_OK; k++)
+        if (port.role == DG_PORT_INPUT && port.needed)
+            in[n++] = (dg_rows){.name = port.name, .file = file};
+    if (n > 1 && strcmp(file, "-") == 0)
+        return dg_diag_set(why, DG_EUSAGE,
+                           "standard input is read for one input: --input NAME=-, of %d", n);
+    return dg_predictor_take(p->p, n, in, why);
+}
+
 static dg_status take_rows(const prediction *p, const predict_options *o, dg_diag *why)
 {
     static char name[DG_MOST_LIST][256];
     dg_rows in[DG_MOST_LIST];
     if (o->input.n == 0)
         return dg_predictor_take_part(p->p, NULL, why);
+    if (o->input.n == 1 && stands_alone(o->input.item[0]))
+        return take_file(p, o->input.item[0], why);
     for (int i = 0; i < o->input.n; i++)
         if (dg_inputs_parse(o->input.item[i], name[i], &in[i], why) != DG_OK)
             return why->code;
@@ -332,9 +356,10 @@ static int predict(int argc, char **argv)
     predict_options o = {.out = "-", .weights = NULL};
     const char *place[1] = {NULL};
     const dg_flag flags[] = {
-        {"input", FLAG_LIST, &o.input, "NAME=FILE",
-         "an input (NPY, NPZ, IDX, CSV, pictures; -: standard "
-         "input); without: the test part"},
+        {"input", FLAG_LIST, &o.input, "[NAME=]FILE",
+         "an input (NPY, NPZ, IDX, CSV, pictures; -: standard input), or one file for all; "
+         "without: "
+         "the test part"},
         {"out", FLAG_TEXT, &o.out, "FILE", ".npy, .npz or .csv; -: CSV to standard output"},
         {"output", FLAG_TEXT, &o.output, "NAME", "this output alone"},
         {"with", FLAG_LIST, &o.with, "COLUMN", "carry a column of the input along (repeatable)"},

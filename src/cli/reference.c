@@ -21,7 +21,7 @@ static const dg_group groups[] = {
     {"recurrence", "nodes that walk along a series"},
     {"tables", "rows of a table by their ids"},
     {"losses",
-     "a is the target, b the estimate, z logits; eps of one pair, which the mean divides by K"},
+     "a: target, b: estimate, d = a - b, z: logits; eps of one pair, which the mean divides by K"},
     {"yours", "nodes of your own"},
     {"sources", "where data come from"},
     {"transforms", "what data go through"},

@@ -1,6 +1,7 @@
 /* predict --with; see with.h. */
 #include "cli/with.h"
 #include "base/text.h"
+#include "cli/inputs.h"
 #include "io/lexicon.h"
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ static int is_input(const dg_list *files)
 {
     for (int i = 0; i < files->n; i++) {
         const char *equals = strchr(files->item[i], '=');
-        if (equals && strcmp(equals, "=-") == 0)
+        if (strcmp(equals ? equals + 1 : files->item[i], "-") == 0)
             return 1;
     }
     return 0;
@@ -106,12 +107,7 @@ static dg_status find_table(dg_with *w, const dg_predictor *in, const dg_list *f
     dg_diag first = {.code = DG_OK};
     for (int i = 0; i < m->n_ports; i++) {
         const dg_binding *b = dg_binding_of(m, i);
-        const char *path = NULL;
-        size_t length = strlen(m->ports[i].name);
-        for (int k = 0; k < files->n; k++)
-            if (strncmp(files->item[k], m->ports[i].name, length) == 0 &&
-                files->item[k][length] == '=')
-                path = files->item[k] + length + 1;
+        const char *path = dg_inputs_file(files, m->ports[i].name);
         if (files->n ? !path : !b || strcmp(b->source.name, "csv") != 0)
             continue;
         dg_diag here = {.code = DG_OK};

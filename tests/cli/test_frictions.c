@@ -208,6 +208,38 @@ static void a_size_of_data(void **state)
     free(err);
 }
 
+/* One table for all inputs, and a remark about it said once. */
+static void predict_takes_one_file_for_all_inputs(void **state)
+{
+    (void)state;
+    static const char text[] = "input x[N, 1]\n"
+                               "input z[N, 1]\n"
+                               "target t[N, 1]\n"
+                               "y = concat(x, z) | linear(1)\n"
+                               "output y\n"
+                               "loss mse(t, y)\n"
+                               "data train { x = csv(\"s.csv\", columns=[\"p\"])\n"
+                               "             z = csv(\"s.csv\", columns=[\"q\"])\n"
+                               "             t = csv(\"s.csv\", columns=[\"t\"]) }\n"
+                               "train { steps = 4; optimizer = sgd(0.01) }\n";
+    cli_write_text("both.dag", text);
+    cli_write_text("s.csv", "p;q;t\n1;-1;3\n1;2;7\n");
+    assert_int_equal(cli_run("train both.dag --out both --quiet"), 0);
+    char *err = cli_read("err", NULL), *again = strstr(err, "fields are separated by");
+    assert_non_null(again);
+    assert_null(strstr(again + 1, "fields are separated by"));
+    assert_int_equal(cli_run("predict both --input x=s.csv --input z=s.csv --with q"), 0);
+    char *named = cli_read("out", NULL);
+    assert_int_equal(cli_run("predict both --input s.csv --with q"), 0);
+    char *alone = cli_read("out", NULL);
+    assert_string_equal(named, alone);
+    says("predict both --input - <s.csv", 2, "err", "standard input is read for one input");
+    says("predict both --input x", 2, "err", "it takes NAME=FILE");
+    free(err);
+    free(named);
+    free(alone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +254,7 @@ int main(void)
         cmocka_unit_test(weights_of_another_run_are_told),
         cmocka_unit_test(results_that_nobody_reads_do_not_vanish),
         cmocka_unit_test(a_size_of_data),
+        cmocka_unit_test(predict_takes_one_file_for_all_inputs),
     };
     return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }

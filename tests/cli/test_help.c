@@ -191,6 +191,7 @@ static void pages_say_what_is_asked(void **state)
     says("help f64", 0, "out", "precision=f64");
     says("help threads", 0, "out", "dagrad train --threads N");
     says("help padding", 0, "out", "conv_transpose");
+    says("help --threads", 0, "out", "dagrad train --threads N");
     says("help trian", 2, "err", "did you mean 'train'?");
     says("help lin", 2, "err", "dagrad help lists what there is");
     says("nodes momentm", 2, "err", "did you mean 'momentum'?");

@@ -31,6 +31,20 @@ eval "$cc -std=c11 -Wall -Werror '$example' $(pkg-config --cflags --libs dagrad 
     -o shared"
 ./shared >shared.txt
 
+# A program that calls the library of models alone finds the core, which that one needs.
+cat >open.c <<'END'
+#include <dagrad/model.h>
+int main(void)
+{
+    dg_model *m = dg_model_open("no such model", 0);
+    int wrong = dg_model_status(m, 0) == DG_OK;
+    dg_model_free(m);
+    return wrong;
+}
+END
+eval "$cc open.c -Wl,--as-needed $(pkg-config --cflags --libs dagrad-io) -o open"
+./open
+
 # user NAME OPTIONS...: with find_package, linked with dagrad::NAME.
 user() {
     mkdir -p "user $1"
