@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# language.sh [PROGRAM]: writes into docs/language.md what its commands print. examples.pages compares.
+# language.sh [PROGRAM]: writes into docs/language.md what its lists of words are; examples.pages
+# compares.
 set -eu
 program=${1:-build/dagrad}
 while IFS= read -r line; do

@@ -1,6 +1,6 @@
-/* What can follow on a command line, for the shells: completions/ asks `dagrad help complete WORD...`,
- * the last word being the one that is written. A line a candidate, with a text about it behind a tab;
- * ":folders" and ":files PATTERN" ask the shell for names of its own. */
+/* What can follow on a command line. The shells' halves, in completions/, ask `dagrad help complete
+ * WORD...`, the last word being the one that is written, and get a line a candidate, with a text
+ * about it behind a tab; ":folders" and ":files PATTERN" are for the shell to fill in. */
 #include "cli/generated.h"
 #include "cli/reference.h"
 #include <string.h>

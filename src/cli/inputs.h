@@ -17,8 +17,8 @@ typedef struct dg_inputs {
 /* "NAME=FILE" as raw rows; room is for the name. */
 dg_status dg_inputs_parse(const char *given, char room[256], dg_rows *in, dg_diag *why);
 
-/* The file of an input among these: that of NAME=FILE, or a FILE that stands alone, for every input;
- * NULL: none. */
+/* The file of an input among these: that of NAME=FILE, or a FILE that stands alone and is for every
+ * input; NULL: none. */
 const char *dg_inputs_file(const dg_list *files, const char *name);
 
 /* For a point of a model or a run: the files through their fixed transforms, unless raw; the caller

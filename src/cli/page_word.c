@@ -5,7 +5,7 @@
 
 /* ---- Attributes ------------------------------------------------------------------------------ */
 
-/* "a whole number, 1 to 9, or a value": an attribute that is an input too takes one of the graph. */
+/* "true or false, or a value of the graph": such an attribute is an input too. */
 static void add_takes(dg_text *t, const dg_attr_table *of, const dg_attr_spec *a)
 {
     char takes[256];
@@ -205,7 +205,7 @@ void dg_page_option(const dg_reference *r, const dg_entry *e)
     dg_text_free(&o.text);
 }
 
-/* A node: how it is written, its formula, what comes back; a word: how it is written, what it is. */
+/* How it is written, and what it is: of a node its formula, and what comes back through it. */
 static void print_member(const dg_entry *e)
 {
     const dg_key *key = e->print == dg_page_key ? e->what : NULL;

@@ -55,7 +55,8 @@ sh "$source/scripts/manual.sh" "$DAGRAD_PROGRAM" man || failed=1
 for name in $("$DAGRAD_PROGRAM" --help | sed -n 's/^  dagrad \([a-z]*\)  *.*/\1/p'); do
     page=man/dagrad-$name.1
     [ -e "$page" ] || { echo "no page of $name" && failed=1 && continue; }
-    for option in $("$DAGRAD_PROGRAM" "$name" --help | sed -n 's/^  --\([a-z-][a-z-]*\) .*/\1/p'); do
+    options=$("$DAGRAD_PROGRAM" "$name" --help | sed -n 's/^  --\([a-z-][a-z-]*\) .*/\1/p')
+    for option in $options; do
         grep -qF "\\fB\\-\\-${option//-/\\-}\\fR" "$page" ||
             { echo "$page lacks --$option" && failed=1; }
     done
