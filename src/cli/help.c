@@ -19,7 +19,7 @@ static void print_names(FILE *to)
     int column = fprintf(to, "\n  Begin with:") - 1;
     for (int k = 0; (g = dg_group_at(k)); k++)
         print_name(to, g->name, &column);
-    for (int k = 0; (t = dg_topic_at(k)); k++)
+    for (int k = 0; (t = dg_subject_at(k)); k++)
         print_name(to, t->name, &column);
     fprintf(to, "\n");
 }

@@ -70,6 +70,7 @@ typedef struct dg_topic {
     const char *name, *kind, *text;
 } dg_topic;
 
-const dg_topic *dg_topic_at(int k); /* NULL at the end */
+const dg_topic *dg_topic_at(int k);   /* NULL at the end */
+const dg_topic *dg_subject_at(int k); /* those to begin with */
 
 #endif

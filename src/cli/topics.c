@@ -59,16 +59,8 @@ static const char *const statements[DG_KEYWORDS] = {
     STATEMENT(FALSE, "no, where an attribute takes true or false"),
 };
 
-static const dg_topic topics[] = {
-    {"int", "a word",
-     "Behind the shape of an input, target or constant: whole numbers (labels, ids)."},
-    {"N", "a size",
-     "The batch: axis 0 of every input and target. How many rows it has, batch says."},
-    {"validation", "a part of the data",
-     "data validation { ... }, or split = 0.1 in train: rows that choose which weights are best,\n"
-     "and when stop = patience(n) ends the run."},
-    {"test", "a part of the data",
-     "data test { ... }: rows that are looked at once, at the end, and never choose."},
+/* Those with which one can begin; then single words. */
+static const dg_topic subjects[] = {
     {"grammar", "the grammar of the language",
      "UTF-8; # begins a comment. Newlines end a statement inside { }, not inside ( ) and [ ];\n"
      "a line that begins with | continues the one before.\n"
@@ -141,15 +133,54 @@ static const dg_topic topics[] = {
      "man reads it."},
 };
 
-enum { TOPICS = sizeof topics / sizeof topics[0] };
+static const dg_topic words[] = {
+    {"int", "a word",
+     "Behind the shape of an input, target or constant: whole numbers (labels, ids)."},
+    {"N", "a size",
+     "The batch: axis 0 of every input and target. How many rows it has, batch says."},
+    {"validation", "a part of the data",
+     "data validation { ... }, or split = 0.1 in train: rows that choose which weights are best,\n"
+     "and when stop = patience(n) ends the run."},
+    {"test", "a part of the data",
+     "data test { ... }: rows that are looked at once, at the end, and never choose."},
+    {"best", "weights of a run",
+     "--weights best: those of the epoch with the smallest loss of the validation part, which are\n"
+     "taken by default where there is such a part."},
+    {"last", "weights of a run",
+     "--weights last: those of the newest checkpoint, taken by default without a validation part."},
+    {"order", "a pass of the compiler", "show --after order: which nodes are needed, in order."},
+    {"needs", "a pass of the compiler", "show --after needs: which values need an error vector."},
+    {"lower", "a pass of the compiler", "show --after lower: nodes as calls, values as memory."},
+    {"fuse", "a pass of the compiler", "show --after fuse: which calls run without a barrier."},
+    {"save", "a pass of the compiler", "show --after save: how long each value must live."},
+    {"plan", "a pass of the compiler", "show --after plan: where each value lies in memory."},
+    {"frozen", "a way to read batch norms",
+     "convert --batchnorm frozen: batch norms of an ONNX file use their running statistics also "
+     "in\n"
+     "training; --batchnorm train: they do not."},
+    {"source", "a layout", "convert --layout source: axes stay as the ONNX file has them."},
+    {"nchw", "a layout", "convert --layout nchw: pictures of an ONNX file with channels first."},
+    {"pytorch", "a layout",
+     "--layout pytorch: weights are a state dict of PyTorch; --layout dagrad: they are dagrad's."},
+};
+
+enum { SUBJECTS = sizeof subjects / sizeof subjects[0], WORDS = sizeof words / sizeof words[0] };
+
+const dg_topic *dg_subject_at(int k)
+{
+    return k >= 0 && k < SUBJECTS ? &subjects[k] : NULL;
+}
 
 const dg_topic *dg_topic_at(int k)
 {
     static dg_topic statement[DG_KEYWORDS];
-    if (k >= 0 && k < TOPICS)
-        return &topics[k];
-    k -= TOPICS;
-    if (k < 0 || k >= DG_KEYWORDS)
+    if (k < SUBJECTS)
+        return dg_subject_at(k);
+    k -= SUBJECTS;
+    if (k < WORDS)
+        return &words[k];
+    k -= WORDS;
+    if (k >= DG_KEYWORDS)
         return NULL;
     statement[k] = (dg_topic){dg_keyword_name((dg_keyword)k),
                               k < DG_KEY_TRUE ? "a statement" : "a word", statements[k]};

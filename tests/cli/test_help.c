@@ -145,7 +145,8 @@ static void statements_and_initialisers(void **state)
         has_page_once(dg_keyword_name((dg_keyword)k));
     for (int k = 0; (name = dg_init_at(k, &form, &text)); k++)
         has_page_once(name);
-    words_have_pages("int N train validation test");
+    words_have_pages("int N train validation test best last order needs lower fuse save plan "
+                     "frozen source nchw pytorch");
 }
 
 /* The options that `dagrad COMMAND --help` lists, of all commands that `dagrad help` lists. */

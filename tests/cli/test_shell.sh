@@ -40,7 +40,7 @@ gives 'train a.dag --set ep' epochs=
 gives 'predict runs --input x = c' c.txt
 gives 'predict runs --out = c' c.txt
 gives 'nodes soft' softmax softmax_cross_entropy softplus softsign
-gives 'help lo' log log_softmax loss losses
+gives 'help los' loss losses
 gives 'train --' --out --resume --epochs --help ...
 gives 'trian .' ''
 
