@@ -37,6 +37,14 @@
 
 #define DG_INLINE static inline __attribute__((always_inline, unused))
 
+/* For loops of constant length over an array of vectors: unless each is unrolled whole, gcc keeps
+ * the array in memory. */
+#ifdef __clang__
+#define DG_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define DG_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 enum { VEC_N = DG_VEC_BYTES * 8 / DG_REAL, VEC64_N = DG_VEC_BYTES / 8, DG_LANES = 16 };
 
 /* a b + c, rounded once. */

@@ -44,6 +44,11 @@ static const weight_choice weights[] = {
 #endif
     {always, &DG_T(dg_conv_direct_weight)}};
 
+const DG_T(dg_conv_sum) * DG_T(dg_conv_choose_sum)(const dg_conv *s)
+{
+    return DG_REAL == 32 && DG_T(dg_conv_winograd_sum_fits)(s) ? &DG_T(dg_conv_winograd_sum) : NULL;
+}
+
 const DG_T(dg_conv_forward) * DG_T(dg_conv_choose_forward)(const dg_conv *s)
 {
     const forward_choice *c = forwards;

@@ -30,6 +30,10 @@ int DG_T(dg_conv_winograd_forward_fits)(const dg_conv *s);
 int DG_T(dg_conv_winograd_input_fits)(const dg_conv *s);
 int DG_T(dg_conv_winograd_weight_fits)(const dg_conv *s);
 
+/* Its weight gradient, summed over the batch before it is transformed back. */
+extern const DG_T(dg_conv_sum) DG_T(dg_conv_winograd_sum);
+int DG_T(dg_conv_winograd_sum_fits)(const dg_conv *s);
+
 static inline int64_t dg_min(int64_t a, int64_t b)
 {
     return a < b ? a : b;

@@ -90,18 +90,6 @@ static void windows(const pass *p, int64_t k0, int64_t n)
     }
 }
 
-/* Asks for 4x4 pixels of a tile, `skip` from its first one. Inlined, for gcc takes a function that
- * does nothing else for one without effect, and leaves it out. */
-DG_INLINE void prefetch(const dg_tiling *g, const real *x, int64_t t, int64_t skip)
-{
-    const dg_tile p = dg_tile_at(g, t);
-    const int64_t x0 = dg_max(p.x + skip, 0), y0 = p.y + skip;
-    const int64_t n = (dg_min(x0 + DG_TILE, g->w) - x0) * g->c;
-    for (int64_t i = dg_max(y0, 0); i < dg_min(y0 + DG_TILE, g->h); i++)
-        for (int64_t j = 0; j < n; j += 64 / (int64_t)sizeof(real))
-            __builtin_prefetch(x + ((p.image * g->h + i) * g->w + x0) * g->c + j, 0, 2);
-}
-
 /* The 36 products of a block of tiles t0 .. t0 + m - 1, n output channels; `next` tiles follow. */
 static void products(const pass *p, int64_t t0, int64_t m, int64_t n, int64_t next)
 {
@@ -116,9 +104,9 @@ static void products(const pass *p, int64_t t0, int64_t m, int64_t n, int64_t ne
                   .c_row = p->r.tile_out};
     for (int64_t i = 0; i < DG_PLANES; i++) {
         for (int64_t t = i * next / DG_PLANES; t < (i + 1) * next / DG_PLANES; t++)
-            prefetch(&p->in, p->x, t0 + m + t, 2);
+            dg_prefetch_tile(&p->in, p->x, t0 + m + t, 2, c);
         for (int64_t t = i * m / DG_PLANES; t < (i + 1) * m / DG_PLANES; t++)
-            prefetch(&p->out, p->y, t0 + t, 0);
+            dg_prefetch_tile(&p->out, p->y, t0 + t, 0, p->out.c);
         for (int64_t b = 0; b < blocks; b++) {
             const int64_t first = b * c / blocks;
             g.mode = b ? DG_ADD : DG_WRITE;
@@ -272,6 +260,11 @@ int DG_T(dg_conv_winograd_input_fits)(const dg_conv *s)
 int DG_T(dg_conv_winograd_weight_fits)(const dg_conv *s)
 {
     return pays(s, s->oh, s->ow) && s->oh * s->ow >= 12 * 12;
+}
+
+int DG_T(dg_conv_winograd_sum_fits)(const dg_conv *s)
+{
+    return pays(s, s->oh, s->ow);
 }
 
 const DG_T(dg_conv_forward) DG_T(dg_conv_winograd_forward) = {"winograd", forward, forward_scratch};

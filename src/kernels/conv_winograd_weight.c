@@ -42,45 +42,15 @@ static layout layout_of(const dg_conv *s)
     return r;
 }
 
-/* (+)= G^T m G of n <= VEC_N output channels, to taps `tap` apart. */
-DG_INLINE void gradient(const real *m, int n, int add, real *dw, int64_t tap)
-{
-    vec half[18], in[6], out[3];
-    DG_ROLLED
-    for (int j = 0; j < 6; j++, m += ROWS * COLUMNS) {
-        DG_UNROLL
-        for (int i = 0; i < 6; i++)
-            in[i] = vec_load(m + i * 6 * ROWS * COLUMNS);
-        dg_line_gradient(in, out);
-        DG_UNROLL
-        for (int i = 0; i < 3; i++)
-            half[i * 6 + j] = out[i];
-    }
-    DG_ROLLED
-    for (int i = 0; i < 3; i++) {
-        dg_line_gradient(half + i * 6, out);
-        DG_UNROLL
-        for (int j = 0; j < 3; j++, dw += tap) {
-            vec sum = out[j];
-            if (add)
-                sum = dg_some(dw, n) + sum;
-            if (n == VEC_N)
-                vec_store(dw, sum);
-            else
-                vec_store_n(dw, n, sum);
-        }
-    }
-}
-
 static void gradients(const dg_conv *s, const real *m, int64_t rows, int64_t n, int add, real *dw)
 {
     const int64_t tap = s->c * s->k;
     for (int64_t i = 0; i < rows; i++, m += COLUMNS, dw += s->k) {
         int64_t k = 0;
         for (; DG_WHOLE && k + VEC_N <= n; k += VEC_N)
-            gradient(m + k, VEC_N, add, dw + k, tap);
+            dg_gradient(m + k, NULL, ROWS * COLUMNS, VEC_N, add, dw + k, tap);
         for (; k < n; k += VEC_N)
-            gradient(m + k, (int)dg_min(n - k, VEC_N), add, dw + k, tap);
+            dg_gradient(m + k, NULL, ROWS * COLUMNS, (int)dg_min(n - k, VEC_N), add, dw + k, tap);
     }
 }
 

@@ -37,8 +37,9 @@
  *   of its own: tiles of 4x4 results are transformed, multiplied, transformed back by fixed
  *   sequences of operations; the products' sums over channels are chains cut as above. In a weight
  *   gradient a block is at most 64 tiles of an image, its sum a chain from 0, its 3x3 added to dw
- *   as above. The error is 2 to 3 times that of the order above; a value that is not finite spoils
- *   all 16 results of a tile that reads it.
+ *   as above; or (dg_conv_sum) its products are added to planes, and a block may be that of several
+ *   images, counted from the first one. The error is 2 to 3 times that of the order above; a value
+ *   that is not finite spoils all 16 results of a tile that reads it.
  * - Sums along a row, in double: element i goes to lane i % 16, lanes are added by the tree of
  *   base/vec.h. Dot products and squares: the same in their type.
  * - Sums of columns: one chain of additions in the order of rows. */
@@ -148,6 +149,21 @@ typedef struct {
     int (*parts)(const dg_conv *s);
 } DG_T(dg_conv_weight);
 
+/* The same gradient by way of a sum in the domain of a transform, `bytes` of it, that goes through
+ * the batch: `run` adds images to one part of it (add 0: it begins with them); `finish` makes that
+ * part of dw of it, and leaves it as it is. Bits do not depend on how images are given in calls that follow one another. */
+typedef struct {
+    const char *name;
+    void (*run)(const dg_conv *s, int part, int64_t images, const real *x, const real *dy, int add,
+                real *sum, void *scratch);
+    void (*finish)(const dg_conv *s, int part, const real *sum, real *dw);
+    size_t (*bytes)(const dg_conv *s);
+    size_t (*scratch)(const dg_conv *s);
+    int (*parts)(const dg_conv *s);
+} DG_T(dg_conv_sum);
+
+/* NULL: there is none for these sizes. */
+const DG_T(dg_conv_sum) * DG_T(dg_conv_choose_sum)(const dg_conv *s);
 /* Never NULL. */
 const DG_T(dg_conv_forward) * DG_T(dg_conv_choose_forward)(const dg_conv *s);
 const DG_T(dg_conv_input) * DG_T(dg_conv_choose_input)(const dg_conv *s);

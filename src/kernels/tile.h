@@ -16,14 +16,6 @@
 #include "base/vec.h"
 #include "kernels/kernels.h"
 
-/* For loops of constant length over an array of vectors: unless each is unrolled whole, gcc keeps
- * the array in memory. */
-#ifdef __clang__
-#define DG_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define DG_UNROLL _Pragma("GCC unroll 32")
-#endif
-
 /* 16 lanes of double, for sums of either type. */
 enum { DG_HALVES = DG_LANES / VEC64_N };
 

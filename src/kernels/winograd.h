@@ -230,4 +230,52 @@ DG_INLINE void dg_patches(const dg_tiling *g, const int size, dg_line *line, con
     }
 }
 
+/* Asks for 4x4 pixels of a tile, `skip` from its first one, c channels each. Inlined, for gcc takes
+ * a function that does nothing else for one without effect, and leaves it out. */
+DG_INLINE void dg_prefetch_tile(const dg_tiling *g, const real *x, int64_t t, int64_t skip,
+                                int64_t c)
+{
+    const dg_tile p = dg_tile_at(g, t);
+    const int64_t x0 = dg_max(p.x + skip, 0), x1 = dg_min(p.x + skip + DG_TILE, g->w);
+    const int64_t y0 = p.y + skip;
+    for (int64_t i = dg_max(y0, 0); i < dg_min(y0 + DG_TILE, g->h); i++)
+        for (int64_t j = x0; j < x1; j++)
+            for (int64_t k = 0; k < c; k += 64 / (int64_t)sizeof(real))
+                __builtin_prefetch(x + ((p.image * g->h + i) * g->w + j) * g->c + k, 0, 2);
+}
+
+/* (+)= G^T m G of n <= VEC_N output channels, to taps `tap` apart; m + more, unless that is NULL. */
+DG_INLINE void dg_gradient(const real *m, const real *more, int64_t plane, int n, int add, real *dw,
+                           int64_t tap)
+{
+    vec half[18], in[6], out[3];
+    DG_ROLLED
+    for (int j = 0; j < 6; j++) {
+        DG_UNROLL
+        for (int i = 0; i < 6; i++) {
+            in[i] = vec_load(m + (i * 6 + j) * plane);
+            if (more)
+                in[i] += vec_load(more + (i * 6 + j) * plane);
+        }
+        dg_line_gradient(in, out);
+        DG_UNROLL
+        for (int i = 0; i < 3; i++)
+            half[i * 6 + j] = out[i];
+    }
+    DG_ROLLED
+    for (int i = 0; i < 3; i++) {
+        dg_line_gradient(half + i * 6, out);
+        DG_UNROLL
+        for (int j = 0; j < 3; j++, dw += tap) {
+            vec sum = out[j];
+            if (add)
+                sum = dg_some(dw, n) + sum;
+            if (n == VEC_N)
+                vec_store(dw, sum);
+            else
+                vec_store_n(dw, n, sum);
+        }
+    }
+}
+
 #endif

@@ -211,13 +211,17 @@ DG_INLINE void moments(const block *b, int64_t j, const int vecs, int n)
     const int64_t step = b->step, even = b->places & ~(int64_t)1;
     const real *x = b->x + j;
     vec a[WIDE], o[WIDE], m[WIDE];
+    DG_UNROLL
     for (int k = 0; k < vecs; k++)
         a[k] = o[k] = vec_set1(0);
-    for (int64_t p = 0; p < even; p += 2)
+    for (int64_t p = 0; p < even; p += 2) {
+        DG_UNROLL
         for (int k = 0; k < vecs; k++) {
             a[k] += vec_load_n(x + p * step + k * VEC_N, n);
             o[k] += vec_load_n(x + (p + 1) * step + k * VEC_N, n);
         }
+    }
+    DG_UNROLL
     for (int k = 0; k < vecs; k++) {
         if (even < b->places)
             a[k] += vec_load_n(x + even * step + k * VEC_N, n);
@@ -225,11 +229,14 @@ DG_INLINE void moments(const block *b, int64_t j, const int vecs, int n)
         vec_store_n(b->first + j + k * VEC_N, n, m[k]);
         a[k] = o[k] = vec_set1(0);
     }
-    for (int64_t p = 0; p < even; p += 2)
+    for (int64_t p = 0; p < even; p += 2) {
+        DG_UNROLL
         for (int k = 0; k < vecs; k++) {
             squared(&a[k], x + p * step + k * VEC_N, m[k], n);
             squared(&o[k], x + (p + 1) * step + k * VEC_N, m[k], n);
         }
+    }
+    DG_UNROLL
     for (int k = 0; k < vecs; k++) {
         if (even < b->places)
             squared(&a[k], x + even * step + k * VEC_N, m[k], n);
@@ -243,16 +250,20 @@ DG_INLINE void products(const block *b, int64_t j, const int vecs, int n)
     const int64_t step = b->step, even = b->places & ~(int64_t)1;
     const real *x = b->x + j, *e = b->e + j;
     vec a[WIDE], o[WIDE], m[WIDE], au[WIDE], ou[WIDE];
+    DG_UNROLL
     for (int k = 0; k < vecs; k++) {
         a[k] = o[k] = au[k] = ou[k] = vec_set1(0);
         m[k] = vec_load_n(b->m + j + k * VEC_N, n);
     }
-    for (int64_t p = 0; p < even; p += 2)
+    for (int64_t p = 0; p < even; p += 2) {
+        DG_UNROLL
         for (int k = 0; k < vecs; k++) {
             int64_t at = p * step + k * VEC_N;
             weighed(&a[k], &au[k], x + at, e + at, m[k], n);
             weighed(&o[k], &ou[k], x + at + step, e + at + step, m[k], n);
         }
+    }
+    DG_UNROLL
     for (int k = 0; k < vecs; k++) {
         int64_t at = j + k * VEC_N, odd = even * step + k * VEC_N;
         if (even < b->places)
@@ -397,9 +408,11 @@ DG_INLINE void apply(const affine *f, int64_t j, int64_t at, int64_t end, int64_
                      const int vecs, int n, const int with)
 {
     factors by[WIDE];
+    DG_UNROLL
     for (int k = 0; k < vecs; k++)
         by[k] = find_factors(f, j + k * VEC_N, n);
-    for (at += j, end += j; at < end; at += step)
+    for (at += j, end += j; at < end; at += step) {
+        DG_UNROLL
         for (int k = 0; k < vecs; k++) {
             const int64_t i = at + k * VEC_N;
             const vec d = vec_load_n(f->x + i, n) - by[k].m;
@@ -410,6 +423,7 @@ DG_INLINE void apply(const affine *f, int64_t j, int64_t at, int64_t end, int64_
                 y = vec_fma(vec_fma(d, by[k].a, vec_load_n(f->e + i, n) - by[k].mean), by[k].b, y);
             vec_store_n(f->to + i, n, y);
         }
+    }
 }
 
 /* Channels j0 .. j1-1 of places from `at` to `end`. */

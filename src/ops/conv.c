@@ -7,7 +7,8 @@
  *     B^t eps: for W[r,s,c,k] the sum over n,i,j of x[...] eps[n,i,j,k]; for b the sum of eps
  *     dy = conv(dx, W) + conv(x, dW) + db
  *
- * The gradients of a large batch are sums of blocks of pictures (DG_SUM_ROWS in ops/op.h).
+ * The gradients of a large batch are sums of blocks of pictures (DG_SUM_ROWS in ops/op.h); that of
+ * W in a smaller one may be a sum in the domain of Winograd's transform.
  * x is 0 outside the picture. x [N,H,W,C], W [kh,kw,C/groups,channels], b [channels]; a series
  * x [N,T,C], W [k,C/groups,channels] is a picture of one row. */
 #include "ops/lines.h"
@@ -165,6 +166,12 @@ static dg_status shape(const dg_attrs *a, int n_in, const dg_shape in[], dg_shap
     return s;
 }
 
+/* The way of W's gradient through a transform's domain, NULL if it goes another. */
+static const dg_conv_sum_f32_portable *transformed(const dg_sizes *of, const dg_conv *s)
+{
+    return of->in[X].dim[0] > DG_SUM_ROWS ? NULL : dg_conv_sum_of(of->real, s);
+}
+
 /* Before the kernel's own scratch the tangent needs one picture of the result, and a sum over many
  * pictures a number for each element of W. */
 static void bytes(const dg_sizes *of, dg_bytes *bytes)
@@ -176,15 +183,18 @@ static void bytes(const dg_sizes *of, dg_bytes *bytes)
     size_t picture = picture_scratch(&s, element);
     size_t weight = of->in[X].dim[0] > DG_SUM_ROWS ? weight_scratch(&of->in[WEIGHT], element) : 0;
     bytes->scratch = (picture > weight ? picture : weight) + dg_conv_scratch(of->real, &s);
+    size_t own = transformed(of, &s) ? transformed(of, &s)->scratch(&s) : 0;
+    bytes->scratch = own > bytes->scratch ? own : bytes->scratch;
 }
 
 /* W's gradient, what its roundings lost, and the block under way; of b a pair. */
 static size_t sum(const dg_sizes *of, int input)
 {
     dg_conv s;
-    if (input == X || of->in[X].dim[0] <= DG_SUM_ROWS ||
-        !describe(of->attrs, of->in, of->exact, &s))
+    if (input == X || !describe(of->attrs, of->in, of->exact, &s))
         return 0;
+    if (of->in[X].dim[0] <= DG_SUM_ROWS)
+        return input == WEIGHT && transformed(of, &s) ? transformed(of, &s)->bytes(&s) : 0;
     return (size_t)dg_shape_count(&of->in[input]) * (input == WEIGHT ? 3 : 2) *
            dg_type_bytes(of->real);
 }
@@ -194,7 +204,9 @@ static int parts(const dg_sizes *of, int input)
     dg_conv s;
     if (!describe(of->attrs, of->in, of->exact, &s))
         return 1;
-    return input == WEIGHT ? dg_conv_parts(of->real, &s) : input == BIAS ? bias_parts(&s) : 1;
+    if (input == WEIGHT)
+        return transformed(of, &s) ? transformed(of, &s)->parts(&s) : dg_conv_parts(of->real, &s);
+    return input == BIAS ? bias_parts(&s) : 1;
 }
 
 /* Taps along an axis that fall into the picture, over all results: the others cost nothing. */
@@ -253,7 +265,8 @@ static const char *algorithm(const dg_sizes *of, int input, double *spared)
     *spared = 0;
     if (input >= BIAS || !describe(of->attrs, of->in, of->exact, &s))
         return NULL;
-    const char *name = name_of(&s, of->real, input);
+    const char *name = input == WEIGHT && transformed(of, &s) ? transformed(of, &s)->name
+                                                              : name_of(&s, of->real, input);
     int64_t h = input == X ? s.h : s.oh, w = input == X ? s.w : s.ow;
     int64_t tiles = (h + 3) / 4 * ((w + 3) / 4);
     if (strcmp(name, "winograd") == 0)
@@ -438,6 +451,19 @@ static void weight_sum(const dg_call *c, const dg_conv *s)
         sum_part(c, s, pass, part);
 }
 
+/* The way of W's gradient through a transform's domain, NULL if it goes another. */
+static const DG_T(dg_conv_sum) * transformed(const dg_call *c, const dg_conv *s)
+{
+    return c->in_shape[X].dim[0] > DG_SUM_ROWS ? NULL : DG_T(dg_conv_choose_sum)(s);
+}
+
+static void transformed_sum(const dg_call *c, const dg_conv *s)
+{
+    const DG_T(dg_conv_sum) *way = transformed(c, s);
+    for (int part = c->part; part < way->parts(s); part += c->parts)
+        way->run(s, part, c->in_shape[X].dim[0], c->in[X], c->eps[0], c->add, c->sum, c->scratch);
+}
+
 static void bias_gradient(const dg_call *c, const dg_conv *s)
 {
     real *sum = c->sum;
@@ -475,7 +501,9 @@ static dg_status adjoint(const dg_call *c)
     else if (c->delta[X])
         DG_T(dg_conv_choose_input)
     (&s)->run(&s, c->row0, c->row1, c->eps[0], c->in[WEIGHT], c->delta[X], c->scratch);
-    if (c->delta[WEIGHT] && c->sum)
+    if (c->delta[WEIGHT] && transformed(c, &s))
+        transformed_sum(c, &s);
+    else if (c->delta[WEIGHT] && c->sum)
         weight_sum(c, &s);
     else if (c->delta[WEIGHT])
         weight_gradient(c, &s);
@@ -513,9 +541,15 @@ static dg_status tangent(const dg_call *c)
 
 static dg_status finish(const dg_call *c)
 {
+    dg_conv s;
+    const DG_T(dg_conv_sum) *way = NULL;
     if (c->delta[BIAS])
         dg_finish_pair(c, BIAS);
-    if (c->delta[WEIGHT])
+    if (c->delta[WEIGHT] && describe(c->attrs, c->in_shape, c->exact, &s))
+        way = transformed(c, &s);
+    for (int part = c->part; way && part < way->parts(&s); part += c->parts)
+        way->finish(&s, part, c->sum, c->delta[WEIGHT]);
+    if (c->delta[WEIGHT] && !way)
         dg_finish_blocks(c, WEIGHT);
     return DG_OK;
 }

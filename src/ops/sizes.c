@@ -64,4 +64,9 @@ int dg_conv_parts(dg_type real, const dg_conv *s)
                           : dg_conv_choose_weight_f64_portable(s)->parts(s);
 }
 
+const dg_conv_sum_f32_portable *dg_conv_sum_of(dg_type real, const dg_conv *s)
+{
+    return real == DG_F32 ? dg_conv_choose_sum_f32_portable(s) : NULL;
+}
+
 #endif

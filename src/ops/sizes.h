@@ -28,5 +28,7 @@ int dg_linear_parts(dg_type real, int64_t rows, int64_t in, int64_t out);
 
 size_t dg_conv_scratch(dg_type real, const dg_conv *s);
 int dg_conv_parts(dg_type real, const dg_conv *s);
+/* NULL: there is none. */
+const dg_conv_sum_f32_portable *dg_conv_sum_of(dg_type real, const dg_conv *s);
 
 #endif

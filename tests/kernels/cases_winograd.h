@@ -4,6 +4,7 @@
 extern const DG_T(dg_conv_forward) DG_T(dg_conv_winograd_forward);
 extern const DG_T(dg_conv_input) DG_T(dg_conv_winograd_input);
 extern const DG_T(dg_conv_weight) DG_T(dg_conv_winograd_weight);
+extern const DG_T(dg_conv_sum) DG_T(dg_conv_winograd_sum);
 
 static real *DG_T(spread)(int64_t n)
 {
@@ -97,6 +98,49 @@ static uint64_t DG_T(winograd_passes)(const dg_conv *s, int64_t images)
     return bits;
 }
 
+/* dw by sums in the transform's domain: all images in one call, and some at a time; a gradient in
+ * between changes nothing. */
+static uint64_t DG_T(winograd_sum)(const dg_conv *s, int64_t images)
+{
+    const DG_T(dg_conv_sum) *h = &DG_T(dg_conv_winograd_sum);
+    const int64_t nx = s->h * s->w * s->c, ny = s->oh * s->ow * s->k, nw = 9 * s->c * s->k;
+    real *x = DG_T(spread)(images * nx), *w = DG_T(spread)(nw), *dy = DG_T(spread)(images * ny);
+    real *dw = take(nw * 8), *more = take(nw * 8);
+    real *sum = take((int64_t)h->bytes(s)), *other = take((int64_t)h->bytes(s));
+    double *wy = take(images * ny * 8), *wdx = take(images * nx * 8), *wdw = take(nw * 8);
+    void *scratch = take((int64_t)h->scratch(s));
+    memset(wdx, 0, (size_t)(images * nx * 8));
+    memset(wdw, 0, (size_t)(nw * 8));
+    DG_T(define)(s, images, x, w, NULL, dy, wy, wdx, wdw);
+    for (int p = h->parts(s); p-- > 0;) {
+        h->run(s, p, images, x, dy, 0, sum, scratch);
+        h->finish(s, p, sum, dw);
+        for (int64_t i = 0, n; i < images || i == 0; i += n) {
+            n = between(images > 0, images - i);
+            h->run(s, p, n, x + i * nx, dy + i * ny, i > 0, other, scratch);
+            h->finish(s, p, other, more);
+            if (n == images)
+                break;
+        }
+    }
+    assert_memory_equal(dw, more, (size_t)nw * sizeof(real));
+    DG_T(near)(s, "dw by sums", nw, dw, wdw);
+    const uint64_t bits = hash(5, dw, (size_t)nw * sizeof(real));
+    free(x), free(w), free(dy), free(dw), free(more), free(sum), free(other);
+    free(wy), free(wdx), free(wdw), free(scratch);
+    return bits;
+}
+
+/* One block of several images or none, and several of one image; from no image to many. */
+static uint64_t DG_T(winograd_sums)(void)
+{
+    static const int64_t channels[] = {16, 17, 33, 64, 70};
+    const int64_t c = channels[draw() % 5], k = channels[draw() % 5];
+    const int64_t side = between(0, 9) ? between(3, 9) : 36;
+    const dg_conv s = plain_window(side, side + between(0, 3), c, k, 1, 1, 1, 1);
+    return DG_T(winograd_sum)(&s, side > 9 ? 2 : between(0, 40));
+}
+
 static uint64_t DG_T(winograd_odd)(void)
 {
     static const int64_t channels[] = {16, 17, 31, 33, 64, 100};
@@ -150,8 +194,10 @@ static uint64_t DG_T(winograd_choice)(void)
     const int all = sizeof(real) == 4 ? 7 : 0, some = all & 3;
     dg_conv s = plain_window(14, 14, 32, 64, 1, 1, 1, 1);
     assert_int_equal(DG_T(chosen)(&s), all);
+    assert_int_equal(DG_T(dg_conv_choose_sum)(&s) != NULL, sizeof(real) == 4);
     s.exact = 1;
     assert_int_equal(DG_T(chosen)(&s), 0);
+    assert_null(DG_T(dg_conv_choose_sum)(&s));
     s.exact = 0;
     s.stride_x = 2;
     assert_int_equal(DG_T(chosen)(&s), 0);

@@ -34,12 +34,12 @@ int main(void)
 {
     static each_test odd = {DG_EACH(winograd_odd), 1, 30};
     static each_test large = {DG_EACH(winograd_large), 3, 3};
+    static each_test sums = {DG_EACH(winograd_sums), 1, 12};
     static each_test none = {DG_EACH(winograd_none), 1, 1};
     static each_test choice = {DG_EACH(winograd_choice), 1, 1};
     const struct CMUnitTest tests[] = {
-        {"odd", run_each, NULL, NULL, &odd},
-        {"large", run_each, NULL, NULL, &large},
-        {"none", run_each, NULL, NULL, &none},
+        {"odd", run_each, NULL, NULL, &odd},       {"large", run_each, NULL, NULL, &large},
+        {"sums", run_each, NULL, NULL, &sums},     {"none", run_each, NULL, NULL, &none},
         {"choice", run_each, NULL, NULL, &choice},
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
