@@ -38,8 +38,8 @@
  *   sequences of operations; the products' sums over channels are chains cut as above. In a weight
  *   gradient a block is at most 64 tiles of an image, its sum a chain from 0, its 3x3 added to dw
  *   as above; or (dg_conv_sum) its products are added to planes, and a block may be that of several
- *   images, counted from the first one. The error is 2 to 3 times that of the order above; a value
- *   that is not finite spoils all 16 results of a tile that reads it.
+ *   images, counted from the first one. The error is 2 to 3 times that of the order above (2 to 4
+ *   in dg_conv_sum); a value that is not finite spoils all 16 results of a tile that reads it.
  * - Sums along a row, in double: element i goes to lane i % 16, lanes are added by the tree of
  *   base/vec.h. Dot products and squares: the same in their type.
  * - Sums of columns: one chain of additions in the order of rows. */

@@ -45,7 +45,7 @@ typedef struct dg_onnx {
     const char **sources;  /* names of the file's tensors */
     int nodes, statements; /* of the file; of the model */
     int transposes, naive; /* that were written; a transpose before and after each spatial node */
-    int folded; /* batch norms that the exporter made part of other nodes */
+    int folded;            /* batch norms that the exporter made part of other nodes */
     int batchnorms, untied, twins; /* twins: tensors in several roles that stay tied */
     void *inside;
 } dg_onnx;

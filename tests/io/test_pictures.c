@@ -470,14 +470,14 @@ static void test_strange_folders(void **state)
     dg_dataset_free(d);
     remove(path);
     put("p/loose.png", 4, 4, 7);
-    d = fill("images", 1, "p", NULL, &(dg_attr){.name = "memory", .number = one, .count = 1},
-             &why);
+    d = fill("images", 1, "p", NULL, &(dg_attr){.name = "memory", .number = one, .count = 1}, &why);
     rows_are(d, "x", 3, (float[]){20, 30, 10});
     assert_non_null(
         strstr(said, "p: 1 picture beside its sub-folders has no class and is left out"));
     dg_dataset_free(d);
     assert_int_equal(symlink("..", io_path(folder, "p/b/up", path)), 0);
-    d = fill("images", 2, "p", NULL, &(dg_attr){.name = "memory", .number = four, .count = 1}, &why);
+    d = fill("images", 2, "p", NULL, &(dg_attr){.name = "memory", .number = four, .count = 1},
+             &why);
     assert_int_equal(why.code, DG_EDATA);
     assert_non_null(strstr(why.text, "this leads back to "));
     dg_dataset_free(d);
