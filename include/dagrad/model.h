@@ -66,7 +66,8 @@ typedef struct {
     void (*log)(void *user, const char *line); /* remarks; NULL: silence */
     void *user;
     /* How a file of weights is read, here and by dg_train. layout: "dagrad" or "pytorch", a state
-     * dict; NULL: the file tells. map: "OLD=NEW", a module of PyTorch and a node ("*": any text). */
+     * dict; NULL: the file tells. map: "OLD=NEW", a module of PyTorch and a node ("*": any
+     * text). */
     const char *layout;
     const char *const *map;
     int n_map;

@@ -167,7 +167,8 @@ static void follow(watchers *w)
 }
 
 /* Until the run is there nothing is to be saved, and a signal ends the program whatever it waits
- * for, as for the checkpoint of a run that goes on. A folder for TensorBoard that cannot be made is a failure before step 1. */
+ * for, as for the checkpoint of a run that goes on. A folder for TensorBoard that cannot be made is
+ * a failure before step 1. */
 static dg_status progress(void *user, const dg_training *now, dg_diag *why)
 {
     watchers *w = user;

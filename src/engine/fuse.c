@@ -180,8 +180,8 @@ static void hold(dg_fuser *f, int32_t k)
 
 /* ---- Cuts inside a row ----------------------------------------------------------------------- */
 
-/* How the results of an item, or all deltas that it makes, may be cut: *grain of *inner positions of
- * axis 1. 0: they may not. */
+/* How the results of an item, or all deltas that it makes, may be cut: *grain of *inner positions
+ * of axis 1. 0: they may not. */
 static int find_cut(const dg_fuser *f, const dg_item *it, const dg_sizes *of, int64_t *inner,
                     int64_t *grain)
 {

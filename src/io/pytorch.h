@@ -4,9 +4,9 @@
  * Which tensor is which parameter stands in one table, in io/pytorch_table.c. A module of PyTorch
  * and a node of the graph belong together if the module has just the tensors, by name and shape,
  * that the table gives for the node. Several alike are told apart by what the caller says, by equal
- * names, then by their order: that of the note "order" or of the file if it is not sorted (PyTorch's
- * writer sorts by name, and loses the order of the net), else that of numbers in their names.
- * Whatever remains is refused, never guessed. */
+ * names, then by their order: that of the note "order" or of the file if it is not sorted
+ * (PyTorch's writer sorts by name, and loses the order of the net), else that of numbers in their
+ * names. Whatever remains is refused, never guessed. */
 #ifndef DG_IO_PYTORCH_H
 #define DG_IO_PYTORCH_H
 
@@ -24,8 +24,8 @@ typedef struct dg_weights_as {
 /* The note with which a checkpoint keeps the names of PyTorch's modules: lines "NODE=PREFIX". */
 extern const char dg_pytorch_note[];
 
-/* 1: c is a state dict; 0: it has the names of a graph; -1: neither is sure, or as is not valid, and
- * why says so. */
+/* 1: c is a state dict; 0: it has the names of a graph; -1: neither is sure, or `as` is not valid,
+ * and why says so. */
 int dg_pytorch_told(const dg_graph *g, const dg_checkpoint *c, const dg_weights_as *as,
                     dg_diag *why);
 

@@ -151,7 +151,8 @@ typedef struct {
 
 /* The same gradient by way of a sum in the domain of a transform, `bytes` of it, that goes through
  * the batch: `run` adds images to one part of it (add 0: it begins with them); `finish` makes that
- * part of dw of it, and leaves it as it is. Bits do not depend on how images are given in calls that follow one another. */
+ * part of dw of it, and leaves it as it is. Bits do not depend on how images are given in calls
+ * that follow one another. */
 typedef struct {
     const char *name;
     void (*run)(const dg_conv *s, int part, int64_t images, const real *x, const real *dy, int add,

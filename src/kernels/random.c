@@ -1,5 +1,5 @@
-/* Uniform numbers of a stream (contract: kernels/kernels.h): those of base/philox.h, LANES blocks of
- * Philox side by side. */
+/* Uniform numbers of a stream (contract: kernels/kernels.h): those of base/philox.h, LANES blocks
+ * of Philox side by side. */
 #include "base/philox.h"
 #include "kernels/kernels.h"
 

@@ -244,7 +244,7 @@ DG_INLINE void dg_prefetch_tile(const dg_tiling *g, const real *x, int64_t t, in
                 __builtin_prefetch(x + ((p.image * g->h + i) * g->w + j) * g->c + k, 0, 2);
 }
 
-/* (+)= G^T m G of n <= VEC_N output channels, to taps `tap` apart; m + more, unless that is NULL. */
+/* (+)= G^T m G of n <= VEC_N output channels, to taps `tap` apart; m + more, if that is given. */
 DG_INLINE void dg_gradient(const real *m, const real *more, int64_t plane, int n, int add, real *dw,
                            int64_t tap)
 {

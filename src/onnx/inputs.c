@@ -29,8 +29,8 @@ static bool names_batch(const char *free)
     return false;
 }
 
-/* The name of the batch: of a free axis that is called so, else of the first free axis 0, NULL: none
- * is free. *fixed: what the file fixes it to, where all inputs agree; 0: they do not. */
+/* The name of the batch: of a free axis that is called so, else of the first free axis 0; NULL:
+ * none is free. *fixed: what the file fixes it to, where all inputs agree; 0: they do not. */
 static const char *find_batch(const dg_onnx_graph *g, int64_t *fixed)
 {
     const char *name = NULL, *called = NULL;

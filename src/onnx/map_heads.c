@@ -1,6 +1,7 @@
-/* Attention in pieces, softmax(scale q k^t + mask) v, as one node. It is found from its last product
- * by where the elements of its operands lie: heads are atoms, whatever reshapes and transposes the
- * exporter cut them by. What is not seen to be attention stays products and a softmax. */
+/* Attention in pieces, softmax(scale q k^t + mask) v, as one node. It is found from its last
+ * product by where the elements of its operands lie: heads are atoms, whatever reshapes and
+ * transposes the exporter cut them by. What is not seen to be attention stays products and a
+ * softmax. */
 #include "onnx/map.h"
 
 #include "graph/graph.h"

@@ -188,7 +188,7 @@ static void results_that_nobody_reads_do_not_vanish(void **state)
     free(report);
 }
 
-/* A text that cannot be read is what is told, not that the size that it would have given is missing. */
+/* A text that cannot be read is what is told, not that the size it would have given is missing. */
 static void a_size_of_data(void **state)
 {
     (void)state;

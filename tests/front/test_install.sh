@@ -18,8 +18,8 @@ mv "$folder/there" "$prefix"
 pc=$(find "$prefix" -name dagrad.pc)
 library=$(dirname "$(find "$prefix" -name libdagrad.a)")
 for file in bin/dagrad include/dagrad/dagrad.h share/man/man1/dagrad.1 \
-    share/man/man1/dagrad-train.1 share/bash-completion/completions/dagrad share/zsh/site-functions/_dagrad \
-    share/fish/vendor_completions.d/dagrad.fish; do
+    share/man/man1/dagrad-train.1 share/bash-completion/completions/dagrad \
+    share/zsh/site-functions/_dagrad share/fish/vendor_completions.d/dagrad.fish; do
     [ -e "$prefix/$file" ] || { echo "not installed: $file" && exit 1; }
 done
 export PKG_CONFIG_PATH=${pc%/*} LC_ALL=C

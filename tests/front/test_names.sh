@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What other storeys must know of a node or an attribute is a flag or a member of its type, so that
-# a user's node can have it too: nobody compares a name with the name of a built-in node or attribute.
+# a user's node can have it too: nobody compares a name with that of a built-in node or attribute.
 # The language's own tables (src/lang), the nodes themselves (src/ops) and ONNX's operators
 # (src/onnx) name nodes.
 set -u

@@ -251,7 +251,7 @@ static void test_remedies(void **state)
     holds("full name\nJohn P Smith\nJane Q Doe\n", words, 2, 1, (double[]){1, 0});
 }
 
-/* Numbers as words are of one class where they are equal, and of two where a double is not enough. */
+/* Numbers as words are of one class where they are equal, of two where a double is not enough. */
 static void test_long_numbers(void **state)
 {
     (void)state;

@@ -3,8 +3,8 @@
  * PaddleOCR (Apache-2.0), the others were exported by PyTorch; chargpt17 has attention, gelu and
  * masks taken apart, chargpt23 has them as operators; pitch is Spotify's Basic Pitch (Apache-2.0),
  * written by tf2onnx. Its vectors are f32, and its logarithm amplifies what f32 rounds: PyTorch in
- * f32 is 1.0e-2 off, at the bias before it. Five of its parameters are fixed filters, which the file
- * does not tell from trained ones. */
+ * f32 is 1.0e-2 off, at the bias before it. Five of its parameters are fixed filters, which the
+ * file does not tell from trained ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

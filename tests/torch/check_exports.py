@@ -4,10 +4,11 @@
     check_exports.py PROGRAM
 
 Ten nets, both exporters, by default and as docs/pytorch.md advises. `dagrad convert` reads a file
-or refuses it with a reason. Of one that is read `dagrad grad` must give, in f64, the outputs and the
-gradients of loss, inputs and parameters that autograd gives the module in its eval mode. A trained
-tensor of the file is found among the module's parameters by its numbers, in any order. Where a
-parameter is found nowhere, since the exporter folded or merged some, `convert` must have said so. Exit 77 where PyTorch or ONNX is not installed.
+or refuses it with a reason. Of one that is read `dagrad grad` must give, in f64, the outputs and
+the gradients of loss, inputs and parameters that autograd gives the module in its eval mode. A
+trained tensor of the file is found among the module's parameters by its numbers, in any order.
+Where a parameter is found nowhere, since the exporter folded or merged some, `convert` must have
+said so. Exit 77 where PyTorch or ONNX is not installed.
 """
 import contextlib
 import io
