@@ -26,7 +26,7 @@ static dg_status bind_delta(dg_program *p, const dg_plan *q, dg_item *it)
 
 static dg_status bind_square(dg_program *p, dg_plan *q, dg_item *it)
 {
-    if (!p->options.measure || it->node == DG_NONE || it->kind == ITEM_TANGENT)
+    if (!p->options.measure || (it->kind != ITEM_FORWARD && it->kind != ITEM_ADJOINT))
         return DG_OK;
     int64_t rows = it->rows ? q->batch : 1;
     it->square =
