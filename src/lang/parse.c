@@ -291,8 +291,11 @@ static dg_expr *call(parser *p, dg_span name, dg_expr *piped)
 static dg_expr *number(parser *p)
 {
     dg_expr *e = make(p, DG_EXPR_NUMBER, span_of(take(p)));
-    if (!dg_read_f64(text_of(p, e->span), &e->number))
+    const char *text = text_of(p, e->span);
+    if (!dg_read_f64(text, &e->number))
         fail(p, e->span, NULL, "this is not a number");
+    else if (e->number == 0 && strcspn(text, "123456789") < strcspn(text, "eE"))
+        fail(p, e->span, "write 0, or 1e-300", "this number is too small: it would be 0");
     else if (!isfinite(e->number))
         fail(p, e->span, NULL, "this number is too large");
     return e;
