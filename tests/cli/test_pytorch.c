@@ -112,7 +112,8 @@ static void test_names(void **state)
 static void test_pickles(void **state)
 {
     (void)state;
-    cli_write("w.pt", "PK\3\4\0\0\0\0\0\0archive/data.pkl\0\0\0\0", 32);
+    static const char zip[] = "PK\3\4\0\0\0\0\0\0archive/data.pkl\0\0\0\0";
+    cli_write("w.pt", zip, sizeof zip);
     expect("grad m.dag --weights w.pt", 3, "safetensors.torch.save_file(torch.load(IN");
 }
 
