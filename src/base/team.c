@@ -230,18 +230,23 @@ static bool is_child(const dg_team *team)
     return team->threads > 1 && team->forks != atomic_load(&forks_seen);
 }
 
-static bool start_threads(dg_team *team)
+int dg_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
-    /* Signals are for the program's own threads. */
     sigset_t all, found;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &found);
+    int failed = pthread_create(thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &found, NULL);
+    return failed;
+}
+
+static bool start_threads(dg_team *team)
+{
     for (member *m = team->members; team->started < team->threads - 1; m++, team->started++) {
         *m = (member){.team = team, .number = team->started + 1};
-        if (pthread_create(&m->thread, NULL, live, m) != 0)
+        if (dg_thread_start(&m->thread, live, m) != 0)
             break;
     }
-    pthread_sigmask(SIG_SETMASK, &found, NULL);
     return team->started == team->threads - 1;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include <dagrad/status.h>
+#include <pthread.h>
 #include <stdint.h>
 
 typedef struct dg_team dg_team;
@@ -44,6 +45,10 @@ void dg_team_barrier(dg_team *team);
  * thread-th of equal parts in order, so that what it touched in another segment is still in its
  * cache; then it helps the others: which thread gets which task varies from run to run. */
 int64_t dg_team_next(dg_team *team, int thread, int64_t count);
+
+/* Starts a thread as those of a team are: signals are for the program's own threads. 0, or what
+ * pthread_create says. */
+int dg_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
 /* The number of processors that this process may use, at least 1. */
 int dg_team_processors(void);

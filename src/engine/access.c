@@ -23,6 +23,14 @@ static dg_status refuse_null(dg_program *p, const dg_tensor *t)
     return t ? p->diag.code : dg_program_fail(p, NULL, DG_EUSAGE, "a tensor without data");
 }
 
+static dg_status check_bytes(dg_program *p, dg_value v, size_t needed, size_t given)
+{
+    return given >= needed
+               ? DG_OK
+               : dg_program_fail(p, NULL, DG_EUSAGE, "'%s' needs %zu bytes, %zu were given",
+                                 name_of(p, v), needed, given);
+}
+
 /* Its type is one, and its memory as large as its shape says. */
 static dg_status check_tensor(dg_program *p, dg_value v, const dg_tensor *t)
 {
@@ -30,10 +38,7 @@ static dg_status check_tensor(dg_program *p, dg_value v, const dg_tensor *t)
     if (dg_type_bytes(t->type) == 0)
         return dg_program_fail(p, NULL, DG_EUSAGE, "'%s' was given a type that is none",
                                name_of(p, v));
-    return t->bytes >= bytes
-               ? DG_OK
-               : dg_program_fail(p, NULL, DG_EUSAGE, "'%s' needs %zu bytes, %zu were given",
-                                 name_of(p, v), bytes, t->bytes);
+    return check_bytes(p, v, bytes, t->bytes);
 }
 
 /* The plan whose shape of v is that of t; NULL: none, and the program has failed. */
@@ -339,9 +344,8 @@ dg_status dg_get(dg_program *p, dg_value v, dg_part what, dg_tensor *t)
         t->bytes = bytes;
         return DG_OK;
     }
-    if (t->bytes < bytes)
-        return dg_program_fail(p, NULL, DG_EUSAGE, "'%s' needs %zu bytes, %zu were given",
-                               name_of(p, v), bytes, t->bytes);
+    if (check_bytes(p, v, bytes, t->bytes) != DG_OK)
+        return p->diag.code;
     t->bytes = bytes;
     int32_t slot = readable(p, q, v, what);
     if (slot != DG_NONE)

@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "base/team.h"
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,16 +207,11 @@ static dg_status make_batches(dg_ahead *h, dg_diag *why)
     return s;
 }
 
-/* Signals are for the program's own threads. */
 static void start_readers(dg_ahead *h)
 {
-    sigset_t all, found;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &found);
     for (int i = 1; i < h->n_readers; i++, h->started++)
-        if (pthread_create(&h->reader[i].thread, NULL, live, &h->reader[i]) != 0)
+        if (dg_thread_start(&h->reader[i].thread, live, &h->reader[i]) != 0)
             break;
-    pthread_sigmask(SIG_SETMASK, &found, NULL);
 }
 
 static dg_status make_readers(dg_ahead *h, int training, dg_diag *why)

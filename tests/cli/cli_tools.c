@@ -2,11 +2,15 @@
 #include "cli/cli_tools.h"
 #include "base/text.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static char folder[] = "/tmp/dagrad-cli-XXXXXX";
 
@@ -81,4 +85,13 @@ int cli_run(const char *arguments)
               arguments, strchr(arguments, '<') ? "" : " </dev/null");
     int status = system(command);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void cli_expect(const char *arguments, int code, const char *file, const char *expected)
+{
+    int got = cli_run(arguments);
+    char *text = cli_read(file, NULL);
+    if (got != code || !strstr(text, expected))
+        fail_msg("dagrad %s: exit %d, '%s' is not in: %s", arguments, got, expected, text);
+    free(text);
 }

@@ -22,4 +22,8 @@ char *cli_read(const char *name, size_t *size);
  * standard output and error are in the files "out" and "err" of the folder. */
 int cli_run(const char *arguments);
 
+/* Runs, and fails the test unless it ends with this code and the text is in the file "out" or
+ * "err". */
+void cli_expect(const char *arguments, int code, const char *file, const char *expected);
+
 #endif

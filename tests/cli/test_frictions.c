@@ -38,22 +38,12 @@ static int set_up(void **state)
     return 0;
 }
 
-/* Runs, and looks for a text in what it says (file "err" or "out"). */
-static void says(const char *arguments, int code, const char *file, const char *expected)
-{
-    int got = cli_run(arguments);
-    char *text = cli_read(file, NULL);
-    if (got != code || !strstr(text, expected))
-        fail_msg("dagrad %s: exit %d, '%s' is not in: %s", arguments, got, expected, text);
-    free(text);
-}
-
 static void a_part_of_a_key_is_hinted_at(void **state)
 {
     (void)state;
-    says("show m.dag --set rate=1e-3", 2, "err", "did you mean 'optimizer.rate'?");
-    says("show m.dag --set warmup=3", 2, "err", "did you mean 'schedule.warmup'?");
-    says("show m.dag --set bach=3", 2, "err", "did you mean 'batch'?");
+    cli_expect("show m.dag --set rate=1e-3", 2, "err", "did you mean 'optimizer.rate'?");
+    cli_expect("show m.dag --set warmup=3", 2, "err", "did you mean 'schedule.warmup'?");
+    cli_expect("show m.dag --set bach=3", 2, "err", "did you mean 'batch'?");
 }
 
 static void ranges_are_the_same_everywhere(void **state)
@@ -63,17 +53,17 @@ static void ranges_are_the_same_everywhere(void **state)
     for (size_t i = 0; i < sizeof optimizers / sizeof *optimizers; i++) {
         char line[128];
         snprintf(line, sizeof line, "nodes %s", optimizers[i]);
-        says(line, 0, "out", "a number, 1e-30 to 1000000");
+        cli_expect(line, 0, "out", "a number, 1e-30 to 1000000");
         snprintf(line, sizeof line, "show m.dag --set 'optimizer=%s(0)'", optimizers[i]);
-        says(line, 2, "err", "is 0, it takes 1e-30 to 1000000");
+        cli_expect(line, 2, "err", "is 0, it takes 1e-30 to 1000000");
     }
 }
 
 static void a_warmup_that_never_ends_is_told(void **state)
 {
     (void)state;
-    says("train m.dag --out w --set schedule.warmup=4", 0, "err",
-         "warmup is 4, the run has 4 steps");
+    cli_expect("train m.dag --out w --set schedule.warmup=4", 0, "err",
+               "warmup is 4, the run has 4 steps");
     assert_int_equal(cli_run("train m.dag --out v --set schedule.warmup=3"), 0);
     char *err = cli_read("err", NULL);
     assert_null(strstr(err, "warmup"));
@@ -90,8 +80,8 @@ static void help_of_a_command(void **state)
     assert_string_equal(page, same);
     free(page);
     free(same);
-    says("help", 0, "out", "dagrad train");
-    says("help trian", 2, "err", "did you mean 'train'?");
+    cli_expect("help", 0, "out", "dagrad train");
+    cli_expect("help trian", 2, "err", "did you mean 'train'?");
 }
 
 static void a_batch_has_rows(void **state)
@@ -101,7 +91,7 @@ static void a_batch_has_rows(void **state)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         char line[64];
         snprintf(line, sizeof line, "%s m.dag --batch 0", commands[i]);
-        says(line, 2, "err", "takes 1");
+        cli_expect(line, 2, "err", "takes 1");
     }
 }
 
@@ -114,7 +104,7 @@ static void where_a_parameter_comes_from(void **state)
                                  "output y\n";
     cli_write("w.csv", "1,2\n3,4\n", 8);
     cli_write("loaded.dag", loaded, sizeof loaded - 1);
-    says("show loaded.dag", 0, "out", "csv(\"w.csv\")");
+    cli_expect("show loaded.dag", 0, "out", "csv(\"w.csv\")");
 }
 
 static void standardize_names_the_column(void **state)
@@ -129,8 +119,8 @@ static void standardize_names_the_column(void **state)
     memmove(data + 9, data + 5, strlen(data + 5) + 1);
     memcpy(data, "large.csv", 9);
     cli_write("large.dag", text, (size_t)n + 8);
-    says("train large.dag --out l", 3, "err",
-         "standardize of 'x': mean or deviation of its column 'q' is too large");
+    cli_expect("train large.dag --out l", 3, "err",
+               "standardize of 'x': mean or deviation of its column 'q' is too large");
 }
 
 /* "0.00853553391": nine digits, at most as many zeros before them as the C library writes. */
@@ -153,8 +143,8 @@ static void weights_of_another_run_are_told(void **state)
     (void)state;
     assert_int_equal(cli_run("train m.dag --out one --quiet"), 0);
     assert_int_equal(cli_run("train m.dag --out two --quiet --seed 2"), 0);
-    says("eval two --weights one/last.safetensors", 0, "err",
-         "one/last.safetensors holds the weights of another run (");
+    cli_expect("eval two --weights one/last.safetensors", 0, "err",
+               "one/last.safetensors holds the weights of another run (");
     static const char *const own[] = {"eval two --weights two/last.safetensors",
                                       "eval two --weights last", "eval two"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
@@ -182,7 +172,7 @@ static void results_that_nobody_reads_do_not_vanish(void **state)
                                "train { steps = 4; optimizer = sgd(0.01) }\n";
     cli_write_text("lstm.dag", text);
     assert_int_equal(cli_run("train lstm.dag --out states --quiet"), 0);
-    says("show states --gradients", 0, "out", "no error vector is below 1e-6");
+    cli_expect("show states --gradients", 0, "out", "no error vector is below 1e-6");
     char *report = cli_read("states/report.html", NULL);
     assert_null(strstr(report, "the error vector vanishes"));
     free(report);
@@ -233,8 +223,8 @@ static void predict_takes_one_file_for_all_inputs(void **state)
     assert_int_equal(cli_run("predict both --input s.csv --with q"), 0);
     char *alone = cli_read("out", NULL);
     assert_string_equal(named, alone);
-    says("predict both --input - <s.csv", 2, "err", "standard input is read for one input");
-    says("predict both --input x", 2, "err", "it takes NAME=FILE");
+    cli_expect("predict both --input - <s.csv", 2, "err", "standard input is read for one input");
+    cli_expect("predict both --input x", 2, "err", "it takes NAME=FILE");
     free(err);
     free(named);
     free(alone);

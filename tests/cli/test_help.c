@@ -172,31 +172,22 @@ static void commands_and_options(void **state)
     assert_true(n > 100);
 }
 
-static void says(const char *arguments, int code, const char *file, const char *expected)
-{
-    int got = cli_run(arguments);
-    char *text = cli_read(file, NULL);
-    if (got != code || !strstr(text, expected))
-        fail_msg("dagrad %s: exit %d, '%s' is not in: %s", arguments, got, expected, text);
-    free(text);
-}
-
 static void pages_say_what_is_asked(void **state)
 {
     (void)state;
-    says("help mse", 0, "out", "rho = ||a - b||^2\n  eps = 2 (b - a)\n");
-    says("nodes linear", 0, "out", "true or false, or a value of the graph");
-    says("help tanh", 0, "out", "A^t eps = (1 - x^2) eps");
-    says("help losses", 0, "out", "eps = softmax(z) - a");
-    says("help bias_init", 0, "out", "an initialiser");
-    says("help f64", 0, "out", "precision=f64");
-    says("help threads", 0, "out", "dagrad train --threads N");
-    says("help padding", 0, "out", "conv_transpose");
-    says("help --threads", 0, "out", "dagrad train --threads N");
-    says("help trian", 2, "err", "did you mean 'train'?");
-    says("help lin", 2, "err", "dagrad help lists what there is");
-    says("nodes momentm", 2, "err", "did you mean 'momentum'?");
-    says("help conv relu", 2, "err", "'relu' is one word too many");
+    cli_expect("help mse", 0, "out", "rho = ||a - b||^2\n  eps = 2 (b - a)\n");
+    cli_expect("nodes linear", 0, "out", "true or false, or a value of the graph");
+    cli_expect("help tanh", 0, "out", "A^t eps = (1 - x^2) eps");
+    cli_expect("help losses", 0, "out", "eps = softmax(z) - a");
+    cli_expect("help bias_init", 0, "out", "an initialiser");
+    cli_expect("help f64", 0, "out", "precision=f64");
+    cli_expect("help threads", 0, "out", "dagrad train --threads N");
+    cli_expect("help padding", 0, "out", "conv_transpose");
+    cli_expect("help --threads", 0, "out", "dagrad train --threads N");
+    cli_expect("help trian", 2, "err", "did you mean 'train'?");
+    cli_expect("help lin", 2, "err", "dagrad help lists what there is");
+    cli_expect("nodes momentm", 2, "err", "did you mean 'momentum'?");
+    cli_expect("help conv relu", 2, "err", "'relu' is one word too many");
 }
 
 int main(void)

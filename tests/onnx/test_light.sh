@@ -5,11 +5,7 @@ set -u
 [ "${DAGRAD_LONGTEST:-}" ] || { echo "SKIP: runs where DAGRAD_LONGTEST is set" && exit 77; }
 [ -x "$DAGRAD_PROGRAM" ] || { echo "SKIP: needs the program" && exit 77; }
 source=$PWD
-for python in "${DAGRAD_PYTHON:-python3}" "$source/build/peers/bin/python"; do
-    "$python" -c 'import numpy, onnx, onnxruntime' 2>/dev/null && break
-    python=
-done
-[ "$python" ] || { echo "SKIP: needs the Python packages onnx and onnxruntime" && exit 77; }
+. tests/onnx/python.sh
 package=$("$python" -c 'import onnx, os; print(os.path.dirname(onnx.__file__))')
 nets=$package/backend/test/data/light
 ls "$nets"/*.onnx >/dev/null 2>&1 ||

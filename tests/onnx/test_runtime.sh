@@ -4,11 +4,7 @@
 set -u
 [ -x "$DAGRAD_PROGRAM" ] || { echo "SKIP: needs the program" && exit 77; }
 source=$PWD
-for python in "${DAGRAD_PYTHON:-python3}" "$source/build/peers/bin/python"; do
-    "$python" -c 'import numpy, onnx, onnxruntime' 2>/dev/null && break
-    python=
-done
-[ "$python" ] || { echo "SKIP: needs the Python packages onnx and onnxruntime" && exit 77; }
+. tests/onnx/python.sh
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1

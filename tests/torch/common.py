@@ -17,24 +17,20 @@ LIMIT = 1e-10  # of the norm of each tensor
 
 
 def write_safetensors(path, tensors):
-    header, at, data = {}, 0, b""
-    for name, x in tensors.items():
-        raw = x.detach().contiguous().numpy().tobytes()
-        header[name] = {"dtype": "F64", "shape": list(x.shape), "data_offsets": [at, at + len(raw)]}
-        data += raw
-        at += len(raw)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + data)
+    write_in_order(path, tensors, {})
 
 
 def write_state_dict(path, state, **notes):
     """As safetensors.torch.save_file does: by the size of elements, then by name."""
+    names = sorted(state, key=lambda k: (-state[k].element_size(), k))
+    write_in_order(path, {name: state[name] for name in names}, notes)
+
+
+def write_in_order(path, tensors, notes):
     types = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.int64: "I64"}
     header, at, data = {"__metadata__": notes} if notes else {}, 0, b""
-    for name in sorted(state, key=lambda k: (-state[k].element_size(), k)):
-        x = state[name].detach().contiguous()
+    for name, x in tensors.items():
+        x = x.detach().contiguous()
         raw = x.numpy().tobytes()
         header[name] = {"dtype": types[x.dtype], "shape": list(x.shape),
                         "data_offsets": [at, at + len(raw)]}
