@@ -183,7 +183,8 @@ static void bytes(const dg_sizes *of, dg_bytes *bytes)
     size_t picture = picture_scratch(&s, element);
     size_t weight = of->in[X].dim[0] > DG_SUM_ROWS ? weight_scratch(&of->in[WEIGHT], element) : 0;
     bytes->scratch = (picture > weight ? picture : weight) + dg_conv_scratch(of->real, &s);
-    size_t own = transformed(of, &s) ? transformed(of, &s)->scratch(&s) : 0;
+    const dg_conv_sum_f32_portable *way = transformed(of, &s);
+    size_t own = way ? way->scratch(&s) : 0;
     bytes->scratch = own > bytes->scratch ? own : bytes->scratch;
 }
 
@@ -193,8 +194,9 @@ static size_t sum(const dg_sizes *of, int input)
     dg_conv s;
     if (input == X || !describe(of->attrs, of->in, of->exact, &s))
         return 0;
+    const dg_conv_sum_f32_portable *way = input == WEIGHT ? transformed(of, &s) : NULL;
     if (of->in[X].dim[0] <= DG_SUM_ROWS)
-        return input == WEIGHT && transformed(of, &s) ? transformed(of, &s)->bytes(&s) : 0;
+        return way ? way->bytes(&s) : 0;
     return (size_t)dg_shape_count(&of->in[input]) * (input == WEIGHT ? 3 : 2) *
            dg_type_bytes(of->real);
 }
@@ -204,8 +206,9 @@ static int parts(const dg_sizes *of, int input)
     dg_conv s;
     if (!describe(of->attrs, of->in, of->exact, &s))
         return 1;
+    const dg_conv_sum_f32_portable *way = input == WEIGHT ? transformed(of, &s) : NULL;
     if (input == WEIGHT)
-        return transformed(of, &s) ? transformed(of, &s)->parts(&s) : dg_conv_parts(of->real, &s);
+        return way ? way->parts(&s) : dg_conv_parts(of->real, &s);
     return input == BIAS ? bias_parts(&s) : 1;
 }
 
@@ -265,8 +268,8 @@ static const char *algorithm(const dg_sizes *of, int input, double *spared)
     *spared = 0;
     if (input >= BIAS || !describe(of->attrs, of->in, of->exact, &s))
         return NULL;
-    const char *name = input == WEIGHT && transformed(of, &s) ? transformed(of, &s)->name
-                                                              : name_of(&s, of->real, input);
+    const dg_conv_sum_f32_portable *way = input == WEIGHT ? transformed(of, &s) : NULL;
+    const char *name = way ? way->name : name_of(&s, of->real, input);
     int64_t h = input == X ? s.h : s.oh, w = input == X ? s.w : s.ow;
     int64_t tiles = (h + 3) / 4 * ((w + 3) / 4);
     if (strcmp(name, "winograd") == 0)
@@ -457,9 +460,8 @@ static const DG_T(dg_conv_sum) * transformed(const dg_call *c, const dg_conv *s)
     return c->in_shape[X].dim[0] > DG_SUM_ROWS ? NULL : DG_T(dg_conv_choose_sum)(s);
 }
 
-static void transformed_sum(const dg_call *c, const dg_conv *s)
+static void transformed_sum(const dg_call *c, const dg_conv *s, const DG_T(dg_conv_sum) * way)
 {
-    const DG_T(dg_conv_sum) *way = transformed(c, s);
     for (int part = c->part; part < way->parts(s); part += c->parts)
         way->run(s, part, c->in_shape[X].dim[0], c->in[X], c->eps[0], c->add, c->sum, c->scratch);
 }
@@ -501,8 +503,9 @@ static dg_status adjoint(const dg_call *c)
     else if (c->delta[X])
         DG_T(dg_conv_choose_input)
     (&s)->run(&s, c->row0, c->row1, c->eps[0], c->in[WEIGHT], c->delta[X], c->scratch);
-    if (c->delta[WEIGHT] && transformed(c, &s))
-        transformed_sum(c, &s);
+    const DG_T(dg_conv_sum) *way = c->delta[WEIGHT] ? transformed(c, &s) : NULL;
+    if (way)
+        transformed_sum(c, &s, way);
     else if (c->delta[WEIGHT] && c->sum)
         weight_sum(c, &s);
     else if (c->delta[WEIGHT])
